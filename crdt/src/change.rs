@@ -1,0 +1,142 @@
+//! What a local edit takes: dots, a stamp, and the record of what it removed.
+
+use std::collections::BTreeMap;
+
+use crate::{Dot, DotRun, ReplicaId, Stamp};
+
+/// What each change removed: the dot of the change, and the dots that were live until then.
+pub type Removals = BTreeMap<Dot, Vec<DotRun>>;
+
+/// An edit in the making. Every write to a store takes its dots from here, deletions included, and
+/// says here what it removed.
+#[derive(Debug)]
+pub struct Change {
+    replica: ReplicaId,
+    /// The seq of the last dot that was taken.
+    last: u64,
+    stamp: Stamp,
+    removals: Removals,
+}
+
+impl Change {
+    /// An edit of `replica`, whose last change had seq `last`.
+    pub(crate) fn new(replica: ReplicaId, last: u64, stamp: Stamp) -> Self {
+        Self {
+            replica,
+            last,
+            stamp,
+            removals: Removals::new(),
+        }
+    }
+
+    /// Who makes the edit.
+    pub fn replica(&self) -> ReplicaId {
+        self.replica
+    }
+
+    /// When the edit is made.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Takes the next dot.
+    pub fn dot(&mut self) -> Dot {
+        self.dots(1)
+    }
+
+    /// Takes the next `len` dots and gives the first.
+    pub fn dots(&mut self, len: u64) -> Dot {
+        let first = Dot::new(self.replica, self.last + 1);
+        self.last += len;
+        first
+    }
+
+    /// Notes that the change `by` removed these dots.
+    pub fn removed(&mut self, by: Dot, runs: impl IntoIterator<Item = DotRun>) {
+        let mut runs = runs.into_iter().peekable();
+        if runs.peek().is_some() {
+            self.removals.entry(by).or_default().extend(runs);
+        }
+    }
+
+    /// What was removed by the changes after the one with seq `last`.
+    pub(crate) fn removed_after(&self, last: u64) -> impl Iterator<Item = DotRun> + '_ {
+        let after = Dot::new(self.replica, last + 1);
+        self.removals
+            .range(after..)
+            .flat_map(|(_, runs)| runs.iter().copied())
+    }
+
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
+    pub(crate) fn into_removals(self) -> Removals {
+        self.removals
+    }
+}
+
+/// The removals of the near past, so that a copy that is a little behind can be told of them.
+///
+/// It is a cache, no part of the state: its oldest records are dropped when it grows, and whoever is
+/// further behind gets the whole state, from which it sees what is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RemovalLog {
+    records: Removals,
+    /// The order in which the records came, oldest first.
+    order: std::collections::VecDeque<Dot>,
+    /// Up to here, records may be missing.
+    floor: crate::VersionVector,
+}
+
+/// Records that are kept; a record is some 80 bytes.
+const RECORDS_MAX: usize = 4_096;
+
+impl RemovalLog {
+    /// Adds records; a dot's record that is already there is replaced.
+    pub(crate) fn extend(&mut self, removals: &Removals) {
+        for (&by, runs) in removals {
+            if self.records.insert(by, runs.clone()).is_none() {
+                self.order.push_back(by);
+            }
+        }
+        while self.order.len() > RECORDS_MAX {
+            let oldest = self
+                .order
+                .pop_front()
+                .expect("the log is longer than its maximum");
+            self.records.remove(&oldest);
+            self.floor.advance(oldest.replica, oldest.seq);
+        }
+    }
+
+    /// Notes that what was removed up to `version` was not said.
+    pub(crate) fn raise_floor(&mut self, version: &crate::VersionVector) {
+        self.floor.merge(version);
+    }
+
+    /// All that was removed by the changes after `since`, or `None` where the log does not reach
+    /// back so far; O(replicas + result).
+    pub(crate) fn since(
+        &self,
+        since: &crate::VersionVector,
+        now: &crate::VersionVector,
+    ) -> Option<Removals> {
+        if !since.includes(&self.floor) {
+            return None;
+        }
+        let mut removals = Removals::new();
+        for (replica, last) in now.iter() {
+            let first = since.get(replica) + 1;
+            if first <= last {
+                let range = Dot::new(replica, first)..=Dot::new(replica, last);
+                removals.extend(
+                    self.records
+                        .range(range)
+                        .map(|(&by, runs)| (by, runs.clone())),
+                );
+            }
+        }
+        Some(removals)
+    }
+}

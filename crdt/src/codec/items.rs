@@ -1,0 +1,388 @@
+//! What a delta says of each container, as bytes.
+
+use super::value;
+use super::varint::{DecodeError, Reader, Writer};
+use crate::container::{BodyItems, Element};
+use crate::counter::Tally;
+use crate::map::MapItem;
+use crate::sequence::content::{Chars, Content};
+use crate::sequence::run::{PieceItem, RunItem, Side};
+use crate::{limits, Dot, Kind, ReplicaId, Sibling, Stamp, Value};
+
+/// The replicas that a delta speaks of, by number, and the stamp that its stamps are counted from.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) replicas: Vec<ReplicaId>,
+    pub(super) base: u64,
+}
+
+impl Names {
+    pub(super) fn write_replica(&self, out: &mut Writer, replica: ReplicaId) {
+        let number = self.replicas.binary_search(&replica);
+        out.varint(number.expect("the table has every replica of the delta") as u64);
+    }
+
+    pub(super) fn read_replica(&self, input: &mut Reader<'_>) -> Result<ReplicaId, DecodeError> {
+        let number = input.varint()?;
+        let replica = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.replicas.get(number));
+        replica
+            .copied()
+            .ok_or_else(|| input.error("unknown replica"))
+    }
+
+    pub(super) fn write_dot(&self, out: &mut Writer, dot: Dot) {
+        self.write_replica(out, dot.replica);
+        out.varint(dot.seq);
+    }
+
+    pub(super) fn read_dot(&self, input: &mut Reader<'_>) -> Result<Dot, DecodeError> {
+        Ok(Dot::new(self.read_replica(input)?, input.seq()?))
+    }
+
+    fn write_stamp(&self, out: &mut Writer, stamp: Stamp) {
+        out.varint(stamp.get() - self.base);
+    }
+
+    fn read_stamp(&self, input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
+        let stamp = self.base.checked_add(input.varint()?);
+        stamp
+            .map(Stamp::from_bits)
+            .ok_or_else(|| input.error("stamp over 64 bits"))
+    }
+}
+
+/// A kind as a number.
+pub(super) fn kind_code(kind: Kind) -> u8 {
+    match kind {
+        Kind::Map => 0,
+        Kind::List => 1,
+        Kind::Text => 2,
+        Kind::Set => 3,
+        Kind::Counter => 4,
+    }
+}
+
+pub(super) fn kind_of(code: u8, input: &Reader<'_>) -> Result<Kind, DecodeError> {
+    Kind::ALL
+        .get(usize::from(code))
+        .copied()
+        .ok_or_else(|| input.error("unknown kind"))
+}
+
+pub(super) fn read_key<'a>(input: &mut Reader<'a>) -> Result<&'a str, DecodeError> {
+    let key = input.str()?;
+    if key.len() > limits::KEY_BYTES_MAX {
+        return Err(input.over("key too long", limits::KEY_BYTES_MAX));
+    }
+    Ok(key)
+}
+
+pub(super) fn write(out: &mut Writer, items: &BodyItems, names: &Names) {
+    match items {
+        BodyItems::Map { values, children } => {
+            write_map(out, values, names, |out, key| out.str(key), value::write);
+            let write_slot = |out: &mut Writer, (key, kind): &(String, Kind)| {
+                out.str(key);
+                out.byte(kind_code(*kind));
+            };
+            write_map(out, children, names, write_slot, |_, ()| {});
+        }
+        BodyItems::List(runs) => write_runs(out, runs, names, |out, elements: &Vec<Element>| {
+            elements
+                .iter()
+                .for_each(|element| write_element(out, element));
+        }),
+        BodyItems::Text(runs) => {
+            write_runs(out, runs, names, |out, chars: &Chars| {
+                out.raw(chars.as_str().as_bytes())
+            });
+        }
+        BodyItems::Set(items) => write_map(out, items, names, value::write, |_, ()| {}),
+        BodyItems::Counter(tallies) => {
+            out.varint(tallies.len() as u64);
+            for tally in tallies {
+                names.write_dot(out, tally.dot);
+                out.varint(tally.up);
+                out.varint(tally.down);
+            }
+        }
+    }
+}
+
+pub(super) fn read(
+    input: &mut Reader<'_>,
+    kind: Kind,
+    names: &Names,
+) -> Result<BodyItems, DecodeError> {
+    Ok(match kind {
+        Kind::Map => BodyItems::Map {
+            values: read_map(
+                input,
+                names,
+                |input| Ok(read_key(input)?.to_owned()),
+                value::read,
+            )?,
+            children: read_map(
+                input,
+                names,
+                |input| {
+                    let key = read_key(input)?.to_owned();
+                    let code = input.byte()?;
+                    Ok((key, kind_of(code, input)?))
+                },
+                |_| Ok(()),
+            )?,
+        },
+        Kind::List => BodyItems::List(read_runs(input, names, |input, len| {
+            let mut elements = Vec::new();
+            for _ in 0..len {
+                elements.push(read_element(input)?);
+            }
+            Ok(elements)
+        })?),
+        Kind::Text => BodyItems::Text(read_runs(input, names, read_chars)?),
+        Kind::Set => BodyItems::Set(read_map(input, names, value::read, |_| Ok(()))?),
+        Kind::Counter => BodyItems::Counter(read_tallies(input, names)?),
+    })
+}
+
+fn write_map<K, V>(
+    out: &mut Writer,
+    items: &[MapItem<K, V>],
+    names: &Names,
+    write_key: impl Fn(&mut Writer, &K),
+    write_value: impl Fn(&mut Writer, &V),
+) {
+    out.varint(items.len() as u64);
+    for MapItem { key, sibling } in items {
+        write_key(out, key);
+        names.write_dot(out, sibling.dot);
+        names.write_stamp(out, sibling.stamp);
+        write_value(out, &sibling.value);
+    }
+}
+
+fn read_map<'a, K: Ord, V>(
+    input: &mut Reader<'a>,
+    names: &Names,
+    mut read_key: impl FnMut(&mut Reader<'a>) -> Result<K, DecodeError>,
+    mut read_value: impl FnMut(&mut Reader<'a>) -> Result<V, DecodeError>,
+) -> Result<Vec<MapItem<K, V>>, DecodeError> {
+    let count = input.count(usize::MAX, "too many entries", 4)?;
+    let mut items: Vec<MapItem<K, V>> = Vec::new();
+    for _ in 0..count {
+        let key = read_key(input)?;
+        let dot = names.read_dot(input)?;
+        if items
+            .last()
+            .is_some_and(|last| (&last.key, last.sibling.dot) >= (&key, dot))
+        {
+            return Err(input.error("entries out of order"));
+        }
+        let stamp = names.read_stamp(input)?;
+        let value = read_value(input)?;
+        items.push(MapItem {
+            key,
+            sibling: Sibling { dot, stamp, value },
+        });
+    }
+    Ok(items)
+}
+
+const CHILD: u8 = 0x10;
+
+fn write_element(out: &mut Writer, element: &Element) {
+    match element {
+        Element::Value(value) => value::write(out, value),
+        Element::Child(kind) => out.byte(CHILD | kind_code(*kind)),
+    }
+}
+
+fn read_element(input: &mut Reader<'_>) -> Result<Element, DecodeError> {
+    let mut ahead = input.clone();
+    let first = ahead.byte()?;
+    if first & CHILD == 0 {
+        return value::read(input).map(Element::Value);
+    }
+    *input = ahead;
+    kind_of(first & !CHILD, input).map(Element::Child)
+}
+
+/// `len` characters of UTF-8.
+fn read_chars(input: &mut Reader<'_>, len: u64) -> Result<Chars, DecodeError> {
+    let mut ahead = input.clone();
+    let mut bytes = 0;
+    for _ in 0..len {
+        // How long a character is stands in its first byte; the whole is checked below.
+        let first = ahead.byte()?;
+        let more = match first {
+            0xf0.. => 3,
+            0xe0.. => 2,
+            0xc0.. => 1,
+            _ => 0,
+        };
+        ahead.raw(more)?;
+        bytes += 1 + more;
+    }
+    let raw = input.raw(bytes)?;
+    let text = std::str::from_utf8(raw).map_err(|_| input.error("text is not UTF-8"))?;
+    let chars = Chars::from(text);
+    if chars.extent().chars as u64 == len {
+        Ok(chars)
+    } else {
+        Err(input.error("text is not as long as it says"))
+    }
+}
+
+const HAS_PARENT: u64 = 1;
+const RIGHT: u64 = 2;
+/// The parent is the dot before the first one.
+const FOLLOWS: u64 = 4;
+
+fn write_runs<C: Content>(
+    out: &mut Writer,
+    runs: &[RunItem<C>],
+    names: &Names,
+    write_content: impl Fn(&mut Writer, &C),
+) {
+    out.varint(runs.len() as u64);
+    for run in runs {
+        names.write_dot(out, run.start);
+        let follows = run.parent.is_some_and(|parent| parent.plus(1) == run.start);
+        let mut flags = if run.side == Side::Right { RIGHT } else { 0 };
+        match run.parent {
+            Some(_) if follows => flags |= HAS_PARENT | FOLLOWS,
+            Some(_) => flags |= HAS_PARENT,
+            None => {}
+        }
+        out.varint(flags);
+        if let Some(parent) = run.parent.filter(|_| !follows) {
+            names.write_dot(out, parent);
+        }
+        out.varint(run.pieces.len() as u64);
+        for piece in &run.pieces {
+            out.varint(piece.len << 1 | u64::from(piece.content.is_some()));
+            if let Some(content) = &piece.content {
+                write_content(out, content);
+            }
+        }
+    }
+}
+
+fn read_runs<'a, C: Content>(
+    input: &mut Reader<'a>,
+    names: &Names,
+    mut read_content: impl FnMut(&mut Reader<'a>, u64) -> Result<C, DecodeError>,
+) -> Result<Vec<RunItem<C>>, DecodeError> {
+    let count = input.count(usize::MAX, "too many runs", 5)?;
+    let mut runs: Vec<RunItem<C>> = Vec::new();
+    for _ in 0..count {
+        let start = names.read_dot(input)?;
+        if runs.last().is_some_and(|last| last.start >= start) {
+            return Err(input.error("runs out of order"));
+        }
+        let flags = input.varint()?;
+        let side = if flags & RIGHT == 0 {
+            Side::Left
+        } else {
+            Side::Right
+        };
+        let parent = match flags & !RIGHT {
+            0 if side == Side::Right => None,
+            HAS_PARENT => Some(names.read_dot(input)?)
+                .filter(|parent| parent.plus(1) != start)
+                .ok_or_else(|| input.error("parent not written the short way"))
+                .map(Some)?,
+            f if f == HAS_PARENT | FOLLOWS && start.seq > 1 => {
+                Some(Dot::new(start.replica, start.seq - 1))
+            }
+            _ => return Err(input.error("impossible parent")),
+        };
+        let pieces = read_pieces(input, start, &mut read_content)?;
+        runs.push(RunItem {
+            start,
+            parent,
+            side,
+            pieces,
+        });
+    }
+    Ok(runs)
+}
+
+fn read_pieces<'a, C: Content>(
+    input: &mut Reader<'a>,
+    start: Dot,
+    read_content: &mut impl FnMut(&mut Reader<'a>, u64) -> Result<C, DecodeError>,
+) -> Result<Vec<PieceItem<C>>, DecodeError> {
+    let count = input.count(usize::MAX, "too many pieces", 1)?;
+    let mut pieces: Vec<PieceItem<C>> = Vec::new();
+    let mut next = start.seq;
+    for _ in 0..count {
+        let code = input.varint()?;
+        let (len, alive) = (code >> 1, code & 1 == 1);
+        let follows = pieces
+            .last()
+            .is_some_and(|last| last.content.is_some() == alive);
+        if len == 0 || len > limits::SEQ_MAX - next + 1 || follows {
+            return Err(input.error("impossible piece"));
+        }
+        next += len;
+        let content = if alive {
+            Some(read_content(input, len)?)
+        } else {
+            None
+        };
+        pieces.push(PieceItem { len, content });
+    }
+    if pieces.is_empty() {
+        return Err(input.error("empty run"));
+    }
+    Ok(pieces)
+}
+
+fn read_tallies(input: &mut Reader<'_>, names: &Names) -> Result<Vec<Tally>, DecodeError> {
+    let count = input.count(limits::REPLICAS_MAX, "too many replicas", 4)?;
+    let mut tallies: Vec<Tally> = Vec::new();
+    for _ in 0..count {
+        let dot = names.read_dot(input)?;
+        if tallies
+            .last()
+            .is_some_and(|last| last.dot.replica >= dot.replica)
+        {
+            return Err(input.error("replicas out of order"));
+        }
+        let (up, down) = (input.varint()?, input.varint()?);
+        if up.max(down) > limits::COUNTER_MAX {
+            return Err(input.over("counter too large", limits::COUNTER_MAX));
+        }
+        tallies.push(Tally { dot, up, down });
+    }
+    Ok(tallies)
+}
+
+/// Every replica that the items name.
+pub(super) fn replicas(items: &BodyItems, mut note: impl FnMut(ReplicaId)) {
+    for run in items.all() {
+        note(run.start.replica);
+    }
+    let mut parents = |parent: Option<Dot>| parent.map(|dot| note(dot.replica)).unwrap_or(());
+    match items {
+        BodyItems::List(runs) => runs.iter().for_each(|run| parents(run.parent)),
+        BodyItems::Text(runs) => runs.iter().for_each(|run| parents(run.parent)),
+        BodyItems::Map { .. } | BodyItems::Set(_) | BodyItems::Counter(_) => {}
+    }
+}
+
+/// The lowest stamp of the items.
+pub(super) fn min_stamp(items: &BodyItems) -> Option<u64> {
+    fn min<K, V>(items: &[MapItem<K, V>]) -> Option<u64> {
+        items.iter().map(|item| item.sibling.stamp.get()).min()
+    }
+    match items {
+        BodyItems::Map { values, children } => min(values).into_iter().chain(min(children)).min(),
+        BodyItems::Set(items) => min::<Value, ()>(items),
+        BodyItems::List(_) | BodyItems::Text(_) | BodyItems::Counter(_) => None,
+    }
+}

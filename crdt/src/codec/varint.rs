@@ -1,0 +1,299 @@
+//! [`Writer`] and [`Reader`]: LEB128 varints, length-prefixed bytes, fixed 64-bit numbers.
+
+use crate::limits;
+
+/// Bytes that are not what they should be. Nothing was changed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{reason} at byte {offset}")]
+pub struct DecodeError {
+    /// Where in the input the reader stood.
+    pub offset: usize,
+    /// What was wrong, in words.
+    pub reason: &'static str,
+    /// The limit that was passed, where that is what was wrong.
+    pub limit: Option<u64>,
+}
+
+/// Writes the encoding.
+#[derive(Default, Debug)]
+pub struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    /// An empty writer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One byte.
+    pub fn byte(&mut self, byte: u8) {
+        self.bytes.push(byte);
+    }
+
+    /// An unsigned number, seven bits a byte, least first.
+    pub fn varint(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.bytes.push(number as u8);
+    }
+
+    /// A signed number, zigzag: 0, -1, 1, -2, …
+    pub fn signed(&mut self, number: i64) {
+        self.varint(((number << 1) ^ (number >> 63)) as u64);
+    }
+
+    /// Eight bytes, least first.
+    pub fn u64_le(&mut self, number: u64) {
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// Bytes without their length.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The length, then the bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.varint(bytes.len() as u64);
+        self.raw(bytes);
+    }
+
+    /// The length in bytes, then UTF-8.
+    pub fn str(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// How many bytes were written.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What was written.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Reads the encoding; every method fails with the offset instead of panicking.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the start of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, offset: 0 }
+    }
+
+    /// Where the reader stands.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// How many bytes are left.
+    pub fn remaining(&self) -> usize {
+        self.bytes.len() - self.offset
+    }
+
+    /// An error at this place.
+    pub fn error(&self, reason: &'static str) -> DecodeError {
+        DecodeError {
+            offset: self.offset,
+            reason,
+            limit: None,
+        }
+    }
+
+    /// An error at this place: more than a limit allows.
+    pub fn over(&self, reason: &'static str, max: impl TryInto<u64>) -> DecodeError {
+        DecodeError {
+            limit: max.try_into().ok(),
+            ..self.error(reason)
+        }
+    }
+
+    /// One byte.
+    ///
+    /// # Errors
+    /// At the end of the input; so do all the methods below.
+    pub fn byte(&mut self) -> Result<u8, DecodeError> {
+        let byte = *self
+            .bytes
+            .get(self.offset)
+            .ok_or_else(|| self.error("input ends early"))?;
+        self.offset += 1;
+        Ok(byte)
+    }
+
+    /// An unsigned number.
+    ///
+    /// # Errors
+    /// When it has more than 64 bits or is longer than it need be.
+    pub fn varint(&mut self) -> Result<u64, DecodeError> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return Err(self.error("number over 64 bits"));
+            }
+            number |= bits << shift;
+            if byte < 0x80 {
+                if byte == 0 && shift > 0 {
+                    return Err(self.error("number longer than it need be"));
+                }
+                return Ok(number);
+            }
+        }
+        Err(self.error("number over 64 bits"))
+    }
+
+    /// A signed number.
+    ///
+    /// # Errors
+    /// As [`Self::varint`].
+    pub fn signed(&mut self) -> Result<i64, DecodeError> {
+        let number = self.varint()?;
+        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
+    }
+
+    /// Eight bytes as a number.
+    ///
+    /// # Errors
+    /// At the end of the input.
+    pub fn u64_le(&mut self) -> Result<u64, DecodeError> {
+        let raw = self.raw(8)?;
+        Ok(u64::from_le_bytes(
+            raw.try_into().expect("raw gave the eight bytes asked for"),
+        ))
+    }
+
+    /// The next `len` bytes.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    pub fn raw(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+        if len > self.remaining() {
+            return Err(self.error("input ends early"));
+        }
+        let raw = &self.bytes[self.offset..self.offset + len];
+        self.offset += len;
+        Ok(raw)
+    }
+
+    /// Length-prefixed bytes.
+    ///
+    /// # Errors
+    /// When fewer are left than the length says.
+    pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        let len = self.varint()?;
+        let len = usize::try_from(len).map_err(|_| self.error("input ends early"))?;
+        self.raw(len)
+    }
+
+    /// Length-prefixed UTF-8.
+    ///
+    /// # Errors
+    /// As [`Self::bytes`], and when it is not UTF-8.
+    pub fn str(&mut self) -> Result<&'a str, DecodeError> {
+        let bytes = self.bytes()?;
+        std::str::from_utf8(bytes).map_err(|_| self.error("text is not UTF-8"))
+    }
+
+    /// A count of things that follow, each at least `bytes_each` long: so many must be there, and
+    /// at most `max`.
+    ///
+    /// # Errors
+    /// With `what` when there are more than `max`; when the input cannot hold them.
+    pub fn count(
+        &mut self,
+        max: usize,
+        what: &'static str,
+        bytes_each: usize,
+    ) -> Result<usize, DecodeError> {
+        let count = self.varint()?;
+        if count > max as u64 {
+            return Err(self.over(what, max));
+        }
+        let count = count as usize;
+        if count.saturating_mul(bytes_each) > self.remaining() {
+            return Err(self.error("input ends early"));
+        }
+        Ok(count)
+    }
+
+    /// A seq: from 1 to [`limits::SEQ_MAX`].
+    ///
+    /// # Errors
+    /// Outside of that.
+    pub fn seq(&mut self) -> Result<u64, DecodeError> {
+        let seq = self.varint()?;
+        if seq == 0 || seq > limits::SEQ_MAX {
+            return Err(self.error("seq out of range"));
+        }
+        Ok(seq)
+    }
+
+    /// Makes sure that nothing is left.
+    ///
+    /// # Errors
+    /// When bytes are left.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        if self.remaining() > 0 {
+            return Err(self.error("bytes left over"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(unsigned: u64, signed: i64, text: String) {
+            let mut out = Writer::new();
+            out.varint(unsigned);
+            out.signed(signed);
+            out.str(&text);
+            out.u64_le(unsigned);
+            let bytes = out.into_vec();
+            let mut input = Reader::new(&bytes);
+            prop_assert_eq!(input.varint().unwrap(), unsigned);
+            prop_assert_eq!(input.signed().unwrap(), signed);
+            prop_assert_eq!(input.str().unwrap(), text.as_str());
+            prop_assert_eq!(input.u64_le().unwrap(), unsigned);
+            input.finish().unwrap();
+        }
+
+        #[test]
+        fn a_number_has_one_encoding(bytes in prop::collection::vec(any::<u8>(), 0..12)) {
+            let mut input = Reader::new(&bytes);
+            if let Ok(number) = input.varint() {
+                let mut out = Writer::new();
+                out.varint(number);
+                prop_assert_eq!(out.into_vec(), bytes[..input.offset()].to_vec());
+            }
+        }
+    }
+
+    #[test]
+    fn a_count_is_bounded_by_what_is_there() {
+        let mut out = Writer::new();
+        out.varint(1 << 40);
+        let bytes = out.into_vec();
+        assert!(Reader::new(&bytes).count(usize::MAX, "many", 1).is_err());
+    }
+}

@@ -1,0 +1,126 @@
+//! [`PnCounter`]: a number that everybody adds to.
+
+use std::collections::BTreeMap;
+
+use crate::limits::COUNTER_MAX;
+use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, ReplicaId};
+use crate::{Stamp, VersionVector};
+
+/// What one replica has added and taken away so far, as of one of its changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tally {
+    /// The change.
+    pub dot: Dot,
+    /// The sum of what was added, at most [`COUNTER_MAX`].
+    pub up: u64,
+    /// The sum of what was taken away, at most [`COUNTER_MAX`].
+    pub down: u64,
+}
+
+/// A counter: one tally a replica, the newest replaces the one before.
+///
+/// Shapiro et al. 2011, §3.1; that a deletion takes only the tallies that it saw is after Baquero,
+/// Almeida, Lerche, "The problem with embedded CRDT counters and a solution", `PaPoC` 2016.
+///
+/// ```
+/// use driftwood_crdt::{PnCounter, ReplicaId, Replicated};
+/// let mut likes = Replicated::<PnCounter>::new(ReplicaId::new(1));
+/// let (done, _delta) = likes.edit(0, |counter, change| counter.add(-3, change));
+/// done?;
+/// assert_eq!(likes.store().value(), -3);
+/// # Ok::<(), driftwood_crdt::EditError>(())
+/// ```
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct PnCounter {
+    tallies: BTreeMap<ReplicaId, Tally>,
+}
+
+impl PnCounter {
+    /// Adds `by`, which may be negative.
+    ///
+    /// # Errors
+    /// [`EditError::Limit`] when this replica's sum would pass [`COUNTER_MAX`]. Nothing was changed.
+    pub fn add(&mut self, by: i64, change: &mut Change) -> Result<Dot, EditError> {
+        let old = self.tallies.get(&change.replica()).copied();
+        let (up, down) = old.map_or((0, 0), |tally| (tally.up, tally.down));
+        let up = up.saturating_add(by.max(0) as u64);
+        let down = down.saturating_add(by.min(0).unsigned_abs());
+        if up.max(down) > COUNTER_MAX {
+            return Err(EditError::Limit {
+                what: "sum of a counter",
+                max: COUNTER_MAX,
+            });
+        }
+        let dot = change.dot();
+        change.removed(
+            dot,
+            old.map(|tally| DotRun {
+                start: tally.dot,
+                len: 1,
+            }),
+        );
+        self.tallies.insert(dot.replica, Tally { dot, up, down });
+        Ok(dot)
+    }
+
+    /// The sum of all; exact.
+    pub fn value(&self) -> i128 {
+        self.tallies
+            .values()
+            .map(|tally| i128::from(tally.up) - i128::from(tally.down))
+            .sum()
+    }
+
+    pub(crate) fn live_len(&self) -> usize {
+        self.tallies.len()
+    }
+
+    pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
+        self.tallies.values().map(|tally| tally.dot)
+    }
+
+    fn tallies_in<'a>(&'a self, interval: Interval<'a>) -> impl Iterator<Item = &'a Tally> + 'a {
+        self.tallies
+            .values()
+            .filter(move |tally| interval.contains(tally.dot))
+    }
+}
+
+impl DotStore for PnCounter {
+    /// In order of replica.
+    type Items = Vec<Tally>;
+    type Effects = ();
+
+    fn collect(&self, interval: Interval<'_>) -> Self::Items {
+        self.tallies_in(interval).copied().collect()
+    }
+
+    fn live_in(&self, interval: Interval<'_>) -> DotSet {
+        self.tallies_in(interval).map(|tally| tally.dot).collect()
+    }
+
+    fn dots_of(items: &Self::Items) -> DotSet {
+        items.iter().map(|tally| tally.dot).collect()
+    }
+
+    fn max_stamp(_: &Self::Items) -> Option<Stamp> {
+        None
+    }
+
+    fn check(&self, _: &Self::Items, _: &VersionVector) -> Result<(), MergeError> {
+        Ok(())
+    }
+
+    fn join(&mut self, items: &Self::Items, seen: &VersionVector, (): &mut ()) {
+        for tally in items.iter().filter(|tally| !seen.contains(tally.dot)) {
+            let newest = self.tallies.entry(tally.dot.replica).or_insert(*tally);
+            if tally.dot.seq > newest.dot.seq {
+                *newest = *tally;
+            }
+        }
+    }
+
+    fn remove(&mut self, dots: &DotSet, (): &mut ()) {
+        self.tallies.retain(|_, tally| !dots.contains(tally.dot));
+    }
+}

@@ -1,0 +1,167 @@
+//! [`Doc`]: containers in containers, edited by many.
+
+mod canonical;
+mod edit;
+mod path;
+mod read;
+mod tree;
+
+use crate::codec;
+use crate::container::Changes;
+use crate::{Delta, LoadError, MergeError, ReplicaId, Replicated, Value, VersionVector};
+pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit};
+pub use path::{Key, Kind, Path, Step};
+pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef};
+pub use tree::Items;
+pub(crate) use tree::Tree;
+
+/// A JSON-like document: maps, lists, texts, sets and counters inside of each other.
+///
+/// Any number of copies may be edited at the same time, online or not; copies that have merged the
+/// same changes, in any order, are equal byte for byte. There is no clock inside: whoever edits says
+/// what time it is, and that only ranks concurrent writes to one key.
+///
+/// ```
+/// use driftwood_crdt::{Delta, Doc, ReplicaId};
+///
+/// let mut doc = Doc::new(ReplicaId::new(1));
+/// let mut edit = doc.edit(1_700_000_000_000);
+/// edit.text("body").insert(0, "Hello")?;
+/// edit.map("meta").set("title", "Trip")?;
+/// let bytes = edit.commit().encode();
+///
+/// let mut other = Doc::new(ReplicaId::new(2));
+/// other.merge(&Delta::decode(&bytes)?)?;
+/// assert_eq!(other.text("body").to_string(), "Hello");
+///
+/// let saved = other.save();
+/// let loaded = Doc::load(ReplicaId::new(3), &saved)?;
+/// assert_eq!(loaded.canonical(), doc.canonical());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Doc {
+    inner: Replicated<Tree>,
+}
+
+impl Doc {
+    /// An empty document whose changes are named after `replica`.
+    pub fn new(replica: ReplicaId) -> Self {
+        Self {
+            inner: Replicated::new(replica),
+        }
+    }
+
+    /// Whose name this copy's changes bear.
+    pub fn replica(&self) -> ReplicaId {
+        self.inner.replica()
+    }
+
+    /// Goes on under another name, when this one is no longer this copy's alone. Gives the delta of
+    /// what no delta was made of yet.
+    pub fn set_replica(&mut self, replica: ReplicaId) -> Delta {
+        self.inner.set_replica(replica)
+    }
+
+    /// How far this copy has come.
+    pub fn version(&self) -> &VersionVector {
+        self.inner.version()
+    }
+
+    /// Begins an edit. `now_ms` is the wall clock in milliseconds since 1970.
+    pub fn edit(&mut self, now_ms: u64) -> Edit<'_> {
+        Edit::new(&mut self.inner, now_ms)
+    }
+
+    /// Joins a delta into this copy and says what changed. Deltas may come in any order that leaves
+    /// no gap, more than once, and overlapping.
+    ///
+    /// # Errors
+    /// [`MergeError::Gap`] when something before the delta is missing here: ask for what follows
+    /// [`Self::version`]. The others when the delta contradicts itself or what is here. The copy is
+    /// then unchanged.
+    pub fn merge(&mut self, delta: &Delta) -> Result<Changes, MergeError> {
+        self.inner.merge(delta)
+    }
+
+    /// What a copy at `since` lacks of this one; empty if nothing.
+    pub fn delta_since(&self, since: &VersionVector) -> Delta {
+        self.inner.delta_since(since)
+    }
+
+    /// The whole document as bytes with a checksum, for [`Self::load`].
+    pub fn save(&self) -> Vec<u8> {
+        codec::save(&self.whole())
+    }
+
+    /// Loads what [`Self::save`] gave.
+    ///
+    /// # Errors
+    /// When the bytes were damaged, are something else, or come from a newer version.
+    pub fn load(replica: ReplicaId, saved: &[u8]) -> Result<Self, LoadError> {
+        let whole = codec::load(saved)?;
+        let mut doc = Self::new(replica);
+        doc.merge(&whole)?;
+        Ok(doc)
+    }
+
+    /// The state as bytes that are the same for equal versions: what is alive and what that hangs
+    /// on, without the deleted runs that a copy may or may not have kept.
+    pub fn canonical(&self) -> Vec<u8> {
+        canonical::prune(self.whole()).encode()
+    }
+
+    fn whole(&self) -> Delta {
+        let mut whole = self.delta_since(&VersionVector::new());
+        // Of a whole state it is plain what is gone; the log of removals is no part of it.
+        whole.removals.clear();
+        whole.complete = false;
+        whole
+    }
+
+    /// The map of this name.
+    pub fn map(&self, name: &str) -> MapRef<'_> {
+        self.at(&Path::root(name, Kind::Map)).as_map()
+    }
+
+    /// The list of this name.
+    pub fn list(&self, name: &str) -> ListRef<'_> {
+        self.at(&Path::root(name, Kind::List)).as_list()
+    }
+
+    /// The text of this name.
+    pub fn text(&self, name: &str) -> TextRef<'_> {
+        self.at(&Path::root(name, Kind::Text)).as_text()
+    }
+
+    /// The set of this name.
+    pub fn set(&self, name: &str) -> SetRef<'_> {
+        self.at(&Path::root(name, Kind::Set)).as_set()
+    }
+
+    /// The counter of this name.
+    pub fn counter(&self, name: &str) -> CounterRef<'_> {
+        self.at(&Path::root(name, Kind::Counter)).as_counter()
+    }
+
+    /// Any container.
+    pub fn at(&self, path: &Path) -> NodeRef<'_> {
+        NodeRef::new(self.inner.store(), path)
+    }
+
+    /// The document as a map of its root containers.
+    pub fn top(&self) -> MapRef<'_> {
+        NodeRef::top(self.inner.store()).as_map()
+    }
+
+    /// The whole document as a plain value.
+    pub fn to_value(&self) -> Value {
+        self.top().to_value()
+    }
+
+    /// Checks everything that must hold between the parts; for tests.
+    #[cfg(any(test, debug_assertions))]
+    pub fn assert_invariants(&self) {
+        self.inner.store().assert_invariants();
+    }
+}

@@ -1,0 +1,526 @@
+//! The containers of a document and where each dot is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::path::{Key, Kind, Path, Step};
+use crate::container::{Body, BodyItems, ChangeKind, Changes, Element, MapBody};
+use crate::map::MapItem;
+use crate::{limits, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp, Value};
+use crate::{ReplicaId, VersionVector};
+
+/// The live part of a document's delta: what it says of each container.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Items {
+    pub(crate) containers: BTreeMap<Path, BodyItems>,
+}
+
+/// The number of a container in this copy. Numbers are never given again.
+pub(crate) type ContainerId = u32;
+
+/// The top of the document: a map, whose keys are the names of the root containers.
+pub(crate) const ROOT: ContainerId = 0;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Container {
+    pub(crate) parent: ContainerId,
+    /// `None` for the top.
+    pub(crate) step: Option<Step>,
+    depth: usize,
+    pub(crate) body: Body,
+    children: BTreeMap<Step, ContainerId>,
+    /// How many dots are alive in this container and those inside of it.
+    live: usize,
+}
+
+/// All containers of a document.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    containers: Vec<Container>,
+    /// In which container a run of dots is: those alive, and the skeletons of sequences.
+    homes: BTreeMap<Dot, (u64, ContainerId)>,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        let top = Container {
+            parent: ROOT,
+            step: None,
+            depth: 0,
+            body: Body::new(Kind::Map),
+            children: BTreeMap::new(),
+            live: 0,
+        };
+        Self {
+            containers: vec![top],
+            homes: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a reader sees at a key.
+pub(crate) enum Seen<'a> {
+    Value(&'a Value),
+    Container(ContainerId),
+}
+
+impl Tree {
+    pub(crate) fn get(&self, id: ContainerId) -> &Container {
+        &self.containers[id as usize]
+    }
+
+    pub(crate) fn body_mut(&mut self, id: ContainerId) -> &mut Body {
+        &mut self.containers[id as usize].body
+    }
+
+    pub(crate) fn map_body(&self, id: ContainerId) -> Option<&MapBody> {
+        match &self.get(id).body {
+            Body::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The container inside of this one, if it was ever named here.
+    pub(crate) fn child(&self, parent: ContainerId, step: &Step) -> Option<ContainerId> {
+        self.get(parent).children.get(step).copied()
+    }
+
+    /// The container inside of this one. Naming it does not make it exist for others.
+    pub(crate) fn child_named(&mut self, parent: ContainerId, step: Step) -> ContainerId {
+        if let Some(id) = self.child(parent, &step) {
+            return id;
+        }
+        let id = self.containers.len() as ContainerId;
+        self.containers.push(Container {
+            parent,
+            step: Some(step.clone()),
+            depth: self.get(parent).depth + 1,
+            body: Body::new(step.kind),
+            children: BTreeMap::new(),
+            live: 0,
+        });
+        self.containers[parent as usize].children.insert(step, id);
+        id
+    }
+
+    pub(crate) fn find(&self, path: &Path) -> Option<ContainerId> {
+        path.steps()
+            .iter()
+            .try_fold(ROOT, |id, step| self.child(id, step))
+    }
+
+    pub(crate) fn find_or_name(&mut self, path: &Path) -> ContainerId {
+        path.steps()
+            .iter()
+            .fold(ROOT, |id, step| self.child_named(id, step.clone()))
+    }
+
+    /// The path of a container.
+    pub(crate) fn path(&self, id: ContainerId) -> Path {
+        let mut steps: Vec<Step> = self.ancestors(id).filter_map(|c| c.step.clone()).collect();
+        steps.reverse();
+        Path::from_steps(steps)
+    }
+
+    /// The container and what it is in, up to the top.
+    fn ancestors(&self, id: ContainerId) -> impl Iterator<Item = &Container> {
+        let mut next = Some(id);
+        std::iter::from_fn(move || {
+            let id = next?;
+            next = (id != ROOT).then(|| self.get(id).parent);
+            Some(self.get(id))
+        })
+    }
+
+    /// The containers inside of this one, itself included.
+    fn subtree(&self, id: ContainerId) -> Vec<ContainerId> {
+        let mut all = vec![id];
+        let mut next = 0;
+        while next < all.len() {
+            all.extend(self.get(all[next]).children.values());
+            next += 1;
+        }
+        all
+    }
+
+    /// What a reader sees at a key: of a plain value and of the containers there, what was written
+    /// last; a container of which only the content survived a deletion comes after all others.
+    pub(crate) fn seen_at(&self, map: ContainerId, key: &str) -> Option<Seen<'_>> {
+        let body = self.map_body(map)?;
+        if self.get(map).children.is_empty() && body.children.is_empty() {
+            return body.values.get(key).map(Seen::Value);
+        }
+        let value = body
+            .values
+            .register(key)
+            .and_then(|register| register.winner());
+        let value = value.map(|s| (Some(s.rank()), None, Seen::Value(&s.value)));
+        let containers = Kind::ALL.into_iter().filter_map(|kind| {
+            let mark = body.children.register(&(key.to_owned(), kind));
+            let rank = mark
+                .and_then(|register| register.winner())
+                .map(|s| s.rank());
+            let id = self.child(
+                map,
+                &Step {
+                    key: key.into(),
+                    kind,
+                },
+            );
+            let id = id.filter(|&id| rank.is_some() || self.get(id).live > 0)?;
+            Some((rank, Some(kind), Seen::Container(id)))
+        });
+        let all = value.into_iter().chain(containers);
+        all.max_by_key(|&(rank, kind, _)| (rank, kind))
+            .map(|(_, _, seen)| seen)
+    }
+
+    /// The keys at which a reader sees something, in order.
+    pub(crate) fn keys(&self, map: ContainerId) -> BTreeSet<&str> {
+        let Some(body) = self.map_body(map) else {
+            return BTreeSet::new();
+        };
+        let survivors = self
+            .get(map)
+            .children
+            .iter()
+            .filter(|(_, &id)| self.get(id).live > 0);
+        let survivors = survivors.filter_map(|(step, _)| match &step.key {
+            Key::Name(name) => Some(&**name),
+            Key::Element(_) => None,
+        });
+        let values = body.values.iter().map(|(key, _)| key.as_str());
+        let marks = body.children.iter().map(|((key, _), _)| key.as_str());
+        values.chain(marks).chain(survivors).collect()
+    }
+
+    /// Makes sure that a container can be written to.
+    pub(crate) fn check_writable(&self, id: ContainerId) -> Result<(), EditError> {
+        if self.get(id).depth > limits::DEPTH_MAX {
+            let max = limits::DEPTH_MAX as u64;
+            return Err(EditError::Limit {
+                what: "depth of containers",
+                max,
+            });
+        }
+        for container in self.ancestors(id) {
+            let Some(Step { key, kind }) = &container.step else {
+                break;
+            };
+            match (key, &self.get(container.parent).body) {
+                (Key::Name(name), _) => check_key(name)?,
+                (Key::Element(dot), Body::List(list)) => match list.by_dot(*dot) {
+                    Some(Element::Child(child)) if child == kind => {}
+                    _ => return Err(EditError::Deleted),
+                },
+                (Key::Element(_), _) => return Err(EditError::Deleted),
+            }
+        }
+        Ok(())
+    }
+
+    /// The containers from this one up whose map does not say yet that they are there.
+    pub(crate) fn unmarked(&self, id: ContainerId) -> Vec<(ContainerId, Step)> {
+        let missing = self.ancestors(id).filter_map(|container| {
+            let step = container.step.as_ref()?;
+            let body = self.map_body(container.parent)?;
+            let Key::Name(name) = &step.key else {
+                return None;
+            };
+            let marked = body
+                .children
+                .register(&(name.to_string(), step.kind))
+                .is_some();
+            (!marked).then(|| (container.parent, step.clone()))
+        });
+        missing.collect()
+    }
+
+    /// The containers of every kind at a key, and all inside of them.
+    pub(crate) fn subtrees_at(&self, parent: ContainerId, key: &Key) -> Vec<ContainerId> {
+        let children = Kind::ALL.into_iter().filter_map(|kind| {
+            self.child(
+                parent,
+                &Step {
+                    key: key.clone(),
+                    kind,
+                },
+            )
+        });
+        children
+            .flat_map(|id| self.subtree(id))
+            .filter(|&id| self.get(id).live > 0)
+            .collect()
+    }
+
+    /// Removes dots from one container and notes what happened.
+    pub(crate) fn remove_from(&mut self, id: ContainerId, dots: &DotSet, changes: &mut Changes) {
+        let before = self.get(id).body.live_len();
+        let change = self.body_mut(id).remove(dots);
+        self.note(id, change, changes);
+        self.forget(id, dots);
+        self.recount(id, before);
+    }
+
+    /// Notes that something happened to a container.
+    pub(crate) fn note(&self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
+        // What happens at the top is the coming of root containers, which have paths of their own.
+        if id != ROOT {
+            changes.add(self.path(id), change);
+        }
+    }
+
+    /// Brings the live counts up to date after a container's own went from `before` to what it is.
+    pub(crate) fn recount(&mut self, id: ContainerId, before: usize) {
+        let after = self.get(id).body.live_len();
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let container = &mut self.containers[id as usize];
+            container.live = container.live + after - before;
+            next = (id != ROOT).then_some(container.parent);
+        }
+    }
+
+    /// Notes in which container these dots are.
+    pub(crate) fn settle(&mut self, id: ContainerId, runs: impl IntoIterator<Item = DotRun>) {
+        for DotRun { mut start, mut len } in runs {
+            if let Some((&before, &(before_len, home))) = self.homes.range(..start).next_back() {
+                if home == id && before.plus(before_len) == start {
+                    (start, len) = (before, before_len + len);
+                }
+            }
+            self.homes.insert(start, (len, id));
+        }
+    }
+
+    /// Notes what a local write made in a container, and what it removed anywhere.
+    pub(crate) fn settle_written(
+        &mut self,
+        id: ContainerId,
+        removed: impl Iterator<Item = DotRun>,
+        made: &DotSet,
+    ) {
+        for run in removed {
+            for (part, home) in self.homes_of(run) {
+                if !self.get(home).body.is_sequence() {
+                    self.cut_out(part);
+                }
+            }
+        }
+        self.settle(id, made.runs());
+    }
+
+    /// Forgets where dots are that name nothing any more.
+    fn forget(&mut self, id: ContainerId, dots: &DotSet) {
+        if self.get(id).body.is_sequence() {
+            return;
+        }
+        for run in dots.runs() {
+            for (part, home) in self.homes_of(run) {
+                if home == id {
+                    self.cut_out(part);
+                }
+            }
+        }
+    }
+
+    /// Takes a run, which lies in one entry, out of the map of homes.
+    fn cut_out(&mut self, run: DotRun) {
+        let found = self
+            .homes
+            .range(..=run.start)
+            .next_back()
+            .map(|(&dot, &home)| (dot, home));
+        let Some((start, (len, id))) = found else {
+            return;
+        };
+        let end = run.start.plus(run.len);
+        self.homes.remove(&start);
+        if start < run.start {
+            self.homes.insert(start, (run.start.seq - start.seq, id));
+        }
+        if end.seq < start.seq + len {
+            self.homes.insert(end, (start.seq + len - end.seq, id));
+        }
+    }
+
+    /// The parts of a run that are somewhere, and where.
+    fn homes_of(&self, run: DotRun) -> Vec<(DotRun, ContainerId)> {
+        let (replica, first, last) = (
+            run.start.replica,
+            run.start.seq,
+            run.start.seq + run.len - 1,
+        );
+        let before = self.homes.range(..run.start).next_back();
+        let within = self.homes.range(run.start..=Dot::new(replica, last));
+        let parts = before
+            .into_iter()
+            .chain(within)
+            .filter_map(|(&start, &(len, id))| {
+                let from = first.max(start.seq);
+                let end = (start.seq + len).min(last + 1);
+                let run = DotRun {
+                    start: Dot::new(replica, from),
+                    len: end.checked_sub(from)?,
+                };
+                (start.replica == replica && run.len > 0).then_some((run, id))
+            });
+        parts.collect()
+    }
+
+    fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
+        let spans = interval.spans();
+        spans
+            .flat_map(|(replica, first, last)| self.homes_between(replica, first, last))
+            .collect()
+    }
+
+    fn homes_between(&self, replica: ReplicaId, first: u64, last: u64) -> Vec<ContainerId> {
+        let run = DotRun {
+            start: Dot::new(replica, first),
+            len: last - first + 1,
+        };
+        self.homes_of(run).into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Checks what must hold between the parts.
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn assert_invariants(&self) {
+        for (id, container) in self.containers.iter().enumerate() {
+            match &container.body {
+                Body::Text(text) => text.assert_invariants(),
+                Body::List(list) => list.assert_invariants(),
+                _ => {}
+            }
+            let below: usize = container
+                .children
+                .values()
+                .map(|&child| self.get(child).live)
+                .sum();
+            assert_eq!(
+                container.live,
+                container.body.live_len() + below,
+                "live count"
+            );
+            for run in container.body.live().runs() {
+                for (part, home) in self.homes_of(run) {
+                    assert_eq!(home as usize, id, "{part:?} is where it is alive");
+                }
+                let known: u64 = self.homes_of(run).iter().map(|(part, _)| part.len).sum();
+                assert_eq!(known, run.len, "every live dot of {run:?} has a home");
+            }
+            if !container.body.is_sequence() {
+                let homes = self.homes.values().filter(|(_, home)| *home as usize == id);
+                let known: u64 = homes.map(|(len, _)| len).sum();
+                assert_eq!(
+                    known,
+                    container.body.live_len() as u64,
+                    "no dead dot has a home"
+                );
+            }
+        }
+    }
+}
+
+pub(crate) fn check_key(key: &str) -> Result<(), EditError> {
+    if key.len() > limits::KEY_BYTES_MAX {
+        let max = limits::KEY_BYTES_MAX as u64;
+        return Err(EditError::Limit {
+            what: "bytes of a key",
+            max,
+        });
+    }
+    Ok(())
+}
+
+impl DotStore for Tree {
+    type Items = Items;
+    type Effects = Changes;
+
+    fn collect(&self, interval: Interval<'_>) -> Items {
+        let items = self.containers_in(interval).into_iter().filter_map(|id| {
+            let items = self.get(id).body.collect(interval);
+            (!items.is_empty()).then(|| (self.path(id), items))
+        });
+        Items {
+            containers: items.collect(),
+        }
+    }
+
+    fn live_in(&self, interval: Interval<'_>) -> DotSet {
+        let mut live = DotSet::new();
+        for id in self.containers_in(interval) {
+            live.extend(&self.get(id).body.live_in(interval));
+        }
+        live
+    }
+
+    fn dots_of(items: &Items) -> DotSet {
+        let mut live = DotSet::new();
+        for items in items.containers.values() {
+            live.extend(&items.live());
+        }
+        live
+    }
+
+    fn max_stamp(items: &Items) -> Option<Stamp> {
+        items
+            .containers
+            .values()
+            .filter_map(BodyItems::max_stamp)
+            .max()
+    }
+
+    fn check(&self, items: &Items, seen: &VersionVector) -> Result<(), MergeError> {
+        items
+            .containers
+            .iter()
+            .try_for_each(|(path, items)| match self.find(path) {
+                Some(id) => self.get(id).body.check(items, seen),
+                None => Body::new(items.kind()).check(items, seen),
+            })
+    }
+
+    fn join(&mut self, items: &Items, seen: &VersionVector, changes: &mut Changes) {
+        for (path, items) in &items.containers {
+            let id = self.find_or_name(path);
+            let before = self.get(id).body.live_len();
+            let change = self.body_mut(id).join(items, seen);
+            self.note(id, change, changes);
+            let new = items.all().into_iter().filter_map(|run| {
+                let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
+                let len = run.len.checked_sub(skip).filter(|&len| len > 0)?;
+                Some(DotRun {
+                    start: run.start.plus(skip),
+                    len,
+                })
+            });
+            self.settle(id, new);
+            self.recount(id, before);
+            if let BodyItems::Map { children, .. } = items {
+                // A container that is there may still be empty, and so have no items of its own.
+                for MapItem {
+                    key: (name, kind), ..
+                } in children
+                {
+                    self.child_named(
+                        id,
+                        Step {
+                            key: name.as_str().into(),
+                            kind: *kind,
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
+        let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
+        for (run, id) in dots.runs().flat_map(|run| self.homes_of(run)) {
+            by_container.entry(id).or_default().insert_run(run);
+        }
+        for (id, dots) in by_container {
+            self.remove_from(id, &dots, changes);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A store together with its version: a CRDT that can be used.
+
+use crate::change::RemovalLog;
+use crate::{limits, Change, Delta, DotSet, DotStore, Interval, MergeError, Removals};
+use crate::{ReplicaId, Stamp, VersionVector};
+
+/// One copy of a CRDT: a store of live dots and the version that it has reached.
+///
+/// [`Doc`](crate::Doc) is this around a tree of containers; the small CRDTs can be used alone just so:
+///
+/// ```
+/// use driftwood_crdt::{OrSet, ReplicaId, Replicated};
+///
+/// let mut here: Replicated<OrSet<&str>> = Replicated::new(ReplicaId::new(1));
+/// let mut there: Replicated<OrSet<&str>> = Replicated::new(ReplicaId::new(2));
+/// let (_, added) = here.edit(0, |set, change| set.add("milk", change));
+/// there.merge(&added)?;
+/// assert!(there.store().has(&"milk"));
+/// # Ok::<(), driftwood_crdt::MergeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Replicated<S> {
+    replica: ReplicaId,
+    version: VersionVector,
+    store: S,
+    removals: RemovalLog,
+    /// The last stamp that this replica used.
+    stamp: Stamp,
+    /// What this replica's last delta had seen: its next one starts there.
+    committed: VersionVector,
+    /// What was removed since that delta.
+    uncommitted: Removals,
+}
+
+impl<S: DotStore> Replicated<S> {
+    /// An empty copy whose changes are named after `replica`.
+    pub fn new(replica: ReplicaId) -> Self {
+        Self {
+            replica,
+            version: VersionVector::new(),
+            store: S::default(),
+            removals: RemovalLog::default(),
+            stamp: Stamp::default(),
+            committed: VersionVector::new(),
+            uncommitted: Removals::new(),
+        }
+    }
+
+    /// Whose name this copy's changes bear.
+    pub fn replica(&self) -> ReplicaId {
+        self.replica
+    }
+
+    /// Goes on under another name, when this one is no longer this copy's alone. Gives the delta of
+    /// what was still to be sent under the old one.
+    pub fn set_replica(&mut self, replica: ReplicaId) -> Delta<S::Items> {
+        let rest = self.commit();
+        self.replica = replica;
+        self.stamp = Stamp::default();
+        rest
+    }
+
+    /// How far this copy has come.
+    pub fn version(&self) -> &VersionVector {
+        &self.version
+    }
+
+    /// What is in it.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The store for what is no state: handles, caches.
+    pub(crate) fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
+    /// Edits the store and gives the result with the delta to send. `now_ms` is the wall clock in
+    /// milliseconds since 1970; it only ranks concurrent writes.
+    pub fn edit<R>(
+        &mut self,
+        now_ms: u64,
+        edit: impl FnOnce(&mut S, &mut Change) -> R,
+    ) -> (R, Delta<S::Items>) {
+        let mut change = self.begin(now_ms);
+        let result = edit(&mut self.store, &mut change);
+        self.end(change);
+        (result, self.commit())
+    }
+
+    pub(crate) fn begin(&mut self, now_ms: u64) -> Change {
+        self.stamp = self.stamp.next(now_ms);
+        Change::new(self.replica, self.version.get(self.replica), self.stamp)
+    }
+
+    /// Closes a change that [`Self::begin`] gave.
+    pub(crate) fn end(&mut self, change: Change) {
+        self.version.advance(self.replica, change.last());
+        let removals = change.into_removals();
+        self.removals.extend(&removals);
+        self.uncommitted.extend(removals);
+    }
+
+    /// The delta of all local changes since the last one.
+    pub(crate) fn commit(&mut self) -> Delta<S::Items> {
+        let own = self.replica;
+        let (before, last) = (self.committed.get(own), self.version.get(own));
+        if before == last {
+            return Delta::empty();
+        }
+        // Of its own changes a delta follows on the one before. Of the others' it names what was
+        // seen since then; the rest is implied, so that a keystroke need not carry a whole vector.
+        let mut from: VersionVector = self
+            .version
+            .iter()
+            .filter(|&(replica, seq)| replica != own && seq > self.committed.get(replica))
+            .collect();
+        from.advance(own, before);
+        let to: VersionVector = [(own, last)].into_iter().collect();
+        self.committed = self.version.clone();
+        Delta {
+            items: self.store.collect(Interval {
+                from: &from,
+                to: &to,
+            }),
+            from,
+            to,
+            removals: std::mem::take(&mut self.uncommitted),
+            complete: true,
+        }
+    }
+
+    /// What a copy at `since` lacks of this one.
+    ///
+    /// O(replicas + result) while the removals since then are remembered; else the whole state, from
+    /// which the other copy sees for itself what is gone.
+    pub fn delta_since(&self, since: &VersionVector) -> Delta<S::Items> {
+        if since.includes(&self.version) {
+            return Delta::empty();
+        }
+        let (from, removals) = match self.removals.since(since, &self.version) {
+            Some(removals) => {
+                let held = self
+                    .version
+                    .iter()
+                    .map(|(r, seq)| (r, seq.min(since.get(r))));
+                (held.collect(), Some(removals))
+            }
+            None => (VersionVector::new(), None),
+        };
+        let to: VersionVector = self
+            .version
+            .iter()
+            .filter(|&(replica, seq)| seq > from.get(replica))
+            .collect();
+        Delta {
+            items: self.store.collect(Interval {
+                from: &from,
+                to: &to,
+            }),
+            from,
+            to,
+            complete: removals.is_some(),
+            removals: removals.unwrap_or_default(),
+        }
+    }
+
+    /// Joins a delta into this copy: idempotent, commutative and associative, whole or not at all.
+    ///
+    /// # Errors
+    /// [`MergeError::Gap`] when something before the delta is missing here; the others when it
+    /// contradicts itself or what is here. The copy is then unchanged.
+    pub fn merge(&mut self, delta: &Delta<S::Items>) -> Result<S::Effects, MergeError> {
+        let mut effects = S::Effects::default();
+        if self.version.includes(&delta.to) {
+            return Ok(effects);
+        }
+        if !self.version.includes(&delta.from) {
+            return Err(MergeError::Gap {
+                have: self.version.clone(),
+            });
+        }
+        let mut version = self.version.clone();
+        version.merge(&delta.to);
+        if version.len() > limits::REPLICAS_MAX {
+            let max = limits::REPLICAS_MAX as u64;
+            return Err(MergeError::Limit {
+                what: "replicas of one document",
+                max,
+            });
+        }
+        let mut removed = DotSet::new();
+        for run in delta.removals.values().flatten() {
+            // A deletion of what is yet to be written would swallow it when it comes.
+            if run.start.seq + run.len - 1 > version.get(run.start.replica) {
+                return Err(MergeError::Gap {
+                    have: self.version.clone(),
+                });
+            }
+            removed.insert_run(*run);
+        }
+        self.store.check(&delta.items, &self.version)?;
+
+        self.add_missing_from(delta, &mut removed);
+        self.store.remove(&removed, &mut effects);
+        self.store.join(&delta.items, &self.version, &mut effects);
+
+        let own = self.replica;
+        if self.committed.get(own) == self.version.get(own) {
+            self.committed.advance(own, version.get(own));
+        }
+        if let Some(stamp) = S::max_stamp(&delta.items).filter(|_| delta.to.get(own) > 0) {
+            self.stamp = self.stamp.max(stamp);
+        }
+        self.version = version;
+        if delta.complete {
+            self.removals.extend(&delta.removals);
+        } else {
+            self.removals.raise_floor(&delta.to);
+        }
+        Ok(effects)
+    }
+
+    /// Adds the live dots that the delta speaks of and does not have: they were removed there.
+    fn add_missing_from(&self, delta: &Delta<S::Items>, removed: &mut DotSet) {
+        let overlap: VersionVector = delta
+            .to
+            .iter()
+            .map(|(r, seq)| (r, seq.min(self.version.get(r))))
+            .collect();
+        let overlap = Interval {
+            from: &delta.from,
+            to: &overlap,
+        };
+        if overlap.spans().next().is_none() {
+            return;
+        }
+        let alive_there = S::dots_of(&delta.items);
+        for dot in self.store.live_in(overlap).dots() {
+            if !alive_there.contains(dot) {
+                removed.insert(dot);
+            }
+        }
+    }
+}

@@ -1,0 +1,528 @@
+//! The order engine under [`Text`](crate::Text) and [`List`](crate::List).
+//!
+//! Elements form a tree and are read in order: left children, the element, right children; siblings
+//! stand in the order of their dots. That is Fugue (Weidner & Kleppmann, "The Art of the Fugue:
+//! Minimizing Interleaving in Collaborative Text Editing", 2023, §4), so runs typed at one gap never
+//! interleave, forwards or backwards. An element's place depends on nothing but its path of (dot,
+//! side), so it does not matter in which order elements arrive.
+//!
+//! A departure from the paper: local insertions look only at living elements and their ancestors
+//! when they choose what to hang on, so that a deleted run that carries nothing living is never
+//! needed again.
+//!
+//! Elements with neighbouring dots, each the right child of the one before, are kept as one *run*
+//! ([`Runs`]); what is alive and deleted of it, in reading order, as *pieces* ([`Index`]). Deleting
+//! frees the content at once and keeps the run.
+
+pub(crate) mod content;
+mod fugue;
+mod index;
+pub(crate) mod run;
+
+use std::collections::BTreeMap;
+
+use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp};
+use crate::{ReplicaId, VersionVector};
+use content::{Content, Extent, Unit};
+use fugue::{Neighbour, Runs};
+use index::{Index, Piece, Place};
+use run::{PieceItem, RunItem};
+
+/// A change to a sequence as a reader sees it: at an offset, so much is deleted, then this inserted.
+/// Several are to be carried out one after the other.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Patch<C> {
+    /// Where.
+    pub at: Extent,
+    /// How much goes.
+    pub deleted: Extent,
+    /// What comes.
+    pub inserted: Option<C>,
+}
+
+/// Elements in an order on which all copies agree.
+#[derive(Clone, Debug)]
+pub struct Sequence<C> {
+    runs: Runs,
+    index: Index<C>,
+    /// The leaf in which the piece that starts with a dot is.
+    leaves: BTreeMap<Dot, u32>,
+}
+
+impl<C: Content> Default for Sequence<C> {
+    fn default() -> Self {
+        Self {
+            runs: Runs::default(),
+            index: Index::new(),
+            leaves: BTreeMap::new(),
+        }
+    }
+}
+
+impl<C: Content> Sequence<C> {
+    /// How much is alive.
+    pub fn extent(&self) -> Extent {
+        self.index.extent()
+    }
+
+    /// The living content, piece by piece.
+    pub fn contents(&self) -> impl Iterator<Item = &C> {
+        self.index
+            .pieces()
+            .filter_map(|piece| piece.content.as_ref())
+    }
+
+    /// The living content with the dot of its first element, piece by piece.
+    pub fn living(&self) -> impl Iterator<Item = (Dot, &C)> {
+        self.index
+            .pieces()
+            .filter_map(|p| p.content.as_ref().map(|content| (p.start, content)))
+    }
+
+    /// The piece that the element at `offset` is in: its first dot, its content, and the number of
+    /// the element in it; O(log n).
+    pub(crate) fn at(&self, offset: usize) -> Option<(Dot, &C, usize)> {
+        let (place, before) = self.index.find(Unit::Chars, offset)?;
+        let piece = self.index.piece(place);
+        Some((piece.start, piece.content.as_ref()?, offset - before.chars))
+    }
+
+    /// Where the living element is, or `None` if it is deleted or unknown; O(log n).
+    pub fn offset_of(&self, dot: Dot) -> Option<Extent> {
+        let (place, within) = self.locate(dot)?;
+        let content = self.index.piece(place).content.as_ref()?;
+        Some(self.index.before(place) + content.extent_to(within as usize))
+    }
+
+    /// The content of a living element and its number in it.
+    pub(crate) fn content_of(&self, dot: Dot) -> Option<(&C, usize)> {
+        let (place, within) = self.locate(dot)?;
+        Some((self.index.piece(place).content.as_ref()?, within as usize))
+    }
+
+    /// The offset in both units, and the number of elements before it.
+    ///
+    /// # Errors
+    /// Past the end, and inside of a character.
+    pub fn resolve(&self, unit: Unit, offset: usize) -> Result<Extent, EditError> {
+        let extent = self.extent();
+        if offset == extent.get(unit) {
+            return Ok(extent);
+        }
+        let out = EditError::OutOfBounds {
+            position: offset,
+            len: extent.get(unit),
+        };
+        let (place, before) = self.index.find(unit, offset).ok_or(out)?;
+        let content = self
+            .index
+            .piece(place)
+            .content
+            .as_ref()
+            .expect("a found piece is alive");
+        let within = content.elements_in(unit, offset - before.get(unit));
+        let within = within.ok_or(EditError::SplitsCharacter { offset })?;
+        Ok(before + content.extent_to(within))
+    }
+
+    /// Inserts content before the element at `offset`, which [`Self::resolve`] has bounded; gives
+    /// the dot of its first element. O(log n).
+    pub(crate) fn insert_at(&mut self, offset: usize, content: C, change: &mut Change) -> Dot {
+        let len = content.extent().chars as u64;
+        let left = offset.checked_sub(1).and_then(|before| self.dot_at(before));
+        let neighbour = self.runs.anchor(left, || self.dot_at(offset));
+        let start = change.dots(len);
+        self.integrate(
+            start,
+            neighbour,
+            vec![PieceItem {
+                len,
+                content: Some(content),
+            }],
+            &mut |_, _| (),
+        );
+        start
+    }
+
+    /// Deletes the elements from `offset` on, which [`Self::resolve`] has bounded; gives the dots of
+    /// what was deleted. The caller notes by which change. O(pieces · log n).
+    pub(crate) fn delete_at(&mut self, offset: usize, len: usize) -> Vec<DotRun> {
+        let mut deleted = Vec::new();
+        let mut left = len;
+        while left > 0 {
+            let found = self.index.find(Unit::Chars, offset);
+            let (place, before) = found.expect("the caller has bounded the range");
+            let piece = self.index.piece(place);
+            let within = offset - before.chars;
+            let count = left.min(piece.len as usize - within);
+            let start = piece.start.plus(within as u64);
+            self.bury(place, within as u64, count as u64);
+            deleted.push(DotRun {
+                start,
+                len: count as u64,
+            });
+            left -= count;
+        }
+        deleted
+    }
+
+    /// The dots of all living elements.
+    pub(crate) fn live_runs(&self) -> impl Iterator<Item = DotRun> + '_ {
+        let living = self.index.pieces().filter(|piece| piece.content.is_some());
+        living.map(|piece| DotRun {
+            start: piece.start,
+            len: piece.len,
+        })
+    }
+
+    fn dot_at(&self, offset: usize) -> Option<Dot> {
+        let (start, _, within) = self.at(offset)?;
+        Some(start.plus(within as u64))
+    }
+
+    /// The piece that has the element, deleted or not, and the element's number in it; O(log n).
+    fn locate(&self, dot: Dot) -> Option<(Place, u64)> {
+        let (&start, &leaf) = self.leaves.range(..=dot).next_back()?;
+        if start.replica != dot.replica {
+            return None;
+        }
+        let slot = self
+            .index
+            .leaf(leaf)
+            .iter()
+            .position(|piece| piece.start == start)?;
+        let place = Place { leaf, slot };
+        let within = dot.seq - start.seq;
+        (within < self.index.piece(place).len).then_some((place, within))
+    }
+
+    /// Puts elements where the tree says they belong. Their parent is here.
+    fn integrate(
+        &mut self,
+        start: Dot,
+        (parent, side): (Option<Dot>, run::Side),
+        pieces: Vec<PieceItem<C>>,
+        on_insert: &mut dyn FnMut(Extent, &C),
+    ) {
+        let neighbour = self.runs.place(start, parent, side);
+        let len = pieces.iter().map(|piece| piece.len).sum();
+        self.runs.insert(start, len, parent, side);
+        let mut place = match neighbour {
+            Neighbour::Start => self.index.first(),
+            Neighbour::Before(dot) => self.cut(dot),
+            Neighbour::After(dot) => self.cut_after(dot),
+        };
+        let mut next = start;
+        for PieceItem { len, content } in pieces {
+            if let Some(content) = &content {
+                on_insert(self.index.before(place), content);
+            }
+            place = self.put(
+                place,
+                Piece {
+                    start: next,
+                    len,
+                    content,
+                },
+            );
+            next = next.plus(len);
+        }
+    }
+
+    /// Inserts a piece before this place, or adds it to the piece before if it goes on there; gives
+    /// the place after it.
+    fn put(&mut self, place: Place, piece: Piece<C>) -> Place {
+        if let Some(slot) = place.slot.checked_sub(1) {
+            let before = Place { slot, ..place };
+            if self.continues(self.index.piece(before), &piece) {
+                self.index.update(before, |before| join(before, piece));
+                return place;
+            }
+        }
+        let start = piece.start;
+        self.insert_piece(place, piece);
+        let (place, _) = self.locate(start).expect("the piece was just put there");
+        Place {
+            slot: place.slot + 1,
+            ..place
+        }
+    }
+
+    /// Whether one piece could be the rest of the other.
+    fn continues(&self, before: &Piece<C>, piece: &Piece<C>) -> bool {
+        before.end() == piece.start
+            && before.content.is_some() == piece.content.is_some()
+            && !self.runs.is_start(piece.start)
+    }
+
+    fn insert_piece(&mut self, place: Place, piece: Piece<C>) {
+        self.leaves.insert(piece.start, place.leaf);
+        if let Some(new) = self.index.insert(place, piece) {
+            for piece in self.index.leaf(new) {
+                self.leaves.insert(piece.start, new);
+            }
+        }
+    }
+
+    /// The place of the piece that starts with this element, cutting one in two if need be.
+    fn cut(&mut self, dot: Dot) -> Place {
+        let (place, within) = self.locate(dot).expect("the element is in the sequence");
+        if within == 0 {
+            return place;
+        }
+        let rest = self.index.update(place, |piece| {
+            let rest = Piece {
+                start: dot,
+                len: piece.len - within,
+                content: piece
+                    .content
+                    .as_mut()
+                    .map(|content| content.split_off(within as usize)),
+            };
+            piece.len = within;
+            rest
+        });
+        self.insert_piece(
+            Place {
+                slot: place.slot + 1,
+                ..place
+            },
+            rest,
+        );
+        self.locate(dot).expect("the element starts a piece now").0
+    }
+
+    /// The place right after this element, cutting its piece in two if need be.
+    fn cut_after(&mut self, dot: Dot) -> Place {
+        let (place, within) = self.locate(dot).expect("the element is in the sequence");
+        if within + 1 < self.index.piece(place).len {
+            return self.cut(dot.plus(1));
+        }
+        Place {
+            slot: place.slot + 1,
+            ..place
+        }
+    }
+
+    /// Deletes `len` elements of a piece: their content goes, their dots stay.
+    fn bury(&mut self, place: Place, within: u64, len: u64) {
+        let start = self.index.piece(place).start.plus(within);
+        if within + len < self.index.piece(place).len {
+            self.cut(start.plus(len));
+        }
+        let place = self.cut(start);
+        self.index.update(place, |piece| piece.content = None);
+        // Backspacing over a word leaves one dead piece, not one a letter.
+        let after = Place {
+            slot: place.slot + 1,
+            ..place
+        };
+        self.join_if_dead(after);
+        self.join_if_dead(place);
+    }
+
+    /// Joins a piece to the one before it in the leaf, if both are dead and of one run.
+    fn join_if_dead(&mut self, place: Place) {
+        let pieces = self.index.leaf(place.leaf);
+        let Some(slot) = place
+            .slot
+            .checked_sub(1)
+            .filter(|_| place.slot < pieces.len())
+        else {
+            return;
+        };
+        let (before, piece) = (&pieces[slot], &pieces[place.slot]);
+        if piece.content.is_none() && self.continues(before, piece) {
+            let piece = self.index.remove(place);
+            self.leaves.remove(&piece.start);
+            self.index
+                .update(Place { slot, ..place }, |before| join(before, piece));
+        }
+    }
+
+    /// The pieces with dots from `first` to `last`, cut to that range, in order of dot.
+    fn pieces_between(
+        &self,
+        replica: ReplicaId,
+        first: u64,
+        last: u64,
+    ) -> impl Iterator<Item = (DotRun, Option<&C>, usize)> + '_ {
+        let begin = Dot::new(replica, first);
+        let begin = self
+            .locate(begin)
+            .map_or(begin, |(place, _)| self.index.piece(place).start);
+        self.leaves
+            .range(begin..=Dot::new(replica, last))
+            .map(move |(&start, &leaf)| {
+                let piece = self
+                    .index
+                    .leaf(leaf)
+                    .iter()
+                    .find(|piece| piece.start == start);
+                let piece = piece.expect("the leaf of a piece has it");
+                let from = first.max(start.seq);
+                let len = (start.seq + piece.len).min(last + 1) - from;
+                let run = DotRun {
+                    start: Dot::new(replica, from),
+                    len,
+                };
+                (run, piece.content.as_ref(), (from - start.seq) as usize)
+            })
+    }
+
+    /// Checks everything that must hold between the parts.
+    #[cfg(any(test, debug_assertions))]
+    pub fn assert_invariants(&self) {
+        self.index.assert_invariants();
+        self.runs.assert_invariants();
+        let mut count = 0;
+        for piece in self.index.pieces() {
+            let (place, within) = self.locate(piece.start).expect("every piece is in the map");
+            assert_eq!((self.index.piece(place).start, within), (piece.start, 0));
+            let run = self
+                .runs
+                .run_of(piece.start)
+                .expect("every piece is of a run");
+            assert!(
+                piece.end().seq <= run.start.seq + run.len,
+                "a piece is of one run"
+            );
+            if let Some(content) = &piece.content {
+                assert_eq!(
+                    content.extent().chars as u64,
+                    piece.len,
+                    "content has its length"
+                );
+            }
+            count += 1;
+        }
+        assert_eq!(
+            count,
+            self.leaves.len(),
+            "the map has no more than the pieces"
+        );
+    }
+}
+
+fn part_of<C: Content>(content: &C, skip: usize, len: usize) -> C {
+    let mut part = content.clone();
+    if skip > 0 {
+        part = part.split_off(skip);
+    }
+    if part.extent().chars > len {
+        let _ = part.split_off(len);
+    }
+    part
+}
+
+fn join<C: Content>(before: &mut Piece<C>, piece: Piece<C>) {
+    before.len += piece.len;
+    if let (Some(content), Some(next)) = (&mut before.content, piece.content) {
+        content.append(next);
+    }
+}
+
+impl<C: Content> DotStore for Sequence<C> {
+    /// In order of dot.
+    type Items = Vec<RunItem<C>>;
+    type Effects = Vec<Patch<C>>;
+
+    fn collect(&self, interval: Interval<'_>) -> Self::Items {
+        let mut items = Vec::new();
+        for (replica, first, last) in interval.spans() {
+            for run in self.runs.between(replica, first, last) {
+                let cut = run.dots.start.seq;
+                let end = cut + run.dots.len - 1;
+                let mut pieces = Vec::new();
+                for (dots, content, skip) in self.pieces_between(replica, cut, end) {
+                    let content = content.map(|c| part_of(c, skip, dots.len as usize));
+                    run::push_piece(
+                        &mut pieces,
+                        PieceItem {
+                            len: dots.len,
+                            content,
+                        },
+                    );
+                }
+                items.push(RunItem {
+                    start: run.dots.start,
+                    parent: run.parent,
+                    side: run.side,
+                    pieces,
+                });
+            }
+        }
+        items
+    }
+
+    fn live_in(&self, interval: Interval<'_>) -> DotSet {
+        let mut live = DotSet::new();
+        for (replica, first, last) in interval.spans() {
+            for (run, content, _) in self.pieces_between(replica, first, last) {
+                if content.is_some() {
+                    live.insert_run(run);
+                }
+            }
+        }
+        live
+    }
+
+    fn dots_of(items: &Self::Items) -> DotSet {
+        let mut live = DotSet::new();
+        for run in items.iter().flat_map(RunItem::live) {
+            live.insert_run(run);
+        }
+        live
+    }
+
+    fn max_stamp(_: &Self::Items) -> Option<Stamp> {
+        None
+    }
+
+    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError> {
+        self.in_causal_order(items, seen).map(drop)
+    }
+
+    fn join(&mut self, items: &Self::Items, seen: &VersionVector, patches: &mut Vec<Patch<C>>) {
+        let runs = self
+            .in_causal_order(items, seen)
+            .expect("the items were checked");
+        for run in runs {
+            self.integrate(
+                run.start,
+                (run.parent, run.side),
+                run.pieces,
+                &mut |at, content| {
+                    patches.push(Patch {
+                        at,
+                        deleted: Extent::default(),
+                        inserted: Some(content.clone()),
+                    });
+                },
+            );
+        }
+    }
+
+    fn remove(&mut self, dots: &DotSet, patches: &mut Vec<Patch<C>>) {
+        for run in dots.runs() {
+            let (replica, first) = (run.start.replica, run.start.seq);
+            let alive: Vec<DotRun> = self
+                .pieces_between(replica, first, first + run.len - 1)
+                .filter(|(_, content, _)| content.is_some())
+                .map(|(run, _, _)| run)
+                .collect();
+            for run in alive {
+                // Cut out first, so that what goes is one piece and its length is at hand.
+                self.cut_after(run.start.plus(run.len - 1));
+                let place = self.cut(run.start);
+                let (at, deleted) = (self.index.before(place), self.index.piece(place).extent());
+                self.bury(place, 0, run.len);
+                patches.push(Patch {
+                    at,
+                    deleted,
+                    inserted: None,
+                });
+            }
+        }
+    }
+}

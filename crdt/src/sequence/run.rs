@@ -1,0 +1,151 @@
+//! A typed run as a delta carries it.
+
+use crate::sequence::content::Content;
+use crate::{Dot, DotRun};
+
+/// On which side of its parent an element hangs in the tree.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Side {
+    /// Before the parent.
+    Left,
+    /// After the parent.
+    Right,
+}
+
+/// Elements with neighbouring dots, each the right child of the one before it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunItem<C> {
+    /// The first element.
+    pub start: Dot,
+    /// What the first element hangs on; `None` is the sequence itself.
+    pub parent: Option<Dot>,
+    /// On which side of it.
+    pub side: Side,
+    /// The elements, alive and deleted by turns.
+    pub pieces: Vec<PieceItem<C>>,
+}
+
+/// A part of a run that is all alive or all deleted.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PieceItem<C> {
+    /// How many elements.
+    pub len: u64,
+    /// What they hold, or `None` when they are deleted.
+    pub content: Option<C>,
+}
+
+impl<C: Content> RunItem<C> {
+    /// How many elements the run has.
+    pub fn len(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.len).sum()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// All its dots.
+    pub(crate) fn dots(&self) -> DotRun {
+        DotRun {
+            start: self.start,
+            len: self.len(),
+        }
+    }
+
+    /// The dots of its living elements.
+    pub(crate) fn live(&self) -> impl Iterator<Item = DotRun> + '_ {
+        let mut start = self.start;
+        self.pieces.iter().filter_map(move |piece| {
+            let run = DotRun {
+                start,
+                len: piece.len,
+            };
+            start = start.plus(piece.len);
+            piece.content.is_some().then_some(run)
+        })
+    }
+
+    /// Without the elements up to and including seq `seen`; `None` when that is all.
+    pub(crate) fn after(&self, seen: u64) -> Option<Self> {
+        if seen < self.start.seq {
+            return Some(self.clone());
+        }
+        self.clone().cut(seen - self.start.seq + 1).1
+    }
+
+    /// Its first `at` elements, at least one, and the rest.
+    pub(crate) fn cut(mut self, at: u64) -> (Self, Option<Self>) {
+        let mut left = at;
+        let mut rest = Vec::new();
+        let mut head = Vec::new();
+        for mut piece in std::mem::take(&mut self.pieces) {
+            if left >= piece.len {
+                left -= piece.len;
+                head.push(piece);
+                continue;
+            }
+            if left > 0 {
+                let tail = piece
+                    .content
+                    .as_mut()
+                    .map(|content| content.split_off(left as usize));
+                rest.push(PieceItem {
+                    len: piece.len - left,
+                    content: tail,
+                });
+                head.push(PieceItem {
+                    len: left,
+                    content: piece.content,
+                });
+                left = 0;
+            } else {
+                rest.push(piece);
+            }
+        }
+        let last = self.start.plus(at - 1);
+        let rest = (!rest.is_empty()).then(|| Self {
+            start: last.plus(1),
+            parent: Some(last),
+            side: Side::Right,
+            pieces: rest,
+        });
+        (
+            Self {
+                pieces: head,
+                ..self
+            },
+            rest,
+        )
+    }
+
+    /// Adds a run that goes on where this one ends; gives it back if it does not.
+    pub(crate) fn extend(&mut self, next: Self) -> Result<(), Self> {
+        let end = self.start.plus(self.len() - 1);
+        let follows = next.start == end.plus(1) && next.parent == Some(end);
+        if !follows || next.side != Side::Right {
+            return Err(next);
+        }
+        for piece in next.pieces {
+            push_piece(&mut self.pieces, piece);
+        }
+        Ok(())
+    }
+}
+
+/// Adds a piece, or joins it to the last one if both are alive or both deleted: how pieces are cut
+/// is no part of the state.
+pub(super) fn push_piece<C: Content>(pieces: &mut Vec<PieceItem<C>>, piece: PieceItem<C>) {
+    match pieces
+        .last_mut()
+        .filter(|last| last.content.is_some() == piece.content.is_some())
+    {
+        Some(last) => {
+            last.len += piece.len;
+            if let (Some(content), Some(next)) = (&mut last.content, piece.content) {
+                content.append(next);
+            }
+        }
+        None => pieces.push(piece),
+    }
+}

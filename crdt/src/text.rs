@@ -1,0 +1,108 @@
+//! [`Text`]: characters that many people type.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::sequence::content::{Chars, Content, Extent, Unit};
+use crate::{Change, EditError, Sequence};
+
+/// A text: a [`Sequence`] of characters.
+///
+/// Offsets lie between characters and count Unicode scalar values or UTF-16 code units, as the
+/// [`Unit`] says; both take O(log n). No half surrogate is ever stored.
+///
+/// ```
+/// use driftwood_crdt::{Replicated, ReplicaId, Text, Unit};
+/// let mut here = Replicated::<Text>::new(ReplicaId::new(1));
+/// let (_, hello) = here.edit(0, |text, change| text.insert(Unit::Chars, 0, "Hello", change));
+/// let mut there = Replicated::<Text>::new(ReplicaId::new(2));
+/// there.merge(&hello)?;
+/// assert_eq!(there.store().to_string(), "Hello");
+/// # Ok::<(), driftwood_crdt::MergeError>(())
+/// ```
+pub type Text = Sequence<Chars>;
+
+impl Sequence<Chars> {
+    /// Inserts text at an offset; gives where that is in both units.
+    ///
+    /// # Errors
+    /// Past the end, and inside of a character. Nothing was changed.
+    pub fn insert(
+        &mut self,
+        unit: Unit,
+        offset: usize,
+        text: &str,
+        change: &mut Change,
+    ) -> Result<Extent, EditError> {
+        let at = self.resolve(unit, offset)?;
+        if !text.is_empty() {
+            self.insert_at(at.chars, Chars::from(text), change);
+        }
+        Ok(at)
+    }
+
+    /// Deletes a range; gives its start and its length in both units.
+    ///
+    /// # Errors
+    /// Past the end, inside of a character, and where the range ends before it starts. Nothing was
+    /// changed.
+    pub fn delete(
+        &mut self,
+        unit: Unit,
+        range: Range<usize>,
+        change: &mut Change,
+    ) -> Result<(Extent, Extent), EditError> {
+        let (start, end) = self.resolve_range(unit, range)?;
+        if start != end {
+            let by = change.dot();
+            change.removed(by, self.delete_at(start.chars, end.chars - start.chars));
+        }
+        Ok((start, end - start))
+    }
+
+    /// Both ends of a range, in both units.
+    ///
+    /// # Errors
+    /// As [`Self::delete`].
+    pub fn resolve_range(
+        &self,
+        unit: Unit,
+        range: Range<usize>,
+    ) -> Result<(Extent, Extent), EditError> {
+        if range.start > range.end {
+            return Err(EditError::BadRange {
+                start: range.start,
+                end: range.end,
+            });
+        }
+        Ok((
+            self.resolve(unit, range.start)?,
+            self.resolve(unit, range.end)?,
+        ))
+    }
+
+    /// The text between two places that [`Self::resolve`] gave.
+    pub(crate) fn slice(&self, start: Extent, end: Extent) -> String {
+        let mut text = String::new();
+        let mut at = start.chars;
+        while at < end.chars {
+            let (_, piece, within) = self.at(at).expect("the caller has bounded the range");
+            let rest: String = piece
+                .as_str()
+                .chars()
+                .skip(within)
+                .take(end.chars - at)
+                .collect();
+            at += piece.extent().chars.min(within + end.chars - at) - within;
+            text.push_str(&rest);
+        }
+        text
+    }
+}
+
+impl fmt::Display for Sequence<Chars> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.contents()
+            .try_for_each(|piece| f.write_str(piece.as_str()))
+    }
+}

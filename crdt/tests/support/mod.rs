@@ -1,0 +1,195 @@
+//! Random edits on documents, for the property tests.
+
+use driftwood_crdt::{Delta, Doc, EditError, Kind, ReplicaId, Value};
+
+/// One random step of a schedule; numbers are taken modulo what is there.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A replica edits: which, what, and three numbers to choose by.
+    Edit(usize, u8, usize, usize, usize),
+    /// A replica gets another's delta: to whom, which of all that were made.
+    Deliver(usize, usize),
+    /// A replica gets all that another has.
+    Sync(usize, usize),
+    /// A replica is saved and loaded.
+    Reload(usize),
+}
+
+/// Replicas and every delta that they made.
+pub struct World {
+    pub docs: Vec<Doc>,
+    pub deltas: Vec<Vec<u8>>,
+    now: u64,
+}
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+const WORDS: [&str; 5] = ["x", "né", "🌊!", "driftwood", "\n"];
+
+impl World {
+    pub fn new(replicas: usize) -> Self {
+        let docs = (1..=replicas)
+            .map(|id| Doc::new(ReplicaId::new(id as u64)))
+            .collect();
+        Self {
+            docs,
+            deltas: Vec::new(),
+            now: 1_000,
+        }
+    }
+
+    pub fn step(&mut self, step: &Step) {
+        let count = self.docs.len();
+        match *step {
+            Step::Edit(who, what, a, b, c) => {
+                self.now += 1;
+                // Clocks differ by far more than the steps are apart.
+                let now = self.now + (who % count) as u64 * 37;
+                let doc = &mut self.docs[who % count];
+                let before = doc.canonical();
+                let version = doc.version().clone();
+                match edit(doc, now, what, a, b, c) {
+                    Ok(delta) => {
+                        let bytes = delta.encode();
+                        assert_eq!(Delta::decode(&bytes).expect("own delta"), delta);
+                        if *doc.version() == version {
+                            assert!(delta.is_empty());
+                            assert!(doc.canonical() == before, "a change without a dot");
+                        } else {
+                            self.deltas.push(bytes);
+                        }
+                    }
+                    Err(error) => {
+                        assert!(doc.canonical() == before, "refused, and changed: {error}");
+                    }
+                }
+            }
+            Step::Deliver(to, which) if !self.deltas.is_empty() => {
+                let bytes = &self.deltas[which % self.deltas.len()];
+                let doc = &mut self.docs[to % count];
+                let before = doc.canonical();
+                let delta = Delta::decode(bytes).expect("own delta");
+                if let Err(error) = doc.merge(&delta) {
+                    assert!(!doc.version().includes(delta.from()), "{error}");
+                    assert!(doc.canonical() == before, "refused, and changed");
+                }
+            }
+            Step::Deliver(..) => {}
+            Step::Sync(from, to) => {
+                let (from, to) = (from % count, to % count);
+                let delta = self.docs[from].delta_since(self.docs[to].version());
+                let delta = Delta::decode(&delta.encode()).expect("own delta");
+                self.docs[to]
+                    .merge(&delta)
+                    .expect("it starts where the other stands");
+                assert!(self.docs[to].version().includes(self.docs[from].version()));
+            }
+            Step::Reload(who) => {
+                let doc = &mut self.docs[who % count];
+                let loaded = Doc::load(doc.replica(), &doc.save()).expect("own save");
+                assert!(loaded.canonical() == doc.canonical());
+                assert_eq!(loaded.to_value(), doc.to_value());
+                *doc = loaded;
+            }
+        }
+        if cfg!(debug_assertions) {
+            self.docs.iter().for_each(Doc::assert_invariants);
+        }
+    }
+
+    /// Equal versions must mean equal state, at any time.
+    pub fn assert_equal_where_versions_are(&self) {
+        for (i, a) in self.docs.iter().enumerate() {
+            for b in &self.docs[i + 1..] {
+                if a.version() == b.version() {
+                    assert!(
+                        a.canonical() == b.canonical(),
+                        "{:?}\n{:?}",
+                        a.to_value(),
+                        b.to_value()
+                    );
+                    assert_eq!(a.to_value(), b.to_value());
+                }
+            }
+        }
+    }
+
+    /// Everybody gets everything, in both directions.
+    pub fn settle(&mut self) {
+        let count = self.docs.len();
+        for _ in 0..2 {
+            for i in 0..count {
+                let next = (i + 1) % count;
+                self.step(&Step::Sync(i, next));
+            }
+        }
+        let last = self.docs[0].version().clone();
+        assert!(
+            self.docs.iter().all(|doc| *doc.version() == last),
+            "all versions are equal"
+        );
+        self.assert_equal_where_versions_are();
+    }
+}
+
+/// One random edit; the document says itself whether it is possible.
+fn edit(
+    doc: &mut Doc,
+    now: u64,
+    what: u8,
+    a: usize,
+    b: usize,
+    c: usize,
+) -> Result<Delta, EditError> {
+    let name = NAMES[a % NAMES.len()];
+    let key = NAMES[b % NAMES.len()];
+    let word = WORDS[c % WORDS.len()];
+    let text_len = doc.text(name).len();
+    let list_len = doc.list(name).len();
+    let nested_len = doc.map(name).text_at(key).len_utf16();
+    let mut edit = doc.edit(now);
+    let result = match what % 20 {
+        0..=3 => edit.text(name).insert(b % (text_len + 1), word),
+        4 | 5 => {
+            let start = b % (text_len + 1);
+            edit.text(name).delete(start..(start + c % 4).min(text_len))
+        }
+        6 => edit.map(name).set(key, c as i64),
+        7 => edit.map(name).delete(key).map(drop),
+        8 => edit.set(name).add(word),
+        9 => edit.set(name).delete(&Value::from(word)).map(drop),
+        10 => edit.counter(name).add(c as i64 % 7 - 3),
+        11 => edit.list(name).insert(b % (list_len + 1), word),
+        12 => {
+            let start = b % (list_len + 1);
+            edit.list(name).delete(start..(start + c % 3).min(list_len))
+        }
+        13 => edit
+            .list(name)
+            .insert_map(b % (list_len + 1))
+            .and_then(|mut map| {
+                map.set("t", word)?;
+                map.text("u").insert(0, word)
+            }),
+        14 if list_len > 0 => edit
+            .list(name)
+            .map(b % list_len)
+            .and_then(|mut map| map.set("t", c as i64)),
+        15 => edit
+            .map(name)
+            .text(key)
+            .insert_utf16(c % (nested_len + 1), word),
+        16 => edit.map(name).map(key).map("deep").set(word, b as i64),
+        17 => edit.map(name).set_at(key).add(word),
+        18 => edit.map(name).create(key, Kind::ALL[c % 5]),
+        19 => edit.map(name).counter(key).add(1),
+        _ => Ok(()),
+    };
+    match result {
+        // What an edit did before a later call was refused is in the document all the same.
+        Err(error) if !matches!(what % 20, 13) => {
+            drop(edit);
+            Err(error)
+        }
+        _ => Ok(edit.commit()),
+    }
+}
