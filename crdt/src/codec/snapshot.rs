@@ -25,6 +25,9 @@ pub(crate) fn load(saved: &[u8]) -> Result<Delta, LoadError> {
             newest: FORMAT,
         });
     }
+    if format != FORMAT {
+        return Err(LoadError::Damaged);
+    }
     let (checksum, delta) = rest.split_at_checked(4).ok_or(LoadError::Damaged)?;
     if crc32fast::hash(delta).to_le_bytes() != checksum {
         return Err(LoadError::Damaged);

@@ -118,19 +118,6 @@ impl<C: Content> RunItem<C> {
             rest,
         )
     }
-
-    /// Adds a run that goes on where this one ends; gives it back if it does not.
-    pub(crate) fn extend(&mut self, next: Self) -> Result<(), Self> {
-        let end = self.start.plus(self.len() - 1);
-        let follows = next.start == end.plus(1) && next.parent == Some(end);
-        if !follows || next.side != Side::Right {
-            return Err(next);
-        }
-        for piece in next.pieces {
-            push_piece(&mut self.pieces, piece);
-        }
-        Ok(())
-    }
 }
 
 /// Adds a piece, or joins it to the last one if both are alive or both deleted: how pieces are cut
