@@ -43,7 +43,7 @@ impl PnCounter {
     pub fn add(&mut self, by: i64, change: &mut Change) -> Result<Dot, EditError> {
         let old = self.tallies.get(&change.replica()).copied();
         let (up, down) = old.map_or((0, 0), |tally| (tally.up, tally.down));
-        let up = up.saturating_add(by.max(0) as u64);
+        let up = up.saturating_add(by.max(0).cast_unsigned());
         let down = down.saturating_add(by.min(0).unsigned_abs());
         if up.max(down) > COUNTER_MAX {
             return Err(EditError::Limit {

@@ -1,4 +1,48 @@
 //! Delta-state CRDTs that compose into a JSON-like document.
+//!
+//! Copies of a document are edited at the same time, online or offline, and always converge: two
+//! copies that have seen the same changes are equal byte for byte, in whatever order the changes
+//! came. There is no server, no clock, no randomness and no IO in this crate.
+//!
+//! ```
+//! use driftwood_crdt::{Delta, Doc, ReplicaId};
+//!
+//! // Two people start from nothing; each copy has a replica id of its own.
+//! let mut ann = Doc::new(ReplicaId::new(1));
+//! let mut ben = Doc::new(ReplicaId::new(2));
+//!
+//! let mut edit = ann.edit(1_000); // the wall clock, in milliseconds
+//! edit.map("meta").set("title", "Trip")?;
+//! edit.text("body").insert(0, "Pack the tent.")?;
+//! let from_ann = edit.commit().encode(); // what to send
+//!
+//! let mut edit = ben.edit(1_000);
+//! edit.set("tags").add("outdoors")?;
+//! let from_ben = edit.commit().encode();
+//!
+//! ann.merge(&Delta::decode(&from_ben)?)?;
+//! ben.merge(&Delta::decode(&from_ann)?)?;
+//! assert_eq!(ann.canonical(), ben.canonical());
+//! assert_eq!(ben.text("body").to_string(), "Pack the tent.");
+//!
+//! // Whoever was away says how far it has come, and gets what it lacks.
+//! let mut eve = Doc::new(ReplicaId::new(3));
+//! eve.merge(&ann.delta_since(eve.version()))?;
+//! assert_eq!(eve.to_value(), ben.to_value());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is inside
+//!
+//! [`Doc`] composes the small CRDTs, each of which can be used alone in a [`Replicated`]:
+//! [`MvRegister`], [`LwwMap`], [`OrSet`], [`PnCounter`], [`List`] and [`Text`]. All of them are
+//! *stores of live dots* (see [`DotStore`]): every change, deletions included, takes a [`Dot`]; a copy
+//! knows by its [`VersionVector`] which dots it has seen; and a dot that one copy has seen and holds no
+//! more was deleted there. So deleting leaves nothing behind in maps, sets and counters, and nothing
+//! that was deleted ever comes back. Only a text or list keeps the names of deleted elements, without
+//! their content, as others may hang on them.
+//!
+//! A [`Delta`] is what travels: the step from one version to another, merged whole or not at all.
 
 mod change;
 pub mod codec;

@@ -25,14 +25,14 @@ fn write(doc: &mut Doc, now: u64, edit: impl FnOnce(&mut driftwood_crdt::Edit<'_
 fn concurrent_creation_of_a_child_merges() {
     let (mut a, mut b) = (doc(1), doc(2));
     write(&mut a, 1, |e| {
-        e.map("notes").map("trip").set("title", "Rome").unwrap()
+        e.map("notes").map("trip").set("title", "Rome").unwrap();
     });
     write(&mut b, 2, |e| {
         e.map("notes")
             .map("trip")
             .text("body")
             .insert(0, "Pack")
-            .unwrap()
+            .unwrap();
     });
     exchange(&mut a, &mut b);
     let trip = a.map("notes").map_at("trip");
@@ -51,10 +51,10 @@ fn what_is_written_inside_a_deleted_map_survives() {
     });
     exchange(&mut a, &mut b);
     write(&mut a, 2, |e| {
-        assert!(e.map("notes").delete("trip").unwrap())
+        assert!(e.map("notes").delete("trip").unwrap());
     });
     write(&mut b, 3, |e| {
-        e.map("notes").map("trip").set("year", 2027).unwrap()
+        e.map("notes").map("trip").set("year", 2027).unwrap();
     });
     exchange(&mut a, &mut b);
     let trip = a.map("notes").map_at("trip");
@@ -70,7 +70,7 @@ fn what_is_written_inside_a_deleted_map_survives() {
 fn the_newest_kind_shows_and_the_other_is_kept() {
     let (mut a, mut b) = (doc(1), doc(2));
     write(&mut a, 5, |e| {
-        e.map("m").text("k").insert(0, "text").unwrap()
+        e.map("m").text("k").insert(0, "text").unwrap();
     });
     write(&mut b, 9, |e| e.map("m").map("k").set("in", "map").unwrap());
     exchange(&mut a, &mut b);
@@ -109,7 +109,7 @@ fn a_deleted_list_element_takes_its_container_along() {
             .insert_map(0)
             .unwrap()
             .set("text", "Milk")
-            .unwrap()
+            .unwrap();
     });
     exchange(&mut a, &mut b);
     let todo = Path::root("todos", Kind::List).element(a.list("todos").ids()[0], Kind::Map);

@@ -80,7 +80,9 @@ proptest! {
     fn register(edits in edits()) {
         check_laws::<MvRegister<u8>>(
             &edits,
-            |register, value, change| drop(register.set(value, change)),
+            |register, value, change| {
+                register.set(value, change);
+            },
             |register| format!("{register:?}"),
         );
     }
@@ -119,7 +121,9 @@ proptest! {
     fn counter(edits in edits()) {
         check_laws::<PnCounter>(
             &edits,
-            |counter, n, change| drop(counter.add(i64::from(n) - 100, change).unwrap()),
+            |counter, n, change| {
+                counter.add(i64::from(n) - 100, change).unwrap();
+            },
             |counter| format!("{counter:?} {}", counter.value()),
         );
     }
@@ -166,7 +170,7 @@ fn a_counter_adds_up_beyond_64_bits() {
     for id in 1..=4_000u64 {
         let mut one = Replicated::<PnCounter>::new(ReplicaId::new(id));
         let (done, delta) = one.edit(0, |counter, change| {
-            counter.add(driftwood_crdt::limits::COUNTER_MAX as i64, change)
+            counter.add(driftwood_crdt::limits::COUNTER_MAX.cast_signed(), change)
         });
         done.unwrap();
         total.merge(&delta).unwrap();
@@ -176,7 +180,7 @@ fn a_counter_adds_up_beyond_64_bits() {
         4_000 * i128::from(driftwood_crdt::limits::COUNTER_MAX)
     );
     let mut more = Replicated::<PnCounter>::new(ReplicaId::new(9));
-    let over = driftwood_crdt::limits::COUNTER_MAX as i64 + 1;
+    let over = driftwood_crdt::limits::COUNTER_MAX.cast_signed() + 1;
     let (refused, delta) = more.edit(0, |counter, change| counter.add(over, change));
     assert!(refused.is_err() && delta.is_empty());
 }

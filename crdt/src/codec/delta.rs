@@ -233,10 +233,10 @@ fn read_path(
         _ => return Err(input.error("impossible container")),
     };
     let parent = &table[parent];
-    let fits = match (&key, parent.kind()) {
-        (Key::Name(_), crate::Kind::Map) | (Key::Element(_), crate::Kind::List) => true,
-        _ => false,
-    };
+    let fits = matches!(
+        (&key, parent.kind()),
+        (Key::Name(_), crate::Kind::Map) | (Key::Element(_), crate::Kind::List)
+    );
     if !fits {
         return Err(input.error("impossible container"));
     }
@@ -320,7 +320,7 @@ fn check(delta: &Delta, names: &Names) -> Result<(), &'static str> {
         .items
         .containers
         .values()
-        .flat_map(|i| i.all())
+        .flat_map(super::super::container::BodyItems::all)
         .collect();
     runs.sort_unstable();
     let end = |run: &DotRun| Dot::new(run.start.replica, run.start.seq + run.len - 1);

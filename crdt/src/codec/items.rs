@@ -90,13 +90,13 @@ pub(super) fn write(out: &mut Writer, items: &BodyItems, names: &Names) {
             write_map(out, children, names, write_slot, |_, ()| {});
         }
         BodyItems::List(runs) => write_runs(out, runs, names, |out, elements: &Vec<Element>| {
-            elements
-                .iter()
-                .for_each(|element| write_element(out, element));
+            for element in elements {
+                write_element(out, element);
+            }
         }),
         BodyItems::Text(runs) => {
             write_runs(out, runs, names, |out, chars: &Chars| {
-                out.raw(chars.as_str().as_bytes())
+                out.raw(chars.as_str().as_bytes());
             });
         }
         BodyItems::Set(items) => write_map(out, items, names, value::write, |_, ()| {}),
@@ -367,7 +367,7 @@ pub(super) fn replicas(items: &BodyItems, mut note: impl FnMut(ReplicaId)) {
     for run in items.all() {
         note(run.start.replica);
     }
-    let mut parents = |parent: Option<Dot>| parent.map(|dot| note(dot.replica)).unwrap_or(());
+    let mut parents = |parent: Option<Dot>| parent.map_or((), |dot| note(dot.replica));
     match items {
         BodyItems::List(runs) => runs.iter().for_each(|run| parents(run.parent)),
         BodyItems::Text(runs) => runs.iter().for_each(|run| parents(run.parent)),

@@ -40,7 +40,9 @@ pub(super) fn write(out: &mut Writer, value: &Value) {
         Value::List(values) => {
             out.byte(LIST);
             out.varint(values.len() as u64);
-            values.iter().for_each(|value| write(out, value));
+            for value in values {
+                write(out, value);
+            }
         }
         Value::Map(values) => {
             out.byte(MAP);

@@ -42,7 +42,7 @@ impl Writer {
 
     /// A signed number, zigzag: 0, -1, 1, -2, …
     pub fn signed(&mut self, number: i64) {
-        self.varint(((number << 1) ^ (number >> 63)) as u64);
+        self.varint(((number << 1) ^ (number >> 63)).cast_unsigned());
     }
 
     /// Eight bytes, least first.
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
     /// As [`Self::varint`].
     pub fn signed(&mut self) -> Result<i64, DecodeError> {
         let number = self.varint()?;
-        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
+        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
     /// Eight bytes as a number.

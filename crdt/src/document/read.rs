@@ -179,6 +179,7 @@ impl<'a> MapRef<'a> {
     }
 
     /// The map at a key.
+    #[must_use]
     pub fn map_at(&self, key: &str) -> MapRef<'a> {
         MapRef(self.child(key, Kind::Map))
     }

@@ -158,7 +158,7 @@ impl Tree {
             let mark = body.children.register(&(key.to_owned(), kind));
             let rank = mark
                 .and_then(|register| register.winner())
-                .map(|s| s.rank());
+                .map(super::super::register::Sibling::rank);
             let id = self.child(
                 map,
                 &Step {

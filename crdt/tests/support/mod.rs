@@ -4,7 +4,7 @@ use driftwood_crdt::{Delta, Doc, EditError, Kind, ReplicaId, Value};
 
 /// One random step of a schedule; numbers are taken modulo what is there.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// A replica edits: which, what, and three numbers to choose by.
     Edit(usize, u8, usize, usize, usize),
     /// A replica gets another's delta: to whom, which of all that were made.
@@ -16,7 +16,7 @@ pub enum Step {
 }
 
 /// Replicas and every delta that they made.
-pub struct World {
+pub(crate) struct World {
     pub docs: Vec<Doc>,
     pub deltas: Vec<Vec<u8>>,
     now: u64,
@@ -26,7 +26,7 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 const WORDS: [&str; 5] = ["x", "né", "🌊!", "driftwood", "\n"];
 
 impl World {
-    pub fn new(replicas: usize) -> Self {
+    pub(crate) fn new(replicas: usize) -> Self {
         let docs = (1..=replicas)
             .map(|id| Doc::new(ReplicaId::new(id as u64)))
             .collect();
@@ -37,7 +37,7 @@ impl World {
         }
     }
 
-    pub fn step(&mut self, step: &Step) {
+    pub(crate) fn step(&mut self, step: &Step) {
         let count = self.docs.len();
         match *step {
             Step::Edit(who, what, a, b, c) => {
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Equal versions must mean equal state, at any time.
-    pub fn assert_equal_where_versions_are(&self) {
+    pub(crate) fn assert_equal_where_versions_are(&self) {
         for (i, a) in self.docs.iter().enumerate() {
             for b in &self.docs[i + 1..] {
                 if a.version() == b.version() {
@@ -114,7 +114,7 @@ impl World {
     }
 
     /// Everybody gets everything, in both directions.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let count = self.docs.len();
         for _ in 0..2 {
             for i in 0..count {
@@ -153,11 +153,11 @@ fn edit(
             let start = b % (text_len + 1);
             edit.text(name).delete(start..(start + c % 4).min(text_len))
         }
-        6 => edit.map(name).set(key, c as i64),
+        6 => edit.map(name).set(key, c as u32),
         7 => edit.map(name).delete(key).map(drop),
         8 => edit.set(name).add(word),
         9 => edit.set(name).delete(&Value::from(word)).map(drop),
-        10 => edit.counter(name).add(c as i64 % 7 - 3),
+        10 => edit.counter(name).add(i64::from(c as u8 % 7) - 3),
         11 => edit.list(name).insert(b % (list_len + 1), word),
         12 => {
             let start = b % (list_len + 1);
@@ -173,12 +173,12 @@ fn edit(
         14 if list_len > 0 => edit
             .list(name)
             .map(b % list_len)
-            .and_then(|mut map| map.set("t", c as i64)),
+            .and_then(|mut map| map.set("t", c as u32)),
         15 => edit
             .map(name)
             .text(key)
             .insert_utf16(c % (nested_len + 1), word),
-        16 => edit.map(name).map(key).map("deep").set(word, b as i64),
+        16 => edit.map(name).map(key).map("deep").set(word, b as u32),
         17 => edit.map(name).set_at(key).add(word),
         18 => edit.map(name).create(key, Kind::ALL[c % 5]),
         19 => edit.map(name).counter(key).add(1),
