@@ -111,7 +111,8 @@ impl Doc {
         canonical::prune(self.whole()).encode()
     }
 
-    fn whole(&self) -> Delta {
+    /// The whole document as one delta from nothing, without the records of what was removed.
+    pub fn whole(&self) -> Delta {
         let mut whole = self.delta_since(&VersionVector::new());
         // Of a whole state it is plain what is gone; the log of removals is no part of it.
         whole.removals.clear();
