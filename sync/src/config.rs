@@ -1,0 +1,54 @@
+//! What a node is told once, when it is made.
+
+use std::fmt;
+
+use crate::{Limits, NodeId};
+
+/// What a node is to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Holds the documents it opened: a tab, a terminal.
+    Client,
+    /// Stores and forwards every document it is asked for.
+    Relay,
+}
+
+/// How a node is set up.
+#[derive(Clone)]
+pub struct Config {
+    /// What it is to others.
+    pub role: Role,
+    /// A random number of this process, drawn at its start.
+    pub node: NodeId,
+    /// What to show when logging in. Never part of an error or of `Debug`.
+    pub token: Option<Vec<u8>>,
+    /// Bounds and periods.
+    pub limits: Limits,
+    /// The name and version of the program, for the other side's log; at most 128 bytes are sent.
+    pub agent: String,
+}
+
+impl Config {
+    /// A node of that role and number, with default limits, no token and this crate as agent.
+    pub fn new(role: Role, node: NodeId) -> Self {
+        Self {
+            role,
+            node,
+            token: None,
+            limits: Limits::default(),
+            agent: concat!("driftwood/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("role", &self.role)
+            .field("node", &self.node)
+            .field("token", &self.token.as_ref().map(|_| "..."))
+            .field("limits", &self.limits)
+            .field("agent", &self.agent)
+            .finish()
+    }
+}

@@ -1,0 +1,102 @@
+//! Every bound and every period of the protocol in one place.
+
+use std::time::Duration;
+
+/// Bounds and periods. The defaults are those of PROTOCOL.md; tests make them smaller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest message. 1 MiB.
+    pub message_bytes: usize,
+    /// The longest message before the hello is through. 16 KiB.
+    pub hello_bytes: usize,
+    /// The longest delta that is sent as one message; longer ones go in parts. 256 KiB.
+    pub chunk_bytes: usize,
+    /// The longest part of a delta. 64 KiB, so that even a slow link shows signs of life.
+    pub part_bytes: usize,
+    /// What may be under way of a delta in parts. 512 KiB.
+    pub window_bytes: usize,
+    /// The longest delta, and what one link may have in parts here. 64 MiB.
+    pub delta_bytes: usize,
+    /// What all links together may have in parts here. 256 MiB.
+    pub assembly_bytes: usize,
+    /// How long the parts that a broken link left are kept. 5 min.
+    pub assembly_time: Duration,
+    /// What a shell lets wait on a link before it says `Congested`. 256 KiB.
+    pub backlog_bytes: usize,
+    /// Documents that one client may have open on a connection. 256.
+    pub documents: usize,
+    /// Documents that another relay may have open on a connection. 1,048,576.
+    pub documents_mesh: usize,
+    /// Replicas that may have written to one document. 4,096.
+    pub replicas: usize,
+    /// The longest presence. 4 KiB.
+    pub presence_bytes: usize,
+    /// Participants of one document whose presence is kept. 1,024.
+    pub presence_peers: usize,
+    /// Entries on a page of a digest. 2,048.
+    pub digest_entries: usize,
+    /// Loads asked for at one time for one link. 16.
+    pub loads: usize,
+    /// Messages a second that a client may send in the long run. 10,000.
+    pub rate_per_second: u32,
+    /// Messages that a client may send at once. 50,000.
+    pub rate_burst: u32,
+    /// How long a hello may take. 5 s.
+    pub hello_time: Duration,
+    /// Silence after which a ping is sent; twice this on links that others dialled. 10 s.
+    pub ping_time: Duration,
+    /// How long the answer to a ping may take. 10 s.
+    pub pong_time: Duration,
+    /// How long a link may stay congested. 60 s.
+    pub congested_time: Duration,
+    /// The period at which the own presence is sent again. 15 s.
+    pub presence_time: Duration,
+    /// The age at which a presence that was not renewed is dropped. 35 s.
+    pub presence_expiry: Duration,
+    /// The period at which relays compare their digests again. 60 s.
+    pub audit_time: Duration,
+    /// How often a relay tells all who take part what has been saved. 500 ms.
+    pub news_time: Duration,
+    /// The time after which a gap that was not filled is reported again. 5 s.
+    pub gap_time: Duration,
+    /// The time after which a relay whose store failed takes changes again. 10 s.
+    pub store_retry_time: Duration,
+    /// How far ahead of a relay's clock a stamp may be. 60 s.
+    pub clock_ahead: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 1 << 20,
+            hello_bytes: 16 << 10,
+            chunk_bytes: 256 << 10,
+            part_bytes: 64 << 10,
+            window_bytes: 512 << 10,
+            delta_bytes: 64 << 20,
+            assembly_bytes: 256 << 20,
+            assembly_time: Duration::from_secs(300),
+            backlog_bytes: 256 << 10,
+            documents: 256,
+            documents_mesh: 1 << 20,
+            replicas: 4_096,
+            presence_bytes: 4 << 10,
+            presence_peers: 1_024,
+            digest_entries: 2_048,
+            loads: 16,
+            rate_per_second: 10_000,
+            rate_burst: 50_000,
+            hello_time: Duration::from_secs(5),
+            ping_time: Duration::from_secs(10),
+            pong_time: Duration::from_secs(10),
+            congested_time: Duration::from_secs(60),
+            presence_time: Duration::from_secs(15),
+            presence_expiry: Duration::from_secs(35),
+            audit_time: Duration::from_secs(60),
+            news_time: Duration::from_millis(500),
+            gap_time: Duration::from_secs(5),
+            store_retry_time: Duration::from_secs(10),
+            clock_ahead: Duration::from_secs(60),
+        }
+    }
+}

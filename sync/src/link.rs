@@ -1,0 +1,108 @@
+//! What a node knows about one connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::digest::Exchange;
+use crate::document::Key;
+use crate::rate::Bucket;
+use crate::{Channel, Limits, LinkKind, NodeId, Time};
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) kind: LinkKind,
+    /// Who is there; none until their hello.
+    pub(crate) remote: Option<NodeId>,
+    pub(crate) agent: String,
+    pub(crate) connected: Time,
+    pub(crate) heard: Time,
+    pub(crate) pinged: Option<Time>,
+    pub(crate) congested: Option<Time>,
+    /// They asked for silence until then.
+    pub(crate) paused: Option<Time>,
+    /// Another link leads to the same relay: this one answers, and pushes nothing.
+    pub(crate) spare: bool,
+    /// Their numbers of documents.
+    pub(crate) channels: BTreeMap<Channel, Key>,
+    /// Documents that have a party on this link.
+    pub(crate) documents: BTreeSet<Key>,
+    /// Documents to load something for, when there is room.
+    pub(crate) queue: BTreeSet<Key>,
+    /// Documents of which a large delta is under way to them.
+    pub(crate) transfers: BTreeSet<Key>,
+    /// Loads under way.
+    pub(crate) loads: usize,
+    pub(crate) exchange: Exchange,
+    pub(crate) bucket: Bucket,
+}
+
+impl Link {
+    pub(crate) fn new(kind: LinkKind, now: Time, limits: &Limits) -> Self {
+        Self {
+            kind,
+            remote: None,
+            agent: String::new(),
+            connected: now,
+            heard: now,
+            pinged: None,
+            congested: None,
+            paused: None,
+            spare: false,
+            channels: BTreeMap::new(),
+            documents: BTreeSet::new(),
+            queue: BTreeSet::new(),
+            transfers: BTreeSet::new(),
+            loads: 0,
+            exchange: Exchange::default(),
+            bucket: Bucket::new(now, limits),
+        }
+    }
+
+    /// Whether document data has to wait.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.congested.is_some() || self.paused.is_some()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.remote.is_some()
+    }
+
+    pub(crate) fn is_mesh(&self) -> bool {
+        self.kind == LinkKind::Mesh
+    }
+
+    /// Whether this is where news for that relay goes.
+    pub(crate) fn pushes(&self) -> bool {
+        self.is_ready() && !self.spare
+    }
+
+    /// The side that dialled asks first, so that one ping does for both.
+    pub(crate) fn ping_due(&self, limits: &Limits) -> Time {
+        let silence = match self.kind {
+            LinkKind::Down => limits.ping_time * 2,
+            _ => limits.ping_time,
+        };
+        self.heard + silence
+    }
+
+    pub(crate) fn deadline(&self, limits: &Limits) -> Time {
+        if !self.is_ready() {
+            return self.connected + limits.hello_time;
+        }
+        let alive = match self.pinged {
+            Some(pinged) => pinged + limits.pong_time,
+            None => self.ping_due(limits),
+        };
+        let others = [
+            self.congested.map(|since| since + limits.congested_time),
+            self.paused,
+            self.exchange.audit(),
+        ];
+        others.into_iter().flatten().fold(alive, Time::min)
+    }
+
+    /// Whether another link to the same relay should take over when this one ends.
+    pub(crate) fn is_mesh_primary(&self) -> bool {
+        self.is_mesh() && !self.spare
+    }
+}

@@ -1,0 +1,201 @@
+//! Bringing somebody up to date: gaps, loads, and how many at a time.
+//!
+//! After every kind of trouble the answer is the same: load what follows the peer's version.
+
+use std::sync::Arc;
+
+use driftwood_crdt::{Delta, VersionVector};
+
+use crate::document::Key;
+use crate::message::Message;
+use crate::node::Node;
+use crate::transfer::Transfer;
+use crate::{Channel, DocumentName, ErrorCode, LinkId, Output};
+
+impl Node {
+    /// Sees to it that this link gets what it lacks.
+    pub(crate) fn catch_up(&mut self, link: LinkId, key: Key) {
+        let role = self.config.role;
+        let Some(document) = self.documents.get(key) else {
+            return;
+        };
+        let Some(party) = document.parties.get(&link) else {
+            return;
+        };
+        if document.open && party.needs(document.sendable(role)) {
+            if let Some(session) = self.links.get_mut(&link) {
+                session.queue.insert(key);
+                self.pump(link);
+            }
+        }
+    }
+
+    /// Starts loads while there is room for more.
+    pub(crate) fn pump(&mut self, link: LinkId) {
+        let role = self.config.role;
+        let Some(session) = self.links.get_mut(&link) else {
+            return;
+        };
+        while !session.is_busy() && session.loads < self.config.limits.loads {
+            let Some(key) = session.queue.pop_first() else {
+                break;
+            };
+            let Some(document) = self.documents.get_mut(key) else {
+                continue;
+            };
+            // One that is being loaded already will be looked at again then.
+            let due = document
+                .parties
+                .get(&link)
+                .is_some_and(|party| party.needs(document.sendable(role)));
+            let Some(party) = document.parties.get_mut(&link).filter(|_| due) else {
+                continue;
+            };
+            let Some(since) = party.theirs.clone() else {
+                continue;
+            };
+            party.loading = true;
+            session.loads += 1;
+            self.outbox.push(Output::Load {
+                link,
+                document: document.name.clone(),
+                since,
+            });
+        }
+    }
+
+    /// The answer to a load. Each delta is looked at again, since both sides may have moved on.
+    pub(crate) fn loaded(&mut self, link: LinkId, name: &DocumentName, deltas: &[Arc<[u8]>]) {
+        let Some(key) = self.documents.key(name) else {
+            return;
+        };
+        let Some(session) = self.links.get_mut(&link) else {
+            return;
+        };
+        let Some(party) = self
+            .documents
+            .get_mut(key)
+            .and_then(|doc| doc.parties.get_mut(&link))
+        else {
+            return;
+        };
+        if std::mem::replace(&mut party.loading, false) {
+            session.loads -= 1;
+        }
+        let mut progress = false;
+        for bytes in deltas {
+            let Some(theirs) = &party.theirs else {
+                break;
+            };
+            let Ok(delta) = Delta::decode(bytes) else {
+                self.outbox
+                    .problem(Some(name), None, ErrorCode::StoreCorrupt, 0);
+                break;
+            };
+            if theirs.includes(delta.to()) {
+                continue;
+            }
+            if !theirs.includes(delta.from()) {
+                break;
+            }
+            let max = self.config.limits.delta_bytes;
+            if bytes.len() > max {
+                let code = ErrorCode::LimitDelta;
+                self.outbox.problem(Some(name), None, code, max as u64);
+                break;
+            }
+            progress = true;
+            if bytes.len() > self.config.limits.chunk_bytes {
+                // What follows it is loaded again when it has been sent.
+                party.transfer = Some(Transfer::new(Arc::clone(bytes), delta.to().clone()));
+                break;
+            }
+            let message = Message::Delta {
+                channel: key,
+                delta: Arc::clone(bytes),
+            };
+            self.outbox.send(link, &message);
+            party.sent(delta.to(), session.is_mesh());
+        }
+        // Without progress the next flush tries again: asking at once would go in circles.
+        party.stalled = !progress;
+        if progress {
+            self.settle(key);
+            self.push_parts(link, key);
+            self.catch_up(link, key);
+        }
+        self.pump(link);
+        self.next_page(link);
+    }
+
+    pub(crate) fn on_gap(&mut self, link: LinkId, channel: Channel, version: VersionVector) {
+        let Some(key) = self.key_of(link, channel) else {
+            return;
+        };
+        let Some(document) = self.documents.get_mut(key) else {
+            return;
+        };
+        if let Some(party) = document.parties.get_mut(&link) {
+            party.theirs = Some(version);
+            party.transfer = None;
+            self.catch_up(link, key);
+        }
+    }
+
+    /// No skeleton is ever dropped in version 1, so whoever asks gets all that is held.
+    pub(crate) fn on_need_skeleton(&mut self, link: LinkId, channel: Channel) {
+        self.on_gap(link, channel, VersionVector::new());
+    }
+
+    /// Tells a peer, once until there is progress or time has passed, where to send from.
+    pub(crate) fn report_gap(&mut self, link: LinkId, key: Key) {
+        let Some(document) = self.documents.get_mut(key) else {
+            return;
+        };
+        let Some(party) = document.parties.get_mut(&link) else {
+            return;
+        };
+        if party
+            .gap
+            .is_none_or(|at| self.now >= at + self.config.limits.gap_time)
+        {
+            party.gap = Some(self.now);
+            let gap = Message::Gap {
+                channel: key,
+                version: document.version.clone(),
+            };
+            self.outbox.send(link, &gap);
+        }
+    }
+
+    pub(crate) fn progress(&mut self, link: LinkId, key: Key) {
+        let party = self
+            .documents
+            .get_mut(key)
+            .and_then(|document| document.parties.get_mut(&link));
+        if let Some(party) = party {
+            party.gap = None;
+        }
+    }
+
+    /// Asks everybody who is known to hold more to send it again.
+    pub(crate) fn ask_again(&mut self, key: Key) {
+        let Some(document) = self.documents.get(key) else {
+            return;
+        };
+        for (&link, party) in &document.parties {
+            if party.takes_part()
+                && !party
+                    .theirs
+                    .as_ref()
+                    .is_some_and(|v| document.version.includes(v))
+            {
+                let gap = Message::Gap {
+                    channel: key,
+                    version: document.version.clone(),
+                };
+                self.outbox.send(link, &gap);
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The messages of protocol version 1. Their bytes are `wire`'s business.
+
+use std::sync::Arc;
+
+use driftwood_crdt::{Dot, VersionVector};
+
+use crate::{DocumentName, ErrorCode, Level, NodeId, PeerId, Role};
+
+/// The oldest and the newest version of the protocol that this crate speaks.
+pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);
+
+/// The sender's own number of a document, the same on all its links.
+pub type Channel = u64;
+
+/// The first message in either direction.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// The oldest version of the protocol the sender speaks; this message is laid out in it.
+    pub version_min: u64,
+    /// The newest version it speaks.
+    pub version_max: u64,
+    /// What the sender is.
+    pub role: Role,
+    /// Its process.
+    pub node: NodeId,
+    /// What it shows to log in.
+    pub token: Option<Vec<u8>>,
+    /// Its name and version, for the log.
+    pub agent: String,
+}
+
+impl std::fmt::Debug for Hello {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hello")
+            .field("versions", &(self.version_min, self.version_max))
+            .field("role", &self.role)
+            .field("node", &self.node)
+            .field("token", &self.token.as_ref().map(|_| "..."))
+            .field("agent", &self.agent)
+            .finish()
+    }
+}
+
+/// One page of a digest: what the sender stores, durably, in a range of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigestPage {
+    /// The range starts after this name; `None` is the beginning.
+    pub after: Option<DocumentName>,
+    /// The range ends with this name; `None` is the end.
+    pub upto: Option<DocumentName>,
+    /// Every document in the range, by ascending name, with the digest of its version.
+    pub entries: Vec<(DocumentName, u64)>,
+}
+
+/// Some of the bytes of a large delta.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The sender's number of the document.
+    pub channel: Channel,
+    /// FNV-1a of all the bytes: which delta it is.
+    pub hash: u64,
+    /// How many bytes there are.
+    pub total: u64,
+    /// Where these begin; they end within `total`, and there is at least one.
+    pub offset: u64,
+    /// These.
+    pub bytes: Arc<[u8]>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Who I am. First, and only once.
+    Hello(Hello),
+    /// I hold `version` of this document and call it `channel`: give me the rest, and go on.
+    Open {
+        /// The sender's number of it.
+        channel: Channel,
+        /// Its name.
+        document: DocumentName,
+        /// What the sender holds.
+        version: VersionVector,
+    },
+    /// I no longer take part; `channel` is free.
+    Shut {
+        /// The sender's number of the document.
+        channel: Channel,
+    },
+    /// A piece of state.
+    Delta {
+        /// The sender's number of the document.
+        channel: Channel,
+        /// Its bytes, in the data format of the crdt crate.
+        delta: Arc<[u8]>,
+    },
+    /// Some of a large delta.
+    Part(Part),
+    /// Send more of that delta, from here.
+    Want {
+        /// The sender's number of the document.
+        channel: Channel,
+        /// Which delta.
+        hash: u64,
+        /// How much of it is here.
+        offset: u64,
+    },
+    /// This much is saved.
+    Ack {
+        /// The sender's number of the document.
+        channel: Channel,
+        /// Where: [`Level::Relay`] or [`Level::Replicated`].
+        level: Level,
+        /// What.
+        version: VersionVector,
+    },
+    /// Your delta starts beyond what I hold: send again from here.
+    Gap {
+        /// The sender's number of the document.
+        channel: Channel,
+        /// What the sender holds.
+        version: VersionVector,
+    },
+    /// Something you sent cannot be.
+    Error {
+        /// What is wrong.
+        code: ErrorCode,
+        /// The *receiver's* number of the document it is about, since the sender may have none.
+        about: Option<Channel>,
+        /// The number that belongs to the code.
+        value: u64,
+    },
+    /// I dropped what your delta hangs on: send me these elements and their ancestors.
+    NeedSkeleton {
+        /// The sender's number of the document.
+        channel: Channel,
+        /// The missing elements; empty means all.
+        dots: Vec<Dot>,
+    },
+    /// Between relays: what I store.
+    Digest(DigestPage),
+    /// Somebody's presence.
+    Presence {
+        /// The sender's number of the document.
+        channel: Channel,
+        /// Whose presence it is.
+        peer: PeerId,
+        /// Grows with every announcement of that peer, so that the newest one wins on every path.
+        count: u64,
+        /// What is announced; `None` when they leave.
+        state: Option<Arc<[u8]>>,
+    },
+    /// Are you there?
+    Ping {
+        /// Comes back in the answer.
+        number: u64,
+    },
+    /// I am.
+    Pong {
+        /// The number of the ping.
+        number: u64,
+    },
+}

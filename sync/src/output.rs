@@ -1,0 +1,108 @@
+//! What a node asks the shell to do, in order.
+
+use std::sync::Arc;
+
+use driftwood_crdt::{ReplicaId, VersionVector};
+
+use crate::{DocumentName, ErrorCode, LinkId, PeerId, ProtocolError};
+
+/// One encoded message, shared by all links it goes to.
+pub type Frame = Arc<[u8]>;
+
+/// Where something is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Durable on this device.
+    Local,
+    /// Durable on one relay.
+    Relay,
+    /// Durable on two relays or more.
+    Replicated,
+}
+
+/// One thing to do. The shell carries outputs out in order, all of them, before the next `handle`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send one message: the payload of one binary frame.
+    Send {
+        /// Where to.
+        link: LinkId,
+        /// What.
+        frame: Frame,
+    },
+    /// Append a delta to what is stored (a client merges it into its document first), make it
+    /// durable, then answer [`Input::Flushed`](crate::Input::Flushed).
+    Store {
+        /// Which document.
+        document: DocumentName,
+        /// The very bytes that came in, wholly validated.
+        delta: Arc<[u8]>,
+        /// What must be held before.
+        from: VersionVector,
+        /// What is held afterwards, for the replicas named.
+        to: VersionVector,
+        /// The link it came on; none for a local commit.
+        origin: Option<LinkId>,
+    },
+    /// Answer [`Input::Loaded`](crate::Input::Loaded) with deltas that take `since` to all that is
+    /// held. Nothing that is not durable may be among them: flush first.
+    Load {
+        /// For which link.
+        link: LinkId,
+        /// Which document.
+        document: DocumentName,
+        /// What the other side holds.
+        since: VersionVector,
+    },
+    /// Close a link, after what was sent before. The node has already forgotten it.
+    Disconnect {
+        /// Which link.
+        link: LinkId,
+        /// The WebSocket close code.
+        code: u16,
+        /// Why; its name is the close reason.
+        reason: ErrorCode,
+    },
+    /// This much is now saved at that level. Clients only.
+    Saved {
+        /// Which document.
+        document: DocumentName,
+        /// Where.
+        level: Level,
+        /// What, to be merged with earlier answers.
+        version: VersionVector,
+    },
+    /// Another participant's presence; `None` when it is gone. Clients only.
+    Presence {
+        /// Which document.
+        document: DocumentName,
+        /// Whose.
+        peer: PeerId,
+        /// What they announced.
+        state: Option<Arc<[u8]>>,
+    },
+    /// The first exchange on this link is done: we hold what they held when they opened.
+    Synced {
+        /// Which document.
+        document: DocumentName,
+        /// With whom.
+        link: LinkId,
+    },
+    /// The other side knows changes of our own replica that we do not: the id was used twice.
+    /// Retire it and open the document again under a new one.
+    Forked {
+        /// Which document.
+        document: DocumentName,
+        /// The id to retire.
+        replica: ReplicaId,
+    },
+    /// Something to log or to show.
+    Problem {
+        /// The document it is about, if one.
+        document: Option<DocumentName>,
+        /// The link it came up on, if one.
+        link: Option<LinkId>,
+        /// What it is.
+        error: ProtocolError,
+    },
+}

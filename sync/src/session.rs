@@ -1,0 +1,323 @@
+//! One link: the hello, the heartbeat, how much it may carry, and how it ends.
+
+use crate::document::Key;
+use crate::link::Link;
+use crate::message::{Hello, Message, PROTOCOL_VERSIONS};
+use crate::node::Node;
+use crate::rate::Verdict;
+use crate::timer::Alarm;
+use crate::wire::{WireError, AGENT_BYTES_MAX};
+use crate::{Channel, ErrorCode, LinkId, LinkKind, Output, ProtocolError, Reporter, Role};
+
+/// The number of a heartbeat's ping; higher ones belong to pages of a digest.
+const HEARTBEAT: u64 = 0;
+
+/// The longest pause that a peer's `RATE_LIMITED` is obeyed for, in milliseconds.
+const PAUSE_MS_MAX: u64 = 60_000;
+
+impl Node {
+    pub(crate) fn connected(&mut self, link: LinkId, kind: LinkKind) {
+        // Whoever a relay dials is a relay.
+        let relays = kind == LinkKind::Up && self.config.role == Role::Relay;
+        let kind = if relays { LinkKind::Mesh } else { kind };
+        self.links
+            .insert(link, Link::new(kind, self.now, &self.config.limits));
+        let hello = Hello {
+            version_min: PROTOCOL_VERSIONS.0,
+            version_max: PROTOCOL_VERSIONS.1,
+            role: self.config.role,
+            node: self.config.node,
+            token: self.config.token.clone(),
+            agent: shorten(&self.config.agent, AGENT_BYTES_MAX).to_owned(),
+        };
+        self.outbox.send(link, &Message::Hello(hello));
+        self.arm_link(link);
+    }
+
+    pub(crate) fn received(&mut self, link: LinkId, bytes: &[u8]) {
+        let limits = &self.config.limits;
+        let Some(session) = self.links.get_mut(&link) else {
+            return;
+        };
+        session.heard = self.now;
+        session.pinged = None;
+        let bound = if session.is_ready() {
+            limits.message_bytes
+        } else {
+            limits.hello_bytes
+        };
+        if bytes.len() > bound {
+            return self.fail(link, ErrorCode::FrameTooLarge, bound as u64);
+        }
+        let message = match Message::decode(bytes) {
+            Ok(message) => message,
+            Err(WireError::Decode(error)) => {
+                return self.fail(link, ErrorCode::BadFrame, error.offset as u64)
+            }
+            Err(WireError::Version { .. }) => {
+                return self.fail(link, ErrorCode::UnsupportedVersion, PROTOCOL_VERSIONS.1)
+            }
+        };
+        match (session.is_ready(), message) {
+            (false, Message::Hello(hello)) => self.greeted(link, hello),
+            (false, _) => self.fail(link, ErrorCode::Unauthenticated, 0),
+            (true, Message::Hello(_)) => self.fail(link, ErrorCode::BadFrame, 0),
+            (true, message) => {
+                if self.within_rate(link) {
+                    self.dispatch(link, message);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn fail_text(&mut self, link: LinkId) {
+        if self.links.contains_key(&link) {
+            self.fail(link, ErrorCode::BadFrame, 0);
+        }
+    }
+
+    fn greeted(&mut self, link: LinkId, hello: Hello) {
+        if hello.node == self.config.node {
+            return self.fail(link, ErrorCode::NodeIdClash, 0);
+        }
+        let session = self
+            .links
+            .get_mut(&link)
+            .expect("the message came on this link");
+        let relays = (self.config.role, hello.role) == (Role::Relay, Role::Relay);
+        if session.kind == LinkKind::Down && relays {
+            session.kind = LinkKind::Mesh;
+        }
+        let fits = match session.kind {
+            LinkKind::Up => hello.role == Role::Relay,
+            LinkKind::Mesh => relays,
+            LinkKind::Tab => hello.role == Role::Client,
+            LinkKind::Down => true,
+        };
+        if !fits {
+            return self.fail(link, ErrorCode::Unauthenticated, 0);
+        }
+        session.remote = Some(hello.node);
+        session.agent = hello.agent;
+        if session.is_mesh() {
+            self.join_mesh(link);
+        } else if self.config.role == Role::Client {
+            let open: Vec<Key> = self.documents.open().collect();
+            for key in open {
+                self.introduce(link, key);
+            }
+        }
+        self.arm_link(link);
+    }
+
+    fn dispatch(&mut self, link: LinkId, message: Message) {
+        match message {
+            Message::Hello(_) => {} // answered before, as only the first message may be one
+            Message::Open {
+                channel,
+                document,
+                version,
+            } => {
+                self.on_open(link, channel, &document, version);
+            }
+            Message::Shut { channel } => self.on_shut(link, channel),
+            Message::Delta { channel, delta } => self.delta_arrived(link, channel, delta),
+            Message::Part(part) => self.on_part(link, &part),
+            Message::Want {
+                channel,
+                hash,
+                offset,
+            } => self.on_want(link, channel, hash, offset),
+            Message::Ack {
+                channel,
+                level,
+                version,
+            } => self.on_ack(link, channel, level, &version),
+            Message::Gap { channel, version } => self.on_gap(link, channel, version),
+            Message::Error { code, about, value } => self.on_error(link, code, about, value),
+            Message::NeedSkeleton { channel, .. } => self.on_need_skeleton(link, channel),
+            Message::Digest(page) => self.on_digest(link, page),
+            Message::Presence {
+                channel,
+                peer,
+                count,
+                state,
+            } => {
+                self.on_presence(link, channel, peer, count, state);
+            }
+            Message::Ping { number } => self.outbox.send(link, &Message::Pong { number }),
+            Message::Pong { number } => self.on_pong(link, number),
+        }
+    }
+
+    /// An error is never answered with an error.
+    fn on_error(&mut self, link: LinkId, code: ErrorCode, about: Option<Channel>, value: u64) {
+        let document = about
+            .and_then(|key| self.documents.get(key))
+            .map(|doc| doc.name.clone());
+        let error = ProtocolError {
+            code,
+            value,
+            reporter: Reporter::Peer,
+        };
+        self.outbox.push(Output::Problem {
+            document,
+            link: Some(link),
+            error,
+        });
+        if code == ErrorCode::RateLimited {
+            if let Some(session) = self.links.get_mut(&link) {
+                let pause = std::time::Duration::from_millis(value.min(PAUSE_MS_MAX));
+                session.paused = Some(self.now + pause);
+            }
+            self.arm_link(link);
+        }
+        let Some(key) = about else { return };
+        match code {
+            ErrorCode::Forbidden
+            | ErrorCode::LimitDocuments
+            | ErrorCode::LimitName
+            | ErrorCode::LimitReplicas
+            | ErrorCode::LimitDelta
+            | ErrorCode::FormatTooNew => self.refused_there(link, key),
+            ErrorCode::DotConflict | ErrorCode::ReplicaForked => self.forked(key),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn congested(&mut self, link: LinkId) {
+        let now = self.now;
+        if let Some(session) = self.links.get_mut(&link) {
+            session.congested.get_or_insert(now);
+            self.arm_link(link);
+        }
+    }
+
+    pub(crate) fn drained(&mut self, link: LinkId) {
+        if let Some(session) = self.links.get_mut(&link) {
+            session.congested = None;
+            self.resume(link);
+        }
+    }
+
+    fn resume(&mut self, link: LinkId) {
+        self.arm_link(link);
+        self.resume_transfers(link);
+        self.pump(link);
+        self.next_page(link);
+    }
+
+    /// What is due on a link, and when to look again.
+    pub(crate) fn link_alarm(&mut self, link: LinkId) {
+        let limits = &self.config.limits;
+        let Some(session) = self.links.get_mut(&link) else {
+            return;
+        };
+        if !session.is_ready() {
+            if self.now >= session.connected + limits.hello_time {
+                return self.fail(link, ErrorCode::Unauthenticated, 0);
+            }
+            return self.arm_link(link);
+        }
+        let stuck = session
+            .congested
+            .is_some_and(|at| self.now >= at + limits.congested_time);
+        let silent = session
+            .pinged
+            .is_some_and(|at| self.now >= at + limits.pong_time);
+        if stuck || silent {
+            return self.fail(link, ErrorCode::Timeout, 0);
+        }
+        if session.pinged.is_none() && self.now >= session.ping_due(limits) {
+            session.pinged = Some(self.now);
+            self.outbox.send(link, &Message::Ping { number: HEARTBEAT });
+        }
+        if session.paused.is_some_and(|until| self.now >= until) {
+            session.paused = None;
+        }
+        if session.exchange.audit().is_some_and(|at| self.now >= at) {
+            self.start_exchange(link);
+        }
+        self.resume(link);
+    }
+
+    pub(crate) fn arm_link(&mut self, link: LinkId) {
+        let deadline = self
+            .links
+            .get(&link)
+            .map(|session| session.deadline(&self.config.limits));
+        self.timers.set(Alarm::Link(link), deadline);
+    }
+
+    fn within_rate(&mut self, link: LinkId) -> bool {
+        let limits = &self.config.limits;
+        let Some(session) = self.links.get_mut(&link) else {
+            return false;
+        };
+        if session.kind != LinkKind::Down {
+            return true;
+        }
+        match session.bucket.take(self.now, limits) {
+            Verdict::Fine => true,
+            Verdict::Warn { wait_ms } => {
+                let code = ErrorCode::RateLimited;
+                self.outbox.problem(None, Some(link), code, wait_ms);
+                self.outbox.send(
+                    link,
+                    &Message::Error {
+                        code,
+                        about: None,
+                        value: wait_ms,
+                    },
+                );
+                true
+            }
+            Verdict::Close { wait_ms } => {
+                self.fail(link, ErrorCode::RateLimited, wait_ms);
+                false
+            }
+        }
+    }
+
+    /// Says what is wrong and ends the link.
+    pub(crate) fn fail(&mut self, link: LinkId, code: ErrorCode, value: u64) {
+        self.outbox.problem(None, Some(link), code, value);
+        self.outbox.send(
+            link,
+            &Message::Error {
+                code,
+                about: None,
+                value,
+            },
+        );
+        let close = code.close_code().unwrap_or(4400);
+        self.outbox.push(Output::Disconnect {
+            link,
+            code: close,
+            reason: code,
+        });
+        self.disconnected(link);
+    }
+
+    pub(crate) fn disconnected(&mut self, link: LinkId) {
+        let Some(session) = self.links.remove(&link) else {
+            return;
+        };
+        self.timers.set(Alarm::Link(link), None);
+        for &key in &session.documents {
+            self.remove_party(link, key);
+        }
+        if session.is_mesh_primary() {
+            self.promote_spare(session.remote);
+        }
+    }
+}
+
+/// At most the first `max` bytes of `text`, whole characters.
+fn shorten(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

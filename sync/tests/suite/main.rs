@@ -1,0 +1,15 @@
+//! The protocol's tests: its bytes, its flows one by one, and a small world in which everything
+//! goes wrong.
+
+mod convergence;
+mod flows;
+mod host;
+mod lone;
+mod mesh;
+mod parts;
+mod presence;
+mod random;
+mod refusals;
+mod saving;
+mod wire;
+mod world;

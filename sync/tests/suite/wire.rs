@@ -1,0 +1,264 @@
+//! The bytes: every message comes back from them, and nothing else is taken for one.
+
+use std::sync::Arc;
+
+use driftwood_crdt::{Dot, ReplicaId, VersionVector};
+use driftwood_sync::{
+    DigestPage, DocumentName, ErrorCode, Hello, Level, Message, NodeId, Part, Role, WireError,
+};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+
+fn version() -> impl Strategy<Value = VersionVector> {
+    let entries = btree_map(any::<u64>(), 1..1u64 << 53, 0..20);
+    entries.prop_map(|map| {
+        map.into_iter()
+            .map(|(id, seq)| (ReplicaId::new(id), seq))
+            .collect()
+    })
+}
+
+fn name() -> impl Strategy<Value = DocumentName> {
+    "[a-zé\u{1F30A}]{1,40}".prop_map(|text| DocumentName::new(&text).unwrap())
+}
+
+fn state() -> impl Strategy<Value = Option<Arc<[u8]>>> {
+    proptest::option::of(vec(any::<u8>(), 0..100).prop_map(Into::into))
+}
+
+fn hello() -> impl Strategy<Value = Message> {
+    let token = proptest::option::of(vec(any::<u8>(), 0..60));
+    (
+        0..=1u64,
+        1..9u64,
+        any::<bool>(),
+        any::<u64>(),
+        token,
+        "[ -~]{0,128}",
+    )
+        .prop_map(|(version_min, version_max, relay, node, token, agent)| {
+            let role = if relay { Role::Relay } else { Role::Client };
+            Message::Hello(Hello {
+                version_min,
+                version_max,
+                role,
+                node: NodeId(node),
+                token,
+                agent,
+            })
+        })
+}
+
+fn digest() -> impl Strategy<Value = Message> {
+    (btree_map(name(), any::<u64>(), 0..20), any::<bool>()).prop_map(|(entries, bounds)| {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        let (mut after, mut upto) = (None, None);
+        if bounds && entries.len() > 1 {
+            after = Some(entries.remove(0).0);
+            upto = entries.last().map(|(name, _)| name.clone());
+        }
+        Message::Digest(DigestPage {
+            after,
+            upto,
+            entries,
+        })
+    })
+}
+
+fn part() -> impl Strategy<Value = Message> {
+    let bytes = vec(any::<u8>(), 1..300);
+    (
+        any::<u64>(),
+        any::<u64>(),
+        0..1u64 << 40,
+        bytes,
+        0..1u64 << 40,
+    )
+        .prop_map(|(channel, hash, offset, bytes, more)| {
+            let total = offset + bytes.len() as u64 + more;
+            Message::Part(Part {
+                channel,
+                hash,
+                total,
+                offset,
+                bytes: bytes.into(),
+            })
+        })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let level = prop_oneof![
+        Just(Level::Local),
+        Just(Level::Relay),
+        Just(Level::Replicated)
+    ];
+    let code = any::<u16>().prop_map(ErrorCode::from_u16);
+    let dots = vec((any::<u64>(), 1..1u64 << 53), 0..9).prop_map(|dots| {
+        dots.into_iter()
+            .map(|(id, seq)| Dot {
+                replica: ReplicaId::new(id),
+                seq,
+            })
+            .collect()
+    });
+    prop_oneof![
+        hello(),
+        (any::<u64>(), name(), version()).prop_map(|(channel, document, version)| Message::Open {
+            channel,
+            document,
+            version
+        }),
+        any::<u64>().prop_map(|channel| Message::Shut { channel }),
+        (any::<u64>(), vec(any::<u8>(), 0..300)).prop_map(|(channel, delta)| Message::Delta {
+            channel,
+            delta: delta.into()
+        }),
+        (any::<u64>(), level, version()).prop_map(|(channel, level, version)| Message::Ack {
+            channel,
+            level,
+            version
+        }),
+        (any::<u64>(), version()).prop_map(|(channel, version)| Message::Gap { channel, version }),
+        (code, any::<Option<u64>>(), any::<u64>())
+            .prop_map(|(code, about, value)| Message::Error { code, about, value }),
+        (any::<u64>(), dots).prop_map(|(channel, dots)| Message::NeedSkeleton { channel, dots }),
+        digest(),
+        part(),
+        (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(channel, hash, offset)| {
+            Message::Want {
+                channel,
+                hash,
+                offset,
+            }
+        }),
+        (any::<u64>(), any::<u64>(), any::<u64>(), state()).prop_map(
+            |(channel, peer, count, state)| Message::Presence {
+                channel,
+                peer: NodeId(peer),
+                count,
+                state
+            }
+        ),
+        any::<u64>().prop_map(|number| Message::Ping { number }),
+        any::<u64>().prop_map(|number| Message::Pong { number }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_message_comes_back(message in message()) {
+        let bytes = message.encode();
+        prop_assert_eq!(Message::decode(&bytes).unwrap(), message);
+    }
+
+    #[test]
+    fn a_part_is_an_error(message in message()) {
+        // The bytes of a delta are whatever is left: cutting them off is for their own decoder.
+        let header = match &message {
+            Message::Delta { delta, .. } => message.encode().len() - delta.len(),
+            Message::Part(part) => message.encode().len() - part.bytes.len(),
+            _ => usize::MAX,
+        };
+        let bytes = message.encode();
+        for end in 0..bytes.len().min(header) {
+            prop_assert!(Message::decode(&bytes[..end]).is_err(), "cut at {}", end);
+        }
+    }
+
+    #[test]
+    fn bytes_left_over_are_an_error(message in message(), extra: u8) {
+        prop_assume!(!matches!(message, Message::Delta { .. } | Message::Part(_)));
+        let mut bytes = message.encode().to_vec();
+        bytes.push(extra);
+        match Message::decode(&bytes) {
+            Err(WireError::Decode(error)) => prop_assert_eq!(error.offset, bytes.len() - 1),
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn random_bytes_are_an_error_or_a_message_in_its_only_form(
+        bytes in vec(any::<u8>(), 0..200),
+        tag in 0..16u8,
+    ) {
+        let mut bytes = bytes;
+        if let Some(first) = bytes.first_mut() {
+            *first = tag;
+        }
+        if let Ok(message) = Message::decode(&bytes) {
+            prop_assert_eq!(message.encode().to_vec(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_flipped_byte_never_panics(message in message(), at: prop::sample::Index, with: u8) {
+        let mut bytes = message.encode().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] ^= with;
+        if let Ok(message) = Message::decode(&bytes) {
+            prop_assert_eq!(message.encode().to_vec(), bytes);
+        }
+    }
+}
+
+#[test]
+fn counts_are_believed_only_as_far_as_there_are_bytes() {
+    let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    for head in [
+        &[0x02, 1, 1, b'a'][..],
+        &[0x06, 1],
+        &[0x08, 1],
+        &[0x09, 0, 0],
+        &[0x0a, 1],
+    ] {
+        let bytes = [head, &huge].concat();
+        assert!(Message::decode(&bytes).is_err(), "{head:?}");
+    }
+}
+
+#[test]
+fn a_digest_out_of_order_or_out_of_its_range_is_an_error() {
+    let name = |text: &str| DocumentName::new(text).unwrap();
+    let page = |after: Option<&str>, upto: Option<&str>, entries: &[&str]| {
+        let entries = entries.iter().map(|text| (name(text), 1)).collect();
+        let page = DigestPage {
+            after: after.map(name),
+            upto: upto.map(name),
+            entries,
+        };
+        Message::decode(&Message::Digest(page).encode())
+    };
+    assert!(page(Some("a"), Some("c"), &["b", "c"]).is_ok());
+    assert!(page(None, None, &["b", "a"]).is_err());
+    assert!(page(None, None, &["a", "a"]).is_err());
+    assert!(page(Some("a"), None, &["a"]).is_err());
+    assert!(page(None, Some("b"), &["c"]).is_err());
+}
+
+#[test]
+fn a_hello_of_another_version_is_told_from_garbage() {
+    // What follows the versions is of a layout that we do not know.
+    let error = Message::decode(&[0x01, 2, 9, 0xaa, 0xbb]).unwrap_err();
+    assert_eq!(error, WireError::Version { min: 2, max: 9 });
+    assert!(matches!(
+        Message::decode(&[0x01, 2, 1]),
+        Err(WireError::Decode(_))
+    ));
+}
+
+#[test]
+fn codes_have_one_number_and_one_name_each() {
+    let numbers: std::collections::BTreeSet<u16> =
+        ErrorCode::ALL.iter().map(|code| code.to_u16()).collect();
+    let names: std::collections::BTreeSet<&str> =
+        ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(
+        (numbers.len(), names.len()),
+        (ErrorCode::ALL.len(), ErrorCode::ALL.len())
+    );
+    for &code in ErrorCode::ALL {
+        assert_eq!(ErrorCode::from_u16(code.to_u16()), code);
+    }
+}
