@@ -1,0 +1,269 @@
+//! Group commit: everything that arrived while the disk was syncing is appended together and synced
+//! once.
+//!
+//! Three threads, for the store blocks: one appends and syncs, one reads, one makes checkpoints. An
+//! answer comes only after the sync that makes it true.
+
+use std::collections::BTreeMap;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{mpsc as blocking, Arc};
+use std::thread::{self, JoinHandle};
+
+use driftwood_crdt::VersionVector;
+use driftwood_sync::{DocumentName, ErrorCode, LinkId};
+use tokio::sync::mpsc;
+
+use crate::store::{Store, StoreError};
+
+/// As many deltas are appended before a sync at most.
+const GROUP_MAX: usize = 4096;
+
+/// As much is read for one load; the node asks again for what follows, when the link can take it.
+const LOAD_BYTES: usize = 512 << 10;
+
+/// What the store is asked to do. Done in this order.
+pub(crate) enum Task {
+    /// Keep a delta.
+    Append {
+        document: DocumentName,
+        delta: Arc<[u8]>,
+        from: VersionVector,
+        to: VersionVector,
+    },
+    /// Read what a link lacks.
+    Load {
+        link: LinkId,
+        document: DocumentName,
+        since: VersionVector,
+    },
+}
+
+/// What the store has done.
+pub(crate) enum Done {
+    /// These versions are on disk. `bytes` of deltas, refused ones included, are off the queue.
+    Flushed {
+        versions: Vec<(DocumentName, VersionVector)>,
+        bytes: usize,
+    },
+    /// A delta could not be kept.
+    Failed {
+        document: DocumentName,
+        code: ErrorCode,
+    },
+    /// The answer to [`Task::Load`].
+    Loaded {
+        link: LinkId,
+        document: DocumentName,
+        deltas: Vec<Arc<[u8]>>,
+    },
+    /// The store cannot go on. Nothing more is acknowledged.
+    Broken(StoreError),
+}
+
+type Body = Box<dyn FnOnce(&dyn Store, &Results) + Send>;
+
+type Results = mpsc::UnboundedSender<Done>;
+
+/// The threads around a store.
+pub(crate) struct Committer {
+    tasks: Option<blocking::Sender<Task>>,
+    threads: Vec<JoinHandle<()>>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Committer {
+    /// Starts the threads. What they have done comes out of the receiver, which ends with them.
+    pub(crate) fn start(
+        store: &Arc<dyn Store>,
+    ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Done>)> {
+        let (done, results) = mpsc::unbounded_channel();
+        let (tasks, to_append) = blocking::channel();
+        let (loads, to_load) = blocking::channel();
+        let (wake, woken) = blocking::sync_channel(1);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut threads = Vec::new();
+        let mut spawn = |name: &str, body: Body| {
+            let (store, done) = (Arc::clone(store), done.clone());
+            let body = move || {
+                // The engine asserts what it finds in its files.
+                let ended = catch_unwind(AssertUnwindSafe(|| body(&*store, &done)));
+                if ended.is_err() {
+                    let reason = "the storage engine panicked".to_owned();
+                    let _ = done.send(Done::Broken(StoreError::Engine(reason)));
+                }
+            };
+            threads.push(thread::Builder::new().name(name.into()).spawn(body)?);
+            Ok::<(), std::io::Error>(())
+        };
+        spawn(
+            "store-append",
+            Box::new(move |store, done| append(store, &to_append, &loads, &wake, done)),
+        )?;
+        spawn(
+            "store-load",
+            Box::new(move |store, done| load(store, &to_load, done)),
+        )?;
+        let stop = Arc::clone(&stopping);
+        spawn(
+            "store-checkpoint",
+            Box::new(move |store, _| checkpoint(store, &woken, &stop)),
+        )?;
+        Ok((
+            Self {
+                tasks: Some(tasks),
+                threads,
+                stopping,
+            },
+            results,
+        ))
+    }
+
+    /// Queues a task.
+    pub(crate) fn ask(&self, task: Task) {
+        if let Some(tasks) = &self.tasks {
+            // Fails only when the store is broken, which has been said.
+            let _ = tasks.send(task);
+        }
+    }
+
+    /// No further tasks: what is queued is done, then the results end.
+    pub(crate) fn finish(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.tasks = None;
+    }
+
+    /// Waits for the threads, so that the store is let go of. Blocks.
+    pub(crate) fn join(mut self) {
+        self.finish();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+    }
+}
+
+fn append(
+    store: &dyn Store,
+    tasks: &blocking::Receiver<Task>,
+    loads: &blocking::Sender<Task>,
+    wake: &blocking::SyncSender<()>,
+    done: &Results,
+) {
+    while let Ok(first) = tasks.recv() {
+        let mut versions: BTreeMap<DocumentName, VersionVector> = BTreeMap::new();
+        let mut reads = Vec::new();
+        let mut bytes = 0;
+        for task in std::iter::once(first).chain(tasks.try_iter().take(GROUP_MAX - 1)) {
+            let Task::Append {
+                document,
+                delta,
+                from,
+                to,
+            } = task
+            else {
+                reads.push(task);
+                continue;
+            };
+            bytes += delta.len();
+            match keep(store, &document, &delta, &from, &to) {
+                Ok(true) => versions.entry(document).or_default().merge(&to),
+                Ok(false) => {}
+                Err(error) => {
+                    let Some(code) = error.code() else {
+                        let _ = done.send(Done::Broken(error));
+                        return;
+                    };
+                    tracing::warn!(document = document.as_str(), %code, "a change was not stored");
+                    let _ = done.send(Done::Failed { document, code });
+                }
+            }
+        }
+        if !versions.is_empty() {
+            if let Err(error) = store.flush() {
+                let _ = done.send(Done::Broken(error));
+                return;
+            }
+        }
+        if bytes > 0 {
+            let _ = done.send(Done::Flushed {
+                versions: versions.into_iter().collect(),
+                bytes,
+            });
+            if !store.due().is_empty() {
+                // Full means that it is awake.
+                let _ = wake.try_send(());
+            }
+        }
+        for read in reads {
+            let _ = loads.send(read);
+        }
+    }
+}
+
+/// Appends a delta if it follows what is held. It does not when one before it could not be kept;
+/// the node learns of that and asks for both again.
+fn keep(
+    store: &dyn Store,
+    document: &DocumentName,
+    delta: &[u8],
+    from: &VersionVector,
+    to: &VersionVector,
+) -> Result<bool, StoreError> {
+    let held = store.version(document)?.unwrap_or_default();
+    if !held.includes(from) {
+        return Ok(false);
+    }
+    store.append(document, delta, to)?;
+    Ok(true)
+}
+
+fn load(store: &dyn Store, loads: &blocking::Receiver<Task>, done: &Results) {
+    while let Ok(task) = loads.recv() {
+        let Task::Load {
+            link,
+            document,
+            since,
+        } = task
+        else {
+            continue;
+        };
+        let deltas = match store.load_some(&document, &since, LOAD_BYTES) {
+            Ok(deltas) => deltas,
+            Err(error) => {
+                let Some(code) = error.code() else {
+                    let _ = done.send(Done::Broken(error));
+                    return;
+                };
+                let _ = done.send(Done::Failed {
+                    document: document.clone(),
+                    code,
+                });
+                Vec::new()
+            }
+        };
+        let _ = done.send(Done::Loaded {
+            link,
+            document,
+            deltas,
+        });
+    }
+}
+
+fn checkpoint(store: &dyn Store, woken: &blocking::Receiver<()>, stopping: &AtomicBool) {
+    while let Ok(()) = woken.recv() {
+        for document in store.due() {
+            if stopping.load(Ordering::Relaxed) {
+                return;
+            }
+            match store.checkpoint(&document) {
+                Ok(()) => tracing::debug!(document = document.as_str(), "made a checkpoint"),
+                // The log is whole without it; the next append asks again.
+                Err(error) => {
+                    tracing::warn!(document = document.as_str(), %error, "made no checkpoint");
+                }
+            }
+        }
+    }
+}

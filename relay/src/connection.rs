@@ -1,0 +1,308 @@
+//! One WebSocket, whoever dialled it: messages in become events, queued frames go out.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use driftwood_sync::{ErrorCode, Frame, Input, Limits, LinkId, LinkKind};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::{mpsc, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{timeout, Instant};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::WebSocketStream;
+
+use crate::outbox::{Close, Next, Outbox};
+
+/// Beyond the protocol's own limit, so that a message which is a little too long is answered by the
+/// protocol.
+const SLACK_BYTES: usize = 4 << 10;
+
+/// The library's default is 128 KiB, for each connection.
+const READ_BUFFER_BYTES: usize = 8 << 10;
+
+/// Frames are gathered here before they are written.
+const WRITE_BUFFER_BYTES: usize = 64 << 10;
+
+/// Messages that came in and were not handled yet may hold so many bytes, of all links together.
+const INCOMING_BYTES_MAX: usize = 16 << 20;
+
+/// As many events wait to be handled at most.
+const EVENTS_MAX: usize = 1024;
+
+/// A link that is to be closed has this long to send what is queued, and then the other side to say
+/// goodbye.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// What connections tell the task that owns the node.
+pub(crate) enum Event {
+    /// A link came up, and this is its queue.
+    Up {
+        link: LinkId,
+        kind: LinkKind,
+        outbox: Outbox,
+    },
+    /// Something for the node. The permit is to be dropped when it has been handled.
+    Happened {
+        input: Input,
+        permit: Option<OwnedSemaphorePermit>,
+    },
+    /// The link is gone.
+    Down { link: LinkId },
+}
+
+/// The queues of all links that are up, on the side of the task that owns the node.
+#[derive(Default)]
+pub(crate) struct Outboxes {
+    outboxes: BTreeMap<LinkId, Outbox>,
+}
+
+impl Outboxes {
+    /// Takes note of an event. What the node is to hear of it, and what to drop after that.
+    pub(crate) fn note(&mut self, event: Event) -> (Input, Option<OwnedSemaphorePermit>) {
+        match event {
+            Event::Up { link, kind, outbox } => {
+                self.outboxes.insert(link, outbox);
+                (Input::Connected { link, kind }, None)
+            }
+            Event::Happened { input, permit } => (input, permit),
+            Event::Down { link } => {
+                self.outboxes.remove(&link);
+                (Input::Disconnected { link }, None)
+            }
+        }
+    }
+
+    /// Queues a frame. What the node must hear of it at once, if anything.
+    pub(crate) fn send(&self, link: LinkId, frame: Frame) -> Option<Input> {
+        let congested = self.outboxes.get(&link)?.push(frame);
+        congested.then_some(Input::Congested { link })
+    }
+
+    /// Ends a link after what is queued for it.
+    pub(crate) fn close(&mut self, link: LinkId, code: u16, reason: ErrorCode) {
+        if let Some(outbox) = self.outboxes.remove(&link) {
+            outbox.close(Close {
+                code,
+                reason: reason.as_str(),
+            });
+        }
+    }
+}
+
+/// The connections' side of a node: numbers links and carries their events.
+#[derive(Clone)]
+pub(crate) struct Links {
+    events: mpsc::Sender<Event>,
+    next: Arc<AtomicU64>,
+    incoming: Arc<Semaphore>,
+    limits: Limits,
+}
+
+/// How a connection went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    /// How long it was up.
+    pub(crate) lasted: Duration,
+    /// How this side closed it, if it did.
+    pub(crate) close: Option<Close>,
+}
+
+impl Links {
+    /// Links whose events come out of the receiver.
+    pub(crate) fn new(limits: Limits) -> (Self, mpsc::Receiver<Event>) {
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let links = Self {
+            events,
+            next: Arc::new(AtomicU64::new(1)),
+            incoming: Arc::new(Semaphore::new(INCOMING_BYTES_MAX)),
+            limits,
+        };
+        (links, receiver)
+    }
+
+    /// The limits that sockets keep by themselves.
+    pub(crate) fn socket_config(&self) -> WebSocketConfig {
+        let message_bytes = self.limits.message_bytes + SLACK_BYTES;
+        WebSocketConfig::default()
+            .max_message_size(Some(message_bytes))
+            .max_frame_size(Some(message_bytes))
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(WRITE_BUFFER_BYTES)
+            .max_write_buffer_size(WRITE_BUFFER_BYTES + 2 * message_bytes)
+    }
+
+    /// Runs a socket until either side ends it, or `stop` resolves and names how to.
+    pub(crate) async fn drive<S>(
+        &self,
+        socket: WebSocketStream<S>,
+        kind: LinkKind,
+        stop: impl Future<Output = Close>,
+    ) -> Ended
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let started = Instant::now();
+        let link = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
+        let outbox = Outbox::new(self.limits.backlog_bytes);
+        let up = Event::Up {
+            link,
+            kind,
+            outbox: outbox.clone(),
+        };
+        if self.events.send(up).await.is_err() {
+            return Ended {
+                lasted: Duration::ZERO,
+                close: None,
+            };
+        }
+
+        let (mut sink, mut stream) = socket.split();
+        let mut close = None;
+        {
+            let closing = async {
+                let close = outbox.closing().await;
+                tokio::time::sleep(CLOSE_GRACE).await;
+                close
+            };
+            let stopped = async {
+                outbox.close(stop.await);
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = self.read(link, &mut stream) => {}
+                sent = self.write(link, &outbox, &mut sink) => close = sent,
+                late = closing => close = Some(late),
+                () = stopped => {}
+            }
+        }
+        let said_goodbye = close.is_some();
+        if let Ok(socket) = sink.reunite(stream) {
+            end(socket, said_goodbye).await;
+        }
+        // Nobody listens any more when the node itself is being shut down.
+        let _ = self.events.send(Event::Down { link }).await;
+        Ended {
+            lasted: started.elapsed(),
+            close,
+        }
+    }
+
+    /// Turns what comes in into events, until the other side is gone.
+    async fn read<S>(&self, link: LinkId, stream: &mut SplitStream<WebSocketStream<S>>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            let mut permit = None;
+            let mut too_large = false;
+            let input = match stream.next().await {
+                Some(Ok(Message::Binary(bytes))) => {
+                    let weight = bytes.len().clamp(1, INCOMING_BYTES_MAX) as u32;
+                    let incoming = Arc::clone(&self.incoming);
+                    let acquired = incoming.acquire_many_owned(weight).await;
+                    permit = Some(acquired.expect("nobody closes the semaphore"));
+                    Input::Received {
+                        link,
+                        bytes: bytes.into(),
+                    }
+                }
+                Some(Ok(Message::Text(_)) | Err(Error::Utf8(_))) => Input::ReceivedText { link },
+                Some(Err(Error::Capacity(_))) => {
+                    too_large = true;
+                    // The node answers by the length alone, and any that is too much will do.
+                    Input::Received {
+                        link,
+                        bytes: vec![0; self.limits.message_bytes + 1],
+                    }
+                }
+                // The library answers pings and close frames by itself.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+            };
+            if self
+                .events
+                .send(Event::Happened { input, permit })
+                .await
+                .is_err()
+            {
+                return;
+            }
+            if too_large {
+                // What follows is the body of that message. The node closes the link now.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Sends what is queued, until the queue says how to close or the socket fails.
+    async fn write<S>(
+        &self,
+        link: LinkId,
+        outbox: &Outbox,
+        sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    ) -> Option<Close>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            match outbox.next().await {
+                Next::Frames(frames) => {
+                    let mut bytes = 0;
+                    for frame in frames {
+                        bytes += frame.len();
+                        sink.feed(Message::Binary(Bytes::from_owner(frame)))
+                            .await
+                            .ok()?;
+                    }
+                    sink.flush().await.ok()?;
+                    if outbox.sent(bytes) {
+                        let input = Input::Drained { link };
+                        self.events
+                            .send(Event::Happened {
+                                input,
+                                permit: None,
+                            })
+                            .await
+                            .ok()?;
+                    }
+                }
+                Next::Close(close) => {
+                    let frame = CloseFrame {
+                        code: CloseCode::from(close.code),
+                        reason: close.reason.into(),
+                    };
+                    // A socket that fails here is as closed as it can be.
+                    let _ = sink.send(Message::Close(Some(frame))).await;
+                    return Some(close);
+                }
+            }
+        }
+    }
+}
+
+/// Ends a socket such that what was sent arrives: a socket that is dropped while bytes wait to be
+/// read resets the connection, and the other side may lose our last words.
+async fn end<S>(mut socket: WebSocketStream<S>, said_goodbye: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let farewell = async {
+        if !said_goodbye {
+            // Completes the answer to the other side's close frame.
+            let _ = socket.close(None).await;
+        }
+        let raw = socket.get_mut();
+        let _ = raw.shutdown().await;
+        let mut rest = [0; 1024];
+        while matches!(raw.read(&mut rest).await, Ok(read) if read > 0) {}
+    };
+    // Whoever does not hang up in time has had their chance.
+    let _ = timeout(CLOSE_GRACE, farewell).await;
+}

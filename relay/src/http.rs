@@ -1,0 +1,167 @@
+//! The HTTP side of the port: `/healthz`, and `/sync`, which turns into a WebSocket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{header, HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use axum::routing::{any, get};
+use axum::Router;
+use driftwood_sync::LinkKind;
+use hyper::server::conn::http1;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::WebSocketStream;
+
+use crate::connection::Links;
+use crate::origin::Origins;
+use crate::outbox::Close;
+
+/// How long the head of a request may take. What comes after an upgrade has the protocol's own
+/// deadline.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The longest head of a request.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// What a relay that ends says to those who are connected.
+pub(crate) const GOING_AWAY: Close = Close {
+    code: 1001,
+    reason: "GOING_AWAY",
+};
+
+/// What every request shares.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub(crate) links: Links,
+    pub(crate) origins: Arc<Origins>,
+    /// Becomes true when the relay ends.
+    pub(crate) ending: watch::Receiver<bool>,
+}
+
+impl Front {
+    /// Serves one accepted connection to its end.
+    pub(crate) async fn serve(self, stream: TcpStream) {
+        // Acknowledgements are small; they must not wait for company.
+        let _ = stream.set_nodelay(true);
+        let mut ending = self.ending.clone();
+        let router = Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/sync", any(sync))
+            .with_state(self);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .with_upgrades();
+        tokio::select! {
+            served = connection => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "http connection failed");
+                }
+            }
+            _ = ending.wait_for(|ending| *ending) => {}
+        }
+    }
+}
+
+/// Checks a WebSocket handshake (RFC 6455 §4.2.1), answers it and runs the link in a task of its
+/// own.
+async fn sync(State(front): State<Front>, mut request: Request<Body>) -> Response<Body> {
+    let headers = request.headers();
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        if !origin
+            .to_str()
+            .is_ok_and(|origin| front.origins.allow(origin))
+        {
+            tracing::info!(?origin, "refused a page of this origin");
+            return refuse(StatusCode::FORBIDDEN, "this origin may not connect\n");
+        }
+    }
+    if request.method() != Method::GET
+        || !lists(headers, &header::CONNECTION, "upgrade")
+        || !lists(headers, &header::UPGRADE, "websocket")
+    {
+        let mut response = refuse(
+            StatusCode::UPGRADE_REQUIRED,
+            "this is a WebSocket endpoint\n",
+        );
+        response
+            .headers_mut()
+            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        return response;
+    }
+    if headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
+        let mut response = refuse(StatusCode::BAD_REQUEST, "WebSocket version 13 is needed\n");
+        let version = HeaderValue::from_static("13");
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_VERSION, version);
+        return response;
+    }
+    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
+        return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing\n");
+    };
+    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
+        .expect("base64 is allowed in headers");
+    let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return refuse(
+            StatusCode::UPGRADE_REQUIRED,
+            "this connection cannot be upgraded\n",
+        );
+    };
+    tokio::spawn(link(front, upgrade));
+
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    response
+}
+
+async fn link(front: Front, upgrade: OnUpgrade) {
+    let upgraded = match upgrade.await {
+        Ok(upgraded) => TokioIo::new(upgraded),
+        Err(error) => {
+            tracing::debug!(%error, "the upgrade did not go through");
+            return;
+        }
+    };
+    let config = front.links.socket_config();
+    let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
+    let mut ending = front.ending;
+    let stop = async move {
+        // An error says that the relay is gone altogether.
+        let _ = ending.wait_for(|ending| *ending).await;
+        GOING_AWAY
+    };
+    front.links.drive(socket, LinkKind::Down, stop).await;
+}
+
+fn refuse(status: StatusCode, why: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(why));
+    *response.status_mut() = status;
+    response
+}
+
+/// Whether a comma-separated header names a token.
+fn lists(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(token))
+}

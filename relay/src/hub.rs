@@ -1,0 +1,189 @@
+//! The task that owns the node: it takes events one by one, hands them to the node, and carries out
+//! what the node answers before it takes the next.
+
+use std::collections::VecDeque;
+
+use driftwood_sync::{Input, Node, Output};
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, Instant};
+
+use crate::committer::{Committer, Done, Task};
+use crate::connection::{Event, Outboxes};
+use crate::store::StoreError;
+
+/// Beyond so many bytes that wait for the disk, nothing further is taken from connections.
+const UNSTORED_BYTES_MAX: usize = 32 << 20;
+
+/// A node with its links and its store.
+pub(crate) struct Hub {
+    node: Node,
+    links: Outboxes,
+    committer: Committer,
+    unstored_bytes: usize,
+}
+
+impl Hub {
+    pub(crate) fn new(node: Node, committer: Committer) -> Self {
+        Self {
+            node,
+            links: Outboxes::default(),
+            committer,
+            unstored_bytes: 0,
+        }
+    }
+
+    /// Serves until the store cannot go on, and says why. Cancelling it loses nothing that was
+    /// taken.
+    pub(crate) async fn run(
+        &mut self,
+        events: &mut mpsc::Receiver<Event>,
+        done: &mut mpsc::UnboundedReceiver<Done>,
+    ) -> StoreError {
+        loop {
+            let deadline = self
+                .node
+                .next_deadline()
+                .map(|at| Instant::now() + (at - crate::now()));
+            let tick = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let result = tokio::select! {
+                biased;
+                Some(done) = done.recv() => self.stored(done),
+                () = tick => {
+                    self.handle(Input::Tick);
+                    Ok(())
+                }
+                Some(event) = events.recv(), if self.unstored_bytes < UNSTORED_BYTES_MAX => {
+                    self.happened(event);
+                    Ok(())
+                }
+            };
+            if let Err(broken) = result {
+                return broken;
+            }
+        }
+    }
+
+    /// No further tasks for the store.
+    pub(crate) fn finish(&mut self) {
+        self.committer.finish();
+    }
+
+    /// Takes what the store still has to say, until its threads are through.
+    pub(crate) async fn settle(
+        &mut self,
+        done: &mut mpsc::UnboundedReceiver<Done>,
+    ) -> Result<(), StoreError> {
+        while let Some(done) = done.recv().await {
+            self.stored(done)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn into_committer(self) -> Committer {
+        self.committer
+    }
+
+    fn happened(&mut self, event: Event) {
+        let (input, permit) = self.links.note(event);
+        match &input {
+            Input::Connected { link, .. } => tracing::debug!(link = link.0, "link up"),
+            Input::Disconnected { link } => tracing::debug!(link = link.0, "link down"),
+            _ => {}
+        }
+        self.handle(input);
+        drop(permit);
+    }
+
+    fn stored(&mut self, done: Done) -> Result<(), StoreError> {
+        match done {
+            Done::Flushed { versions, bytes } => {
+                self.unstored_bytes -= bytes;
+                for (document, version) in versions {
+                    self.handle(Input::Flushed { document, version });
+                }
+            }
+            Done::Failed { document, code } => self.handle(Input::StoreFailed { document, code }),
+            Done::Loaded {
+                link,
+                document,
+                deltas,
+            } => {
+                self.handle(Input::Loaded {
+                    link,
+                    document,
+                    deltas,
+                });
+            }
+            Done::Broken(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let outputs: Vec<Output> = self.node.handle(crate::now(), input).collect();
+            inputs.extend(
+                outputs
+                    .into_iter()
+                    .filter_map(|output| self.carry_out(output)),
+            );
+        }
+    }
+
+    /// Does what the node asks. Some of it has a consequence that the node must hear of at once.
+    fn carry_out(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Send { link, frame } => return self.links.send(link, frame),
+            Output::Store {
+                document,
+                delta,
+                from,
+                to,
+                origin: _,
+            } => {
+                self.unstored_bytes += delta.len();
+                self.committer.ask(Task::Append {
+                    document,
+                    delta,
+                    from,
+                    to,
+                });
+            }
+            Output::Load {
+                link,
+                document,
+                since,
+            } => {
+                self.committer.ask(Task::Load {
+                    link,
+                    document,
+                    since,
+                });
+            }
+            Output::Disconnect { link, code, reason } => {
+                tracing::info!(link = link.0, code, %reason, "disconnecting");
+                self.links.close(link, code, reason);
+            }
+            Output::Problem {
+                document,
+                link,
+                error,
+            } => {
+                let document = document.as_ref().map(AsRef::<str>::as_ref);
+                tracing::info!(document, link = link.map(|link| link.0), %error, "problem");
+            }
+            // A relay has no documents of its own: nothing of it is to be shown to anyone.
+            Output::Saved { .. }
+            | Output::Presence { .. }
+            | Output::Synced { .. }
+            | Output::Forked { .. } => {}
+        }
+        None
+    }
+}

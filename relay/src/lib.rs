@@ -1,0 +1,36 @@
+//! The Driftwood relay: stores what it is sent, acknowledges what is safe on disk, passes it on to
+//! those who have the document open, and keeps other relays up to date.
+//!
+//! A relay runs one [`Node`](driftwood_sync::Node), the protocol's state machine, in one task:
+//! [`server`] feeds it what sockets, timers and the [`store`] have to say, and carries out what it
+//! answers. Each connection is a task of its own with a bounded queue. The same pieces drive a
+//! client: see [`driver`].
+//!
+//! ```no_run
+//! use driftwood_relay::config::Config;
+//! use driftwood_relay::server::Server;
+//!
+//! # async fn example() -> Result<(), driftwood_relay::server::ServeError> {
+//! let config = Config { listen: "127.0.0.1:0".into(), ..Config::default() };
+//! let server = Server::bind(&config).await?;
+//! println!("ws://{}/sync", server.address());
+//! server.serve(std::future::pending()).await
+//! # }
+//! ```
+
+pub mod config;
+pub mod driver;
+pub mod logging;
+pub mod server;
+pub mod store;
+
+mod clock;
+mod committer;
+mod connection;
+mod http;
+mod hub;
+mod origin;
+mod outbox;
+mod peers;
+
+pub use clock::now;

@@ -1,0 +1,68 @@
+//! The `driftwood-relay` program: reads its configuration, runs the relay, ends on SIGINT and
+//! SIGTERM.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use driftwood_relay::config::{Args, Config};
+use driftwood_relay::logging;
+use driftwood_relay::server::Server;
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("driftwood-relay: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> anyhow::Result<()> {
+    let config = Args::parse().into_config()?;
+    logging::start(&config.log).with_context(|| format!("--log {}", config.log))?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
+    runtime.block_on(run(config))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    // From here on, so that a signal during a long start ends it cleanly as well.
+    let shutdown = shutdown_signal()?;
+    let server = Server::bind(&config).await?;
+    // For people and for programs that start a relay: once this line is there, it can be reached.
+    // Nobody has to read it.
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "listening on ws://{}/sync", server.address());
+    let _ = out.flush();
+    server.serve(shutdown).await?;
+    Ok(())
+}
+
+/// Resolves at the first SIGINT or SIGTERM after this call.
+#[cfg(unix)]
+fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{signal, SignalKind};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("ending");
+    })
+}
+
+/// Resolves when the user interrupts.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)]
+fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

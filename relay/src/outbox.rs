@@ -1,0 +1,232 @@
+//! What waits to be sent on one link: filled by the task that owns the node, emptied by the
+//! connection.
+//!
+//! The node never waits for a slow reader. Its shell pushes frames here without blocking and learns
+//! at once when too much is waiting; the connection says when all of it has gone out. Frames are
+//! shared, so a broadcast to a thousand links holds its bytes once.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use driftwood_sync::Frame;
+use tokio::sync::Notify;
+
+/// As many frames go into one write at most.
+const GATHER_FRAMES: usize = 64;
+
+/// As many bytes go into one write, unless a single frame is longer.
+const GATHER_BYTES: usize = 64 << 10;
+
+/// Both ends of a link's queue; clones are the same queue.
+#[derive(Clone)]
+pub(crate) struct Outbox {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Notify,
+    closed: Notify,
+    backlog_bytes_max: usize,
+}
+
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<Frame>,
+    /// Of the frames in the queue and of those that are being written.
+    bytes: usize,
+    congested: bool,
+    close: Option<Close>,
+}
+
+/// How a connection is to be ended, once everything before has been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Close {
+    /// The WebSocket close code.
+    pub(crate) code: u16,
+    /// A stable name for it.
+    pub(crate) reason: &'static str,
+}
+
+/// What a connection has to write next.
+pub(crate) enum Next {
+    /// These frames, in one go; then [`Outbox::sent`] with their bytes.
+    Frames(Vec<Frame>),
+    /// A close frame; nothing follows.
+    Close(Close),
+}
+
+impl Outbox {
+    /// An empty queue that counts as congested beyond so many bytes.
+    pub(crate) fn new(backlog_bytes_max: usize) -> Self {
+        let shared = Shared {
+            queue: Mutex::default(),
+            changed: Notify::new(),
+            closed: Notify::new(),
+            backlog_bytes_max,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Adds a frame. `true` when this made the link congested: from then on until
+    /// [`sent`](Self::sent) says so, no document data should be added.
+    pub(crate) fn push(&self, frame: Frame) -> bool {
+        let mut queue = self.queue();
+        if queue.close.is_some() {
+            return false;
+        }
+        queue.bytes += frame.len();
+        queue.frames.push_back(frame);
+        let congested = !queue.congested && queue.bytes > self.shared.backlog_bytes_max;
+        queue.congested |= congested;
+        drop(queue);
+        self.shared.changed.notify_one();
+        congested
+    }
+
+    /// Ends the link after what is queued. The first call wins.
+    pub(crate) fn close(&self, close: Close) {
+        self.queue().close.get_or_insert(close);
+        self.shared.changed.notify_one();
+        self.shared.closed.notify_one();
+    }
+
+    /// Waits for something to write. To be called by one task only.
+    pub(crate) async fn next(&self) -> Next {
+        loop {
+            if let Some(next) = self.take() {
+                return next;
+            }
+            // A push since then has left its permit here.
+            self.shared.changed.notified().await;
+        }
+    }
+
+    /// Waits until the link is to be closed. To be called by one task only.
+    pub(crate) async fn closing(&self) -> Close {
+        loop {
+            if let Some(close) = self.queue().close {
+                return close;
+            }
+            self.shared.closed.notified().await;
+        }
+    }
+
+    /// Counts bytes as written. `true` when the link was congested and is empty now.
+    pub(crate) fn sent(&self, bytes: usize) -> bool {
+        let mut queue = self.queue();
+        queue.bytes -= bytes;
+        let drained = queue.congested && queue.bytes == 0;
+        queue.congested &= !drained;
+        drained
+    }
+
+    fn take(&self) -> Option<Next> {
+        let mut queue = self.queue();
+        let mut gathered = Vec::new();
+        let mut bytes = 0;
+        while let Some(frame) = queue.frames.front() {
+            bytes += frame.len();
+            if gathered.len() == GATHER_FRAMES || (bytes > GATHER_BYTES && !gathered.is_empty()) {
+                break;
+            }
+            gathered.extend(queue.frames.pop_front());
+        }
+        if gathered.is_empty() {
+            return queue.close.map(Next::Close);
+        }
+        Some(Next::Frames(gathered))
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // Nothing here panics between two writes, so what a poisoned lock guards is whole.
+        self.shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(bytes: usize) -> Frame {
+        vec![0; bytes].into()
+    }
+
+    async fn frames(outbox: &Outbox) -> usize {
+        match outbox.next().await {
+            Next::Frames(frames) => frames.len(),
+            Next::Close(close) => panic!("{close:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn it_says_once_that_it_is_congested_and_once_that_it_is_empty() {
+        let outbox = Outbox::new(100);
+        assert!(!outbox.push(frame(60)));
+        assert!(!outbox.push(frame(40)));
+        assert!(outbox.push(frame(1)), "this one is too much");
+        assert!(!outbox.push(frame(1)), "that is known by now");
+        assert_eq!(frames(&outbox).await, 4);
+        assert!(!outbox.sent(60), "what is being written still counts");
+        assert!(outbox.sent(42));
+        assert!(!outbox.push(frame(100)));
+        assert_eq!(frames(&outbox).await, 1);
+        assert!(!outbox.sent(100), "it was not congested again");
+    }
+
+    #[tokio::test]
+    async fn writes_are_gathered_up_to_a_bound() {
+        let outbox = Outbox::new(usize::MAX);
+        for _ in 0..100 {
+            outbox.push(frame(1));
+        }
+        assert_eq!(frames(&outbox).await, GATHER_FRAMES);
+        assert_eq!(frames(&outbox).await, 100 - GATHER_FRAMES);
+        for bytes in [GATHER_BYTES * 3, GATHER_BYTES - 1, 1, 1] {
+            outbox.push(frame(bytes));
+        }
+        assert_eq!(frames(&outbox).await, 1, "a long frame goes alone");
+        assert_eq!(frames(&outbox).await, 2);
+        assert_eq!(frames(&outbox).await, 1);
+    }
+
+    #[tokio::test]
+    async fn closing_comes_after_what_was_queued_and_nothing_follows() {
+        let outbox = Outbox::new(100);
+        outbox.push(frame(1));
+        let close = Close {
+            code: 4400,
+            reason: "BAD_FRAME",
+        };
+        outbox.close(close);
+        outbox.close(Close {
+            code: 1001,
+            reason: "GOING_AWAY",
+        });
+        outbox.push(frame(1));
+        assert_eq!(outbox.closing().await, close);
+        assert_eq!(frames(&outbox).await, 1);
+        assert!(matches!(outbox.next().await, Next::Close(said) if said == close));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken() {
+        let outbox = Outbox::new(100);
+        let (writer, closer) = (outbox.clone(), outbox.clone());
+        let writer = tokio::spawn(async move { frames(&writer).await });
+        let closer = tokio::spawn(async move { closer.closing().await.code });
+        tokio::task::yield_now().await;
+        outbox.push(frame(1));
+        assert_eq!(writer.await.expect("no panic"), 1);
+        outbox.close(Close {
+            code: 1000,
+            reason: "DONE",
+        });
+        assert_eq!(closer.await.expect("no panic"), 1000);
+    }
+}

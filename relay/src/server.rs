@@ -1,0 +1,234 @@
+//! Starting, serving and ending a relay.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use driftwood_sync::{Input, LinkKind, Node, NodeId, Role};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::committer::{Committer, Done};
+use crate::config::Config;
+use crate::connection::{Event, Links};
+use crate::http::{Front, GOING_AWAY};
+use crate::hub::Hub;
+use crate::origin::Origins;
+use crate::peers::{keep, random, Address, DialError, LinkState};
+use crate::store::{SledStore, Store, StoreError};
+
+/// How long open connections may take to say goodbye when the relay ends.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// After an accept that failed for want of file descriptors or memory, wait this long for some to
+/// be given back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a relay did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The store cannot be opened or cannot go on.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}: {error}")]
+    Listen {
+        /// The address.
+        listen: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A peer's address is malformed.
+    #[error("--peer {0}")]
+    Peer(#[from] DialError),
+    /// The threads of the store cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// The task that opens the store panicked.
+    #[error("opening the store failed")]
+    Opening,
+}
+
+/// A relay that listens, and serves once [`serve`](Server::serve) is awaited.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    origins: Arc<Origins>,
+    peers: Vec<Address>,
+    links: Links,
+    events: mpsc::Receiver<Event>,
+    committer: Committer,
+    done: mpsc::UnboundedReceiver<Done>,
+    node: Node,
+}
+
+/// Runs a relay on the store in `config.data` until `shutdown` resolves.
+///
+/// # Errors
+/// When it cannot start, or when the store fails.
+pub async fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    Server::bind(config).await?.serve(shutdown).await
+}
+
+impl Server {
+    /// Opens the store in `config.data` and starts to listen.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, the address is taken or a peer's address is malformed.
+    pub async fn bind(config: &Config) -> Result<Self, ServeError> {
+        let data = config.data.clone();
+        let store = tokio::task::spawn_blocking(move || SledStore::open(&data))
+            .await
+            .map_err(|_panic| ServeError::Opening)??;
+        Self::bind_with(config, Arc::new(store)).await
+    }
+
+    /// [`bind`](Self::bind) on a store of the caller's.
+    ///
+    /// # Errors
+    /// When the store cannot be read, the address is taken or a peer's address is malformed.
+    pub async fn bind_with(config: &Config, store: Arc<dyn Store>) -> Result<Self, ServeError> {
+        let peers: Vec<Address> = config
+            .peers
+            .iter()
+            .map(|peer| Address::parse(peer))
+            .collect::<Result<_, _>>()?;
+        let listening = |error| ServeError::Listen {
+            listen: config.listen.clone(),
+            error,
+        };
+        let listener = TcpListener::bind(&config.listen).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+
+        let settings = driftwood_sync::Config {
+            agent: concat!("driftwood-relay/", env!("CARGO_PKG_VERSION")).into(),
+            ..driftwood_sync::Config::new(Role::Relay, NodeId(random()))
+        };
+        let (links, events) = Links::new(settings.limits.clone());
+        let mut node = Node::new(settings);
+        let documents = store.documents()?;
+        tracing::info!(%address, documents = documents.len(), peers = peers.len(), "listening");
+        for stored in documents.into_iter().filter(|stored| !stored.damaged) {
+            let input = Input::Open {
+                document: stored.name,
+                version: stored.version,
+                own: None,
+            };
+            // Without a link there is nothing to answer.
+            node.handle(crate::now(), input).for_each(drop);
+        }
+        let (committer, done) = Committer::start(&store).map_err(ServeError::Thread)?;
+        Ok(Self {
+            listener,
+            address,
+            origins: Arc::new(Origins::new(&config.allow_origins)),
+            peers,
+            links,
+            events,
+            committer,
+            done,
+            node,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` resolves; then closes every connection with 1001 after what is
+    /// queued for it, and returns when everything received is on disk.
+    ///
+    /// # Errors
+    /// When the store cannot go on. Nothing that is not on disk has been acknowledged.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let (end, ending) = watch::channel(false);
+        let (stop_dialling, stopped) = watch::channel(None);
+        let mut hub = Hub::new(self.node, self.committer);
+        let (mut events, mut done) = (self.events, self.done);
+
+        let front = Front {
+            links: self.links.clone(),
+            origins: self.origins,
+            ending,
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(self.listener, front));
+        for peer in self.peers {
+            let (links, stop) = (self.links.clone(), stopped.clone());
+            tasks.spawn(async move {
+                let report = |state| log_peer(&peer, &state);
+                keep(peer.clone(), LinkKind::Mesh, links, stop, report).await;
+            });
+        }
+        // From here on the connections hold the only senders: when they are gone, the events end.
+        drop(self.links);
+
+        let served = tokio::select! {
+            broken = hub.run(&mut events, &mut done) => Err(broken),
+            () = shutdown => Ok(()),
+        };
+        tracing::info!("closing connections");
+        hub.finish();
+        let drained = async {
+            if served.is_ok() {
+                // What was received gets its acknowledgement yet.
+                hub.settle(&mut done).await?;
+            }
+            let _ = end.send(true);
+            let _ = stop_dialling.send(Some(GOING_AWAY));
+            while events.recv().await.is_some() {}
+            Ok(())
+        };
+        let drained = timeout(DRAIN_TIME_MAX, drained).await.unwrap_or(Ok(()));
+        tasks.shutdown().await;
+        let joined = tokio::task::spawn_blocking(move || hub.into_committer().join()).await;
+        if joined.is_err() {
+            tracing::error!("the store's threads did not end in order");
+        }
+        served.and(drained).map_err(ServeError::Store)
+    }
+}
+
+/// Takes connections until the relay ends.
+async fn accept(listener: TcpListener, front: Front) {
+    let mut ending = front.ending.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = ending.wait_for(|ending| *ending) => return,
+        };
+        match accepted {
+            Ok((stream, _address)) => {
+                tokio::spawn(front.clone().serve(stream));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn log_peer(peer: &Address, state: &LinkState) {
+    match state {
+        LinkState::Connecting => tracing::debug!(%peer, "dialling"),
+        LinkState::Online => tracing::info!(%peer, "linked"),
+        LinkState::Offline {
+            reason,
+            retry_in: Some(delay),
+        } => {
+            tracing::info!(%peer, reason, retry_ms = delay.as_millis() as u64, "not linked");
+        }
+        LinkState::Offline {
+            reason,
+            retry_in: None,
+        } => {
+            tracing::warn!(%peer, reason, "gave this peer up");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Where deltas live: an append-only log per document, behind one trait.
+//!
+//! A store keeps the very bytes that came in, in the order in which they were accepted, and beside
+//! them the version each document has reached. It never looks into a delta, except to make a
+//! *checkpoint*: then the older part of a log is merged into one state, and that state takes the
+//! place of the records it was made of.
+//!
+//! The rules every implementation keeps, and `tests/store_contract.rs` checks on each:
+//!
+//! 1. After [`Store::flush`] has returned, everything appended before survives a crash and a power
+//!    cut.
+//! 2. [`Store::load_since`] gives records in append order, so a reader that holds `version` can
+//!    merge them one by one and never meets a gap.
+//! 3. A failed append leaves no trace.
+//! 4. A damaged record refuses its own document and no other.
+
+mod checkpoint;
+mod memory;
+mod record;
+mod sled;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use driftwood_crdt::VersionVector;
+use driftwood_sync::{DocumentName, ErrorCode};
+
+pub use self::memory::MemoryStore;
+pub use self::sled::{SledOptions, SledStore};
+
+/// The newest records of a log that a checkpoint leaves as they are, so that someone who was away
+/// for a moment gets a few small deltas and not the whole state.
+pub const TAIL_RECORDS: u64 = 64;
+
+/// A log of more records than this since its last checkpoint may be due for the next.
+pub const CHECKPOINT_RECORDS: u64 = 1024;
+
+/// So may a log of more bytes than this.
+const CHECKPOINT_BYTES: u64 = 1 << 20;
+
+/// A log of more records than this is due in any case: to load it takes a merge for each.
+const CHECKPOINT_RECORDS_MAX: u64 = 16 << 10;
+
+/// What a record takes besides its delta.
+const RECORD_OVERHEAD_BYTES: u64 = 64;
+
+/// Whether a log is long enough for a checkpoint, given what came since the last one and how large
+/// that is. A large state is written anew only after it has grown by a quarter: otherwise a long
+/// document under slow typing would be written again and again.
+fn is_due(records: u64, bytes: u64, checkpoint_bytes: u64) -> bool {
+    let long =
+        records > CHECKPOINT_RECORDS || (bytes > CHECKPOINT_BYTES && records > 2 * TAIL_RECORDS);
+    let grown = bytes + records * RECORD_OVERHEAD_BYTES > checkpoint_bytes / 4;
+    (long && grown) || records > CHECKPOINT_RECORDS_MAX
+}
+
+/// What a store knows of one document without reading its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The document's name.
+    pub name: DocumentName,
+    /// How far it has come: the join of what was appended.
+    pub version: VersionVector,
+    /// Whether a record of it failed its checksum; every use of it then answers
+    /// [`StoreError::Corrupt`].
+    pub damaged: bool,
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The disk is (almost) full. Nothing was written; the same call succeeds once there is room.
+    #[error("the disk has less room than the store keeps free")]
+    Full,
+    /// A record of this document is damaged.
+    #[error("a record of the document is damaged: {reason}")]
+    Corrupt {
+        /// The document that is refused from now on.
+        document: DocumentName,
+        /// What did not fit.
+        reason: &'static str,
+    },
+    /// The folder was written by a newer program; nothing in it was changed.
+    #[error("{} has store format {found}, newer than the {} this program knows", .path.display(), record::FORMAT)]
+    FormatTooNew {
+        /// The folder.
+        path: PathBuf,
+        /// The format it says it has.
+        found: String,
+    },
+    /// Another process has the folder open.
+    #[error("{} is in use by another process", .path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder holds files, but no store.
+    #[error("{} holds files that are not a Driftwood store; choose an empty folder", .path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The engine cannot open its files. The documents come back from other relays and from clients
+    /// into a new folder.
+    #[error("the store in {} is damaged: {reason}; move the folder away to start with an empty one", .path.display())]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// What the engine says.
+        reason: String,
+    },
+    /// The operating system refused a read, a write or a sync. What is on disk is unknown: stop and
+    /// start again.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The storage engine failed. What is on disk is unknown: stop and start again.
+    #[error("storage engine: {0}")]
+    Engine(String),
+}
+
+impl StoreError {
+    /// The code that peers are told, if the trouble is one of the document or passes by itself.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            StoreError::Full => Some(ErrorCode::StorageFull),
+            StoreError::Corrupt { .. } => Some(ErrorCode::StoreCorrupt),
+            StoreError::FormatTooNew { .. } => Some(ErrorCode::FormatTooNew),
+            _ => None,
+        }
+    }
+
+    /// Whether the process must stop: after a failed sync the kernel may have dropped the pages, so
+    /// trying again could report success for data that is gone.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, StoreError::Io(_) | StoreError::Engine(_))
+    }
+}
+
+/// A log of deltas per document. All calls block; none needs `&mut`.
+pub trait Store: Send + Sync {
+    /// Every document, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn documents(&self) -> Result<Vec<Stored>, StoreError>;
+
+    /// How far a document has come, appended records that are not flushed yet included; `None` if
+    /// it is unknown.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the document is damaged.
+    fn version(&self, document: &DocumentName) -> Result<Option<VersionVector>, StoreError>;
+
+    /// Adds a delta, whose [`to`](driftwood_crdt::Delta::to) is `to`, at the end of the document's
+    /// log.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::Corrupt`] leave the log as it was; others are fatal.
+    fn append(
+        &self,
+        document: &DocumentName,
+        delta: &[u8],
+        to: &VersionVector,
+    ) -> Result<(), StoreError>;
+
+    /// Returns once everything appended before the call is safe on disk.
+    ///
+    /// # Errors
+    /// Always fatal.
+    fn flush(&self) -> Result<(), StoreError>;
+
+    /// The first records that someone who holds `version` lacks, in append order: at least one if
+    /// any is missing, and no further ones once they make up `bytes_max`. Ask again with what these
+    /// lead to for those that follow. Costs a read of the log since its checkpoint. An unknown
+    /// document has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the document is damaged.
+    fn load_some(
+        &self,
+        document: &DocumentName,
+        version: &VersionVector,
+        bytes_max: usize,
+    ) -> Result<Vec<Arc<[u8]>>, StoreError>;
+
+    /// All the records that someone who holds `version` lacks, as [`load_some`](Store::load_some)
+    /// gives them.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the document is damaged.
+    fn load_since(
+        &self,
+        document: &DocumentName,
+        version: &VersionVector,
+    ) -> Result<Vec<Arc<[u8]>>, StoreError> {
+        self.load_some(document, version, usize::MAX)
+    }
+
+    /// The whole document: deltas to be merged in this order.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the document is damaged.
+    fn load(&self, document: &DocumentName) -> Result<Vec<Arc<[u8]>>, StoreError> {
+        self.load_since(document, &VersionVector::new())
+    }
+
+    /// The documents whose logs are long enough for a [checkpoint](Store::checkpoint).
+    fn due(&self) -> Vec<DocumentName>;
+
+    /// Merges all but the newest [`TAIL_RECORDS`] of a document's log into one state and keeps that
+    /// in their place. Takes time and memory for the whole document; reads and appends go on
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the log cannot be merged; the log is then left as it was.
+    fn checkpoint(&self, document: &DocumentName) -> Result<(), StoreError>;
+}
+
+/// Gathers what a reader lacks, up to a number of bytes.
+struct Missing<'a> {
+    held: &'a VersionVector,
+    bytes_left: usize,
+    deltas: Vec<Arc<[u8]>>,
+}
+
+impl<'a> Missing<'a> {
+    fn new(held: &'a VersionVector, bytes_max: usize) -> Self {
+        Self {
+            held,
+            bytes_left: bytes_max,
+            deltas: Vec::new(),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes_left == 0
+    }
+
+    /// Takes the next record of the log.
+    fn take(&mut self, to: &VersionVector, delta: &[u8]) {
+        if !self.held.includes(to) {
+            self.bytes_left = self.bytes_left.saturating_sub(delta.len());
+            self.deltas.push(delta.into());
+        }
+    }
+}

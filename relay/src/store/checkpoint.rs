@@ -1,0 +1,27 @@
+//! Making one state of many deltas: what both stores do to keep a log short.
+
+use std::sync::Arc;
+
+use driftwood_crdt::{Delta, Doc, ReplicaId, VersionVector};
+
+/// A delta as the store keeps it: its bytes, and the version they lead to.
+pub(super) struct Piece {
+    pub(super) to: VersionVector,
+    pub(super) bytes: Arc<[u8]>,
+}
+
+/// Merges deltas that follow each other without a gap into the one state they lead to.
+pub(super) fn merge<'a>(deltas: impl IntoIterator<Item = &'a [u8]>) -> Result<Piece, &'static str> {
+    // The document is only read, so this id never names a change.
+    let mut doc = Doc::new(ReplicaId::new(0));
+    for bytes in deltas {
+        let delta = Delta::decode(bytes).map_err(|_| "a delta in the log does not decode")?;
+        doc.merge(&delta)
+            .map_err(|_| "a delta in the log does not follow those before it")?;
+    }
+    let whole = doc.delta_since(&VersionVector::new());
+    Ok(Piece {
+        to: whole.to().clone(),
+        bytes: whole.encode().into(),
+    })
+}

@@ -1,0 +1,129 @@
+//! A store that forgets: for tests, and for a relay that only passes things on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use driftwood_crdt::VersionVector;
+use driftwood_sync::DocumentName;
+
+use super::checkpoint::{self, Piece};
+use super::{is_due, Missing, Store, StoreError, Stored, TAIL_RECORDS};
+
+/// Keeps everything in memory; [`flush`](Store::flush) has nothing to do.
+#[derive(Default)]
+pub struct MemoryStore {
+    logs: Mutex<BTreeMap<DocumentName, Log>>,
+}
+
+#[derive(Default)]
+struct Log {
+    version: VersionVector,
+    checkpoint: Option<Piece>,
+    records: Vec<Piece>,
+    bytes: u64,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn logs(&self) -> MutexGuard<'_, BTreeMap<DocumentName, Log>> {
+        // Nothing here panics between two writes, so what a poisoned lock guards is whole.
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn documents(&self) -> Result<Vec<Stored>, StoreError> {
+        let stored = |(name, log): (&DocumentName, &Log)| Stored {
+            name: name.clone(),
+            version: log.version.clone(),
+            damaged: false,
+        };
+        Ok(self.logs().iter().map(stored).collect())
+    }
+
+    fn version(&self, document: &DocumentName) -> Result<Option<VersionVector>, StoreError> {
+        Ok(self.logs().get(document).map(|log| log.version.clone()))
+    }
+
+    fn append(
+        &self,
+        document: &DocumentName,
+        delta: &[u8],
+        to: &VersionVector,
+    ) -> Result<(), StoreError> {
+        let mut logs = self.logs();
+        let log = logs.entry(document.clone()).or_default();
+        log.version.merge(to);
+        log.bytes += delta.len() as u64;
+        log.records.push(Piece {
+            to: to.clone(),
+            bytes: delta.into(),
+        });
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn load_some(
+        &self,
+        document: &DocumentName,
+        version: &VersionVector,
+        bytes_max: usize,
+    ) -> Result<Vec<Arc<[u8]>>, StoreError> {
+        let logs = self.logs();
+        let Some(log) = logs.get(document) else {
+            return Ok(Vec::new());
+        };
+        let mut missing = Missing::new(version, bytes_max);
+        for piece in log.checkpoint.iter().chain(&log.records) {
+            if missing.is_full() {
+                break;
+            }
+            missing.take(&piece.to, &piece.bytes);
+        }
+        Ok(missing.deltas)
+    }
+
+    fn due(&self) -> Vec<DocumentName> {
+        let due = |log: &Log| {
+            let checkpoint_bytes = log.checkpoint.as_ref().map_or(0, |piece| piece.bytes.len());
+            is_due(log.records.len() as u64, log.bytes, checkpoint_bytes as u64)
+        };
+        self.logs()
+            .iter()
+            .filter(|(_, log)| due(log))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    fn checkpoint(&self, document: &DocumentName) -> Result<(), StoreError> {
+        let corrupt = |reason| StoreError::Corrupt {
+            document: document.clone(),
+            reason,
+        };
+        let mut logs = self.logs();
+        let Some(log) = logs.get_mut(document) else {
+            return Ok(());
+        };
+        let old = log.records.len().saturating_sub(TAIL_RECORDS as usize);
+        if old == 0 {
+            return Ok(());
+        }
+        let merged = log.checkpoint.iter().chain(&log.records[..old]);
+        log.checkpoint =
+            Some(checkpoint::merge(merged.map(|piece| piece.bytes.as_ref())).map_err(corrupt)?);
+        log.records.drain(..old);
+        log.bytes = log
+            .records
+            .iter()
+            .map(|piece| piece.bytes.len() as u64)
+            .sum();
+        Ok(())
+    }
+}

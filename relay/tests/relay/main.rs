@@ -1,0 +1,13 @@
+//! The relay from outside: its stores, and real servers and clients over loopback.
+
+mod bad_input;
+mod crash;
+mod full_disk;
+mod loopback;
+mod mesh;
+mod proxy;
+mod slow_reader;
+mod staged;
+mod store_contract;
+mod store_sled;
+mod support;
