@@ -1,0 +1,366 @@
+//! One open document: the CRDT in memory, and what connects it with storage, peers and its face.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use driftwood_crdt::{
+    ChangeKind, Changes, Delta, Doc, EditError, MergeError, NodeEdit, ReplicaId, VersionVector,
+};
+use driftwood_sync::{DocumentName, ErrorCode, Level};
+use js_sys::{Array, Function};
+use wasm_bindgen::prelude::*;
+
+use crate::client::Client;
+use crate::error::Failure;
+use crate::handles::{Handle, Handles};
+use crate::host::{self, Timer};
+use crate::loading::{Acks, Loaded};
+use crate::table::Table;
+
+/// Marks carry which of the document's replica ids they mean above these bits, and a seq below: no
+/// replica reaches 2^43 changes, and JavaScript's numbers hold 53 bits.
+const MARK_SEQ: f64 = (1u64 << 43) as f64;
+
+/// What the face is told; the numbers are those of `Sink` in `ts/core.d.ts`.
+pub(crate) enum Event {
+    /// Changes from elsewhere.
+    Changes(Array),
+    /// The status, or how far things are saved.
+    Status,
+    /// Another's presence.
+    Presence(String, JsValue),
+    /// Trouble with the storage, or its end.
+    Storage(Failure),
+    /// Any other trouble.
+    Error(Failure),
+}
+
+/// What is stored of a document.
+#[derive(Default)]
+pub(crate) struct Stored {
+    /// The records that the document in memory contains, and their sizes.
+    pub(crate) records: Table<Rc<str>, usize>,
+    /// Records that could not be read.
+    pub(crate) damaged: Vec<Rc<str>>,
+    /// Whether a relay has given us everything it had since.
+    pub(crate) repaired: bool,
+    /// Whether the document is in the list of documents.
+    pub(crate) listed: bool,
+}
+
+/// How far a document is saved.
+#[derive(Default)]
+pub(crate) struct Saved {
+    /// Everything that was handed to the store, without a gap.
+    pub(crate) queued: VersionVector,
+    /// What is durable on this device.
+    pub(crate) local: VersionVector,
+    pub(crate) acks: Acks,
+}
+
+/// An open document.
+pub(crate) struct Document {
+    pub(crate) name: DocumentName,
+    pub(crate) client: Rc<Client>,
+    pub(crate) doc: RefCell<Doc>,
+    pub(crate) handles: RefCell<Handles>,
+    pub(crate) stored: RefCell<Stored>,
+    pub(crate) saved: RefCell<Saved>,
+    /// Whether it is stored on this device, or lives in memory only.
+    pub(crate) persistent: Cell<bool>,
+    /// The ids that it has written under since it was opened.
+    replicas: RefCell<Vec<ReplicaId>>,
+    /// Whether its id is its own, for this session, and not leased from the pool.
+    private_id: Cell<bool>,
+    commit_due: Cell<bool>,
+    /// Whether acknowledgements of relays came that are not stored.
+    pub(crate) acks_due: Cell<bool>,
+    /// See [`crate::compaction`].
+    pub(crate) compaction: Timer,
+    pub(crate) compacting: Cell<bool>,
+    weak: Weak<Document>,
+    face: Function,
+}
+
+impl Document {
+    /// A document as it was loaded.
+    pub(crate) fn new(
+        name: DocumentName,
+        client: Rc<Client>,
+        loaded: Loaded,
+        acks: Option<Acks>,
+        persistent: bool,
+        private_id: bool,
+        face: Function,
+    ) -> Rc<Self> {
+        let Loaded {
+            doc,
+            merged,
+            damaged,
+        } = loaded;
+        let version = doc.version().clone();
+        let stored = Stored {
+            records: merged,
+            damaged,
+            repaired: false,
+            listed: acks.is_some(),
+        };
+        let local = if persistent {
+            version.clone()
+        } else {
+            VersionVector::new()
+        };
+        Rc::new_cyclic(|weak: &Weak<Self>| Self {
+            name,
+            client,
+            replicas: RefCell::new(vec![doc.replica()]),
+            doc: RefCell::new(doc),
+            handles: RefCell::default(),
+            stored: RefCell::new(stored),
+            saved: RefCell::new(Saved {
+                queued: version,
+                local,
+                acks: acks.unwrap_or_default(),
+            }),
+            persistent: Cell::new(persistent),
+            private_id: Cell::new(private_id),
+            commit_due: Cell::new(false),
+            acks_due: Cell::new(false),
+            compaction: Timer::new({
+                let weak = weak.clone();
+                move || {
+                    if let Some(document) = weak.upgrade() {
+                        document.compact();
+                    }
+                }
+            }),
+            compacting: Cell::new(false),
+            weak: weak.clone(),
+            face,
+        })
+    }
+
+    /// Tells the face. Nothing may be borrowed: it asks `describe` back.
+    pub(crate) fn tell(&self, event: Event) {
+        let (number, a, b) = match event {
+            Event::Changes(changes) => (0, changes.into(), JsValue::UNDEFINED),
+            Event::Status => (1, JsValue::UNDEFINED, JsValue::UNDEFINED),
+            Event::Presence(peer, state) => (2, peer.into(), state),
+            Event::Storage(failure) => (3, failure.code.into(), failure.message.into()),
+            Event::Error(failure) => (4, failure.code.into(), failure.message.into()),
+        };
+        // The face queues what it hears and does not throw.
+        let _ = self.face.call3(&JsValue::UNDEFINED, &number.into(), &a, &b);
+    }
+
+    /// The id that it writes under now.
+    pub(crate) fn replica(&self) -> ReplicaId {
+        self.doc.borrow().replica()
+    }
+
+    /// Edits a container, at once in memory; the delta is made when the present task has run, and
+    /// has all its edits. Gives what the edit gave, and the mark of its last change.
+    pub(crate) fn edit<R>(
+        &self,
+        handle: Handle,
+        edit: impl FnOnce(NodeEdit<'_>) -> Result<R, EditError>,
+    ) -> Result<(R, f64), Failure> {
+        self.client.before_edit(self);
+        let mut doc = self.doc.borrow_mut();
+        let handles = self.handles.borrow();
+        let mut edits = doc.edit(host::now_ms());
+        let result = edit(edits.at(handles.path(handle)?)).map_err(|error| refusal(&error));
+        drop(edits);
+        if !self.commit_due.replace(true) {
+            let weak = self.weak.clone();
+            host::microtask(move || {
+                if let Some(document) = weak.upgrade() {
+                    document.commit();
+                }
+            });
+        }
+        let seq = doc.version().get(doc.replica());
+        let index = self.replicas.borrow().len() - 1;
+        result.map(|result| (result, index as f64 * MARK_SEQ + seq as f64))
+    }
+
+    /// Makes the delta of what was edited, to be stored and then sent.
+    pub(crate) fn commit(&self) {
+        if self.commit_due.replace(false) {
+            let delta = self.doc.borrow_mut().edit(host::now_ms()).commit();
+            self.client.local(&self.name, &delta);
+        }
+    }
+
+    /// Joins a delta and tells the face.
+    ///
+    /// # Errors
+    /// When the document refuses it; nothing has changed then.
+    pub(crate) fn merge(&self, delta: &Delta) -> Result<(), MergeError> {
+        let changes = self.doc.borrow_mut().merge(delta)?;
+        if !changes.is_empty() {
+            let changes = self.changes_to_js(&changes);
+            self.tell(Event::Changes(changes));
+        }
+        Ok(())
+    }
+
+    /// Whether nobody else can come to write under the id that it has.
+    pub(crate) fn has_private_id(&self) -> bool {
+        self.private_id.get()
+    }
+
+    /// Goes on under another id.
+    pub(crate) fn take_replica(&self, replica: ReplicaId, private: bool) {
+        self.commit();
+        self.private_id.set(private);
+        if replica == self.replica() {
+            return;
+        }
+        // The first change under an id must name all that it has seen; one that is loaded does.
+        let saved = self.doc.borrow().save();
+        let doc = Doc::load(replica, &saved).expect("what was saved can be loaded");
+        *self.doc.borrow_mut() = doc;
+        self.replicas.borrow_mut().push(replica);
+    }
+
+    /// Joins what was read from the store again, which is durable. Whether the document took it.
+    pub(crate) fn absorb(&self, loaded: Loaded) -> bool {
+        self.commit();
+        let since = self.doc.borrow().version().clone();
+        let news = loaded.doc.delta_since(&since);
+        if self.merge(&news).is_err() {
+            return false;
+        }
+        let mut saved = self.saved.borrow_mut();
+        saved.queued.merge(loaded.doc.version());
+        saved.local.merge(loaded.doc.version());
+        let mut stored = self.stored.borrow_mut();
+        for (key, size) in loaded.merged {
+            stored.records.insert(key, size);
+        }
+        true
+    }
+
+    /// Whether the change of a mark is saved at a level.
+    pub(crate) fn is_saved(&self, level: Level, mark: f64) -> bool {
+        let Some((index, seq)) = unmark(mark) else {
+            return false;
+        };
+        let Some(&replica) = self.replicas.borrow().get(index) else {
+            return false;
+        };
+        self.with_saved(level, |saved| saved.get(replica) >= seq)
+    }
+
+    /// Whether a version is saved at a level.
+    pub(crate) fn is_version_saved(&self, level: Level, version: &VersionVector) -> bool {
+        self.with_saved(level, |saved| saved.includes(version))
+    }
+
+    fn with_saved<R>(&self, level: Level, look: impl FnOnce(&VersionVector) -> R) -> R {
+        let saved = self.saved.borrow();
+        look(match level {
+            Level::Local => &saved.local,
+            Level::Relay => &saved.acks.relay,
+            Level::Replicated => &saved.acks.replicated,
+        })
+    }
+
+    /// How many changes of the document are not saved at a level.
+    pub(crate) fn unsaved(&self, level: Level) -> u64 {
+        let doc = self.doc.borrow();
+        let count = |saved: &VersionVector| {
+            let open = doc
+                .version()
+                .iter()
+                .map(|(r, seq)| seq.saturating_sub(saved.get(r)));
+            open.sum()
+        };
+        self.with_saved(level, count)
+    }
+
+    /// `[handle, detail]*`
+    fn changes_to_js(&self, changes: &Changes) -> Array {
+        let flat = Array::new();
+        let mut handles = self.handles.borrow_mut();
+        for (path, kind) in changes.iter() {
+            flat.push(&handles.of(path).into());
+            flat.push(&detail(kind));
+        }
+        flat
+    }
+}
+
+/// Which of the document's ids a mark means, and which seq.
+#[allow(clippy::cast_sign_loss, reason = "checked first")]
+fn unmark(mark: f64) -> Option<(usize, u64)> {
+    (mark >= 0.0).then(|| ((mark / MARK_SEQ) as usize, (mark % MARK_SEQ) as u64))
+}
+
+fn detail(kind: &ChangeKind) -> JsValue {
+    let flat = Array::new();
+    match kind {
+        ChangeKind::Map(keys) => {
+            for key in keys {
+                flat.push(&key.as_str().into());
+            }
+        }
+        ChangeKind::Text(patches) => {
+            for patch in patches {
+                flat.push(&(patch.at.utf16 as f64).into());
+                flat.push(&(patch.deleted.utf16 as f64).into());
+                flat.push(&patch.inserted.as_str().into());
+            }
+        }
+        ChangeKind::List(patches) => {
+            for patch in patches {
+                flat.push(&(patch.at as f64).into());
+                flat.push(&(patch.deleted as f64).into());
+                flat.push(&(patch.inserted as f64).into());
+            }
+        }
+        ChangeKind::Set | ChangeKind::Counter => return JsValue::UNDEFINED,
+    }
+    flat.into()
+}
+
+/// Why an edit was refused.
+pub(crate) fn refusal(error: &EditError) -> Failure {
+    let code = match error {
+        EditError::OutOfBounds { .. } | EditError::BadRange { .. } => "OUT_OF_RANGE",
+        EditError::SplitsCharacter { .. } => "SPLIT_SURROGATE",
+        EditError::WrongKind { .. } => "WRONG_KIND",
+        EditError::Deleted => "DELETED",
+        EditError::Limit { what, .. } => limit(what),
+        _ => "INVALID_ARGUMENT",
+    };
+    Failure::new(code, error.to_string())
+}
+
+fn limit(what: &str) -> &'static str {
+    // The engine says in words what was too large.
+    let codes = [
+        ("key", "LIMIT_KEY"),
+        ("value", "LIMIT_VALUE"),
+        ("counter", "LIMIT_COUNTER"),
+        ("replica", "LIMIT_REPLICAS"),
+    ];
+    if what.contains("depth") {
+        return "LIMIT_DEPTH";
+    }
+    codes
+        .iter()
+        .find(|(word, _)| what.contains(word))
+        .map_or("LIMIT", |(_, code)| code)
+}
+
+/// What a peer is told when the document refuses its delta.
+pub(crate) fn refusal_code(error: &MergeError) -> ErrorCode {
+    match error {
+        MergeError::Gap { .. } => ErrorCode::Gap,
+        MergeError::MissingAnchor { .. } => ErrorCode::NeedSkeleton,
+        MergeError::DotConflict { .. } => ErrorCode::DotConflict,
+        _ => ErrorCode::LimitDelta,
+    }
+}

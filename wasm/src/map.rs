@@ -1,0 +1,73 @@
+//! Maps.
+
+use driftwood_crdt::{Kind, MapEdit, NodeEdit};
+use js_sys::{Array, JsString};
+use wasm_bindgen::prelude::*;
+
+use crate::convert;
+use crate::error::Failure;
+use crate::handles::Handle;
+use crate::raw::RawDocument;
+
+#[wasm_bindgen]
+impl RawDocument {
+    /// Writes a key.
+    ///
+    /// # Errors
+    /// `INVALID_VALUE`, `LIMIT_*`, `DELETED`.
+    #[wasm_bindgen(js_name = mapSet)]
+    pub fn map_set(&self, handle: Handle, key: &JsString, value: &JsValue) -> Result<f64, Failure> {
+        self.expect(handle, Kind::Map)?;
+        let (key, value) = (convert::string(key)?, convert::value(value)?);
+        let edit = |node: NodeEdit<'_>| MapEdit::from(node).set(&key, value);
+        self.document().edit(handle, edit).map(|((), mark)| mark)
+    }
+
+    /// Removes a key.
+    ///
+    /// # Errors
+    /// `DELETED`.
+    #[wasm_bindgen(js_name = mapDelete)]
+    pub fn map_delete(&self, handle: Handle, key: &JsString) -> Result<f64, Failure> {
+        self.expect(handle, Kind::Map)?;
+        let key = convert::string(key)?;
+        let edit = |node: NodeEdit<'_>| MapEdit::from(node).delete(&key);
+        self.document().edit(handle, edit).map(|(_, mark)| mark)
+    }
+
+    /// `[tag, value]` of a key, `undefined` when nothing is there.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = mapEntry)]
+    pub fn map_entry(&self, handle: Handle, key: &str) -> Result<Option<Array>, Failure> {
+        let Some(item) = self.read(handle, Kind::Map, |node| node.as_map().get(key))? else {
+            return Ok(None);
+        };
+        let [tag, value] = Self::entry(&item, |kind| self.child_at(handle, key, kind))?;
+        Ok(Some(Array::of2(&tag, &value)))
+    }
+
+    /// The keys, in order.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = mapKeys)]
+    pub fn map_keys(&self, handle: Handle) -> Result<Vec<String>, Failure> {
+        self.read(handle, Kind::Map, |node| node.as_map().keys())
+    }
+
+    /// The values written to a key concurrently, the shown one first.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = mapConflicts)]
+    pub fn map_conflicts(&self, handle: Handle, key: &str) -> Result<Array, Failure> {
+        let mut siblings = self.read(handle, Kind::Map, |node| node.as_map().conflicts(key))?;
+        siblings.sort_by_key(|sibling| std::cmp::Reverse((sibling.stamp, sibling.dot.replica)));
+        Ok(siblings
+            .iter()
+            .map(|sibling| convert::to_js(&sibling.value))
+            .collect())
+    }
+}

@@ -1,0 +1,92 @@
+/**
+ * The part of wasm-bindgen's glue (`core.js`) that the facade uses, written by hand: the generated types need a
+ * newer `lib` than many users have. It must agree with `wasm/src`.
+ */
+
+/** An instantiable module, or where to get one. */
+export type Source = string | URL | Response | Promise<Response> | BufferSource | WebAssembly.Module;
+
+export default function init(options: { module_or_path: Source | Promise<Source> }): Promise<unknown>;
+
+/** Called with the message when Rust panics; nothing in the module may be called afterwards. */
+export function onPanic(report: (message: string) => void): void;
+
+/**
+ * What a document tells its face. It is called from inside the module: it may call `describe`, and nothing else.
+ * - 0: changes from elsewhere: `[handle, detail]*`, flat; the detail is keys (map), `[at, deleted, inserted]*` (text,
+ *   list), or `undefined`
+ * - 1: the status, or how far changes are saved
+ * - 2: presence: peer, bytes or `undefined`
+ * - 3: storage: code, message
+ * - 4: error: code, message
+ */
+export type Sink = (event: 0 | 1 | 2 | 3 | 4, a: unknown, b: unknown) => void;
+
+export function openDocument(
+  name: string,
+  relays: readonly string[],
+  token: string | undefined,
+  memory: boolean,
+  sink: Sink,
+): Promise<RawDocument>;
+export function listDocuments(): Promise<string[]>;
+export function destroyDocument(name: string): Promise<void>;
+
+/** 0 map, 1 list, 2 text, 3 set, 4 counter. */
+export type RawKind = 0 | 1 | 2 | 3 | 4;
+/** A container of this document, for as long as the page lives. */
+export type Handle = number;
+/** Names a change, so that one can ask how far it is saved. */
+export type Mark = number;
+/** What follows a tag: -1 a plain value, 0 to 4 the handle of a container of that kind. */
+export type Tag = -1 | RawKind;
+
+export class RawDocument {
+  private constructor();
+  root(name: string, kind: RawKind): Handle;
+  roots(): (string | Handle)[];
+  child(map: Handle, key: string, kind: RawKind): Handle;
+  element(list: Handle, index: number, kind: RawKind): Handle;
+  /** `[kind, parent or -1, key or undefined]`: a root's key is its name, an element has none. */
+  describe(handle: Handle): [RawKind, Handle, string | undefined];
+  /** Where the list element that holds this container is, -1 when it was deleted. */
+  elementIndex(handle: Handle): number;
+
+  mapSet(handle: Handle, key: string, value: unknown): Mark;
+  mapDelete(handle: Handle, key: string): Mark;
+  mapEntry(handle: Handle, key: string): [Tag, unknown] | undefined;
+  mapKeys(handle: Handle): string[];
+  mapEntries(handle: Handle): unknown[];
+  mapConflicts(handle: Handle, key: string): unknown[];
+
+  listInsert(handle: Handle, index: number, values: readonly unknown[]): Mark;
+  listInsertContainer(handle: Handle, index: number, kind: RawKind): Handle;
+  listDelete(handle: Handle, index: number, count: number): Mark;
+  listEntry(handle: Handle, index: number): [Tag, unknown] | undefined;
+  listEntries(handle: Handle): unknown[];
+  listLength(handle: Handle): number;
+
+  textReplace(handle: Handle, at: number, count: number, text: string): Mark;
+  textString(handle: Handle): string;
+  textLength(handle: Handle): number;
+
+  setAdd(handle: Handle, value: unknown): Mark;
+  setDelete(handle: Handle, value: unknown): Mark;
+  setHas(handle: Handle, value: unknown): boolean;
+  setValues(handle: Handle): unknown[];
+
+  counterAdd(handle: Handle, n: number): Mark;
+  counterValue(handle: Handle): number;
+
+  version(): Uint8Array;
+  changesSince(version: Uint8Array): Uint8Array;
+  importChanges(bytes: Uint8Array): void;
+  /** 0 local, 1 relay, 2 replicated. */
+  isSaved(level: number, mark: Mark): boolean;
+  isVersionSaved(level: number, version: Uint8Array): boolean;
+  /** `[state, peers, local, relay, replicated, unsaved, persistent]`; 0 local, 1 connecting, 2 online, 3 offline. */
+  status(): [number, number, boolean, boolean, boolean, number, boolean];
+  setPresence(state: Uint8Array | undefined): void;
+  setOffline(off: boolean): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,206 @@
+import type { Handle, RawDocument, Sink } from "./core.js";
+import { Listeners } from "./emitter.js";
+import { DriftwoodError } from "./error.js";
+import { guardedAsync, onPoison } from "./load.js";
+import { put } from "./map.js";
+import type { AnyNode } from "./node.js";
+import { PresenceState } from "./presence.js";
+import { Session, type Batch } from "./session.js";
+import type {
+  Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, Level, Presence, Status,
+  StorageReport, Unsubscribe, Value, Write,
+} from "./types.js";
+
+const STATES = ["local", "connecting", "online", "offline"] as const;
+
+/** What the module may say before the document is there. */
+type News = Parameters<Sink>;
+
+/** An open document, as users see it. */
+export class DocumentFace implements Doc {
+  readonly #session: Session;
+  readonly #presence: PresenceState;
+  readonly #events: { [E in keyof DocEvents]: Listeners<[DocEvents[E]]> } = {
+    change: new Listeners(),
+    status: new Listeners(),
+    presence: new Listeners(),
+    storage: new Listeners(),
+    error: new Listeners(),
+  };
+  readonly #subscribers = new Listeners<[DocSnapshot, DocChange]>();
+  readonly #forget: () => void;
+  #snapshot: DocSnapshot | undefined;
+  #stale = true;
+  #status: Status | undefined;
+  /** What listeners know; whoever reads the status may be ahead of them. */
+  #told: Status | undefined;
+  #statusDue = false;
+
+  constructor(
+    readonly name: string,
+    raw: RawDocument,
+    news: readonly News[],
+    /** Lets go of the document; several holders of it may have to. */
+    private readonly release: () => Promise<void>,
+  ) {
+    this.#session = new Session(raw, () => { this.#stale = true; }, (batch) => this.#tell(batch));
+    this.#presence = new PresenceState(this.#session);
+    this.#forget = onPoison((error) => {
+      this.#session.saving.end(error);
+      this.#events.error.call(error);
+    });
+    // Nobody can be listening yet: what happened while opening is told when the opener has had the chance.
+    setTimeout(() => { for (const item of news) this.hear(...item); });
+  }
+
+  /** Takes what the module says. It is called from inside the module: what is told is told later. */
+  hear(...[event, a, b]: News): void {
+    if (event === 0) this.#session.receive(a as unknown[]);
+    else if (event === 1) this.#statusMoved();
+    else if (event === 2) this.#presenceMoved(a as string, b as Uint8Array | undefined);
+    else if (event === 3) this.#storageNews(a as StorageReport["code"], b as string);
+    else queueMicrotask(() => this.#events.error.call(new DriftwoodError(a as string, b as string)));
+  }
+
+  map(name: string): DocMap { return this.#session.root(name, "map"); }
+  list(name: string): DocList { return this.#session.root(name, "list"); }
+  text(name: string): DocText { return this.#session.root(name, "text"); }
+  set(name: string): DocSet { return this.#session.root(name, "set"); }
+  counter(name: string): DocCounter { return this.#session.root(name, "counter"); }
+
+  transact<T>(fn: () => T): T {
+    return this.#session.transact(fn);
+  }
+
+  toJSON(): DocSnapshot {
+    if (this.#stale || this.#snapshot === undefined) {
+      this.#snapshot = this.#read();
+      this.#stale = false;
+    }
+    return this.#snapshot;
+  }
+
+  #read(): DocSnapshot {
+    const snapshot: Record<string, Value> = {};
+    const roots = this.#session.ask((raw) => raw.roots());
+    for (let i = 0; i + 1 < roots.length; i += 2) {
+      put(snapshot, roots[i] as string, this.#session.node(roots[i + 1] as Handle).toJSON() as Value);
+    }
+    return Object.freeze(snapshot);
+  }
+
+  subscribe(fn: (snapshot: DocSnapshot, change: DocChange) => void): Unsubscribe {
+    return this.#subscribers.add(fn);
+  }
+
+  on<E extends keyof DocEvents>(event: E, fn: (event: DocEvents[E]) => void): Unsubscribe {
+    const listeners = this.#events[event] as Listeners<[DocEvents[E]]> | undefined;
+    if (listeners === undefined) throw new DriftwoodError("INVALID_ARGUMENT", `there is no event "${event}"`);
+    return listeners.add(fn);
+  }
+
+  #tell(batch: Batch): void {
+    if (this.#subscribers.size === 0 && this.#events.change.size === 0) return;
+    const paths = [...batch.changes.keys()].map((node: AnyNode) => Object.freeze(node.path()));
+    const change: DocChange = Object.freeze({ origin: batch.origin, paths: Object.freeze(paths) });
+    if (this.#subscribers.size > 0) this.#subscribers.call(this.toJSON(), change);
+    this.#events.change.call(change);
+  }
+
+  get status(): Status {
+    const [state, peers, local, relay, replicated, unsaved, persistent] = this.#session.ask((raw) => raw.status());
+    const old = this.#status;
+    if (
+      old === undefined || old.state !== STATES[state] || old.peers !== peers || old.unsaved !== unsaved ||
+      old.saved.local !== local || old.saved.relay !== relay || old.saved.replicated !== replicated ||
+      old.persistent !== persistent
+    ) {
+      this.#status = Object.freeze({
+        state: STATES[state] ?? "local",
+        peers,
+        saved: Object.freeze({ local, relay, replicated }),
+        unsaved,
+        persistent,
+      });
+    }
+    return this.#status as Status;
+  }
+
+  #statusMoved(): void {
+    if (this.#statusDue) return;
+    this.#statusDue = true;
+    queueMicrotask(() => {
+      this.#statusDue = false;
+      const status = this.status;
+      this.#session.saving.look();
+      if (status === this.#told) return;
+      this.#told = status;
+      this.#events.status.call(status);
+    });
+  }
+
+  get presence(): Presence {
+    return this.#presence;
+  }
+
+  #presenceMoved(peer: string, state: Uint8Array | undefined): void {
+    if (this.#presence.receive(peer, state)) {
+      queueMicrotask(() => this.#events.presence.call(this.#presence.others));
+    }
+  }
+
+  #storageNews(code: StorageReport["code"], message: string): void {
+    queueMicrotask(() => this.#events.storage.call(Object.freeze({ code, message })));
+    this.#statusMoved();
+  }
+
+  async saved(level: Level = "local"): Promise<void> {
+    await this.#session.saving.version(this.version(), level);
+  }
+
+  version(): Uint8Array {
+    return this.#session.ask((raw) => raw.version());
+  }
+
+  changesSince(version: Uint8Array): Uint8Array {
+    return this.#session.ask((raw) => raw.changesSince(bytes(version)));
+  }
+
+  export(): Uint8Array {
+    // What a copy lacks that has nothing: the encoded empty version is one zero byte.
+    return this.changesSince(new Uint8Array(1));
+  }
+
+  import(changes: Uint8Array): Write {
+    this.#session.demand((raw) => raw.importChanges(bytes(changes)));
+    this.#session.settle();
+    const version = this.version();
+    return { saved: (level = "local") => this.#session.saving.version(version, level) };
+  }
+
+  offline(off: boolean): void {
+    this.#session.demand((raw) => raw.setOffline(off));
+  }
+
+  close(): Promise<void> {
+    return this.release();
+  }
+
+  /** The last holder has let go. */
+  async end(): Promise<void> {
+    if (this.#session.closed) return;
+    this.#session.closed = true;
+    this.#forget();
+    try {
+      await guardedAsync(() => this.#session.raw.close());
+    } finally {
+      this.#session.saving.look();
+      this.#session.saving.end(new DriftwoodError("CLOSED", "the document was closed before it was saved"));
+    }
+  }
+}
+
+function bytes(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new DriftwoodError("INVALID_ARGUMENT", "expected a Uint8Array");
+  return value;
+}

@@ -1,0 +1,166 @@
+import { checkedCount } from "./check.js";
+import type { Handle } from "./core.js";
+import { DriftwoodError } from "./error.js";
+import { type AnyNode, ContainerNode, type Detail, entryValue, kindNumber } from "./node.js";
+import type {
+  Container, DocCounter, DocList, DocMap, DocSet, DocText, Item, Kind, ListChange, ListPatch, ListSnapshot, Origin,
+  Value, Write,
+} from "./types.js";
+
+/** Stands for an element that is to be read. */
+const UNREAD = Symbol("unread");
+
+/** Beyond this many elements to read, all are read at once: one call into the module instead of many. */
+const READ_EACH_MAX = 16;
+
+/** A list and its snapshot, an array. */
+export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements DocList {
+  readonly kind = "list";
+  #patches: ListPatch[] = [];
+  #changed = new Set<AnyNode>();
+
+  get length(): number {
+    return this.ask((raw) => raw.listLength(this.handle));
+  }
+
+  insert(index: number, ...values: Value[]): Write {
+    const at = checkedCount(index, "an index");
+    const patches = values.length === 0 ? [] : [{ at, deleted: 0, inserted: values.length }];
+    return this.session.write(
+      this,
+      (raw) => raw.listInsert(this.handle, at, values),
+      { patches },
+    );
+  }
+
+  push(...values: Value[]): Write {
+    return this.insert(this.length, ...values);
+  }
+
+  delete(index: number, count = 1): Write {
+    const at = checkedCount(index, "an index");
+    const deleted = checkedCount(count, "a count");
+    const gone = this.#containers(at, deleted);
+    return this.session.write(
+      this,
+      (raw) => raw.listDelete(this.handle, at, deleted),
+      { patches: deleted === 0 ? [] : [{ at, deleted, inserted: 0 }] },
+      gone,
+    );
+  }
+
+  /** The nodes of the containers in a range. */
+  #containers(at: number, count: number): AnyNode[] {
+    if (this.children.size === 0) return [];
+    const places = [...this.children].map((child) => [child, this.ask((raw) => raw.elementIndex(child.handle))] as const);
+    return places.filter(([, place]) => place >= at && place < at + count).map(([child]) => child);
+  }
+
+  get<T extends Item = Item>(index: number): T | undefined {
+    const entry = this.ask((raw) => raw.listEntry(this.handle, checkedCount(index, "an index")));
+    if (entry === undefined) return undefined;
+    if (entry[0] >= 0) return this.session.container(entry[1] as Handle) as T;
+    const value = entry[1];
+    return (typeof value === "object" && value !== null ? this.toJSON()[index] : value) as T;
+  }
+
+  insertMap(index: number): DocMap { return this.#insert(index, "map"); }
+  insertList(index: number): DocList { return this.#insert(index, "list"); }
+  insertText(index: number): DocText { return this.#insert(index, "text"); }
+  insertSet(index: number): DocSet { return this.#insert(index, "set"); }
+  insertCounter(index: number): DocCounter { return this.#insert(index, "counter"); }
+
+  #insert<C extends Container>(index: number, kind: Kind): C {
+    const at = checkedCount(index, "an index");
+    let handle: Handle | undefined;
+    this.session.write(
+      this,
+      (raw) => {
+        handle = raw.listInsertContainer(this.handle, at, kindNumber(kind));
+        return 0;
+      },
+      { patches: [{ at, deleted: 0, inserted: 1 }] },
+    );
+    if (handle === undefined) throw new DriftwoodError("INTERNAL", "the list made no container");
+    return this.session.container(handle);
+  }
+
+  map(index: number): DocMap { return this.#child(index, "map"); }
+  list(index: number): DocList { return this.#child(index, "list"); }
+  text(index: number): DocText { return this.#child(index, "text"); }
+  setOf(index: number): DocSet { return this.#child(index, "set"); }
+  counter(index: number): DocCounter { return this.#child(index, "counter"); }
+
+  #child<C extends Container>(index: number, kind: Kind): C {
+    const at = checkedCount(index, "an index");
+    return this.session.container(this.ask((raw) => raw.element(this.handle, at, kindNumber(kind))));
+  }
+
+  protected note(detail: Detail): void {
+    this.#patches.push(...((detail.patches ?? []) as readonly ListPatch[]));
+  }
+
+  protected noteChild(child: AnyNode): void {
+    this.#changed.add(child);
+  }
+
+  protected read(previous: ListSnapshot | undefined): ListSnapshot {
+    const patches = this.#patches;
+    const changed = this.#changed;
+    this.#patches = [];
+    this.#changed = new Set();
+    if (previous === undefined) return this.#readAll();
+    const items: (Value | typeof UNREAD)[] = [...previous];
+    for (const { at, deleted, inserted } of patches) {
+      if (inserted > 10_000) return this.#readAll();
+      items.splice(at, deleted, ...new Array<typeof UNREAD>(inserted).fill(UNREAD));
+    }
+    for (const child of changed) {
+      const index = this.ask((raw) => raw.elementIndex(child.handle));
+      if (index < 0) this.children.delete(child);
+      else items[index] = UNREAD;
+    }
+    return this.#fill(items);
+  }
+
+  #fill(items: (Value | typeof UNREAD)[]): ListSnapshot {
+    const unread = items.flatMap((item, index) => (item === UNREAD ? [index] : []));
+    if (unread.length <= READ_EACH_MAX) {
+      for (const index of unread) {
+        const entry = this.ask((raw) => raw.listEntry(this.handle, index));
+        items[index] = entry === undefined ? null : entryValue(this.session, entry);
+      }
+    } else {
+      const all = this.ask((raw) => raw.listEntries(this.handle));
+      for (const index of unread) items[index] = this.#entry(all, index);
+    }
+    return Object.freeze(items as Value[]);
+  }
+
+  #readAll(): ListSnapshot {
+    const all = this.ask((raw) => raw.listEntries(this.handle));
+    return Object.freeze(Array.from({ length: all.length / 2 }, (_, index) => this.#entry(all, index)));
+  }
+
+  #entry(flat: readonly unknown[], index: number): Value {
+    return entryValue(this.session, [flat[2 * index] as number, flat[2 * index + 1]]);
+  }
+
+  detail(raw: unknown): Detail {
+    const flat = raw as number[];
+    const patches: ListPatch[] = [];
+    for (let i = 0; i + 2 < flat.length; i += 3) {
+      patches.push({ at: flat[i] as number, deleted: flat[i + 1] as number, inserted: flat[i + 2] as number });
+    }
+    return { patches };
+  }
+
+  protected emptied(): Detail {
+    const deleted = this.length;
+    return { patches: deleted === 0 ? [] : [{ at: 0, deleted, inserted: 0 }] };
+  }
+
+  protected change(origin: Origin, detail: Detail): ListChange {
+    return { origin, patches: (detail.patches ?? []) as readonly ListPatch[] };
+  }
+}

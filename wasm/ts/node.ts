@@ -1,0 +1,108 @@
+import type { Handle, RawDocument, RawKind } from "./core.js";
+import { Listeners } from "./emitter.js";
+import type { Session } from "./session.js";
+import type { Change, Kind, ListPatch, Origin, TextPatch, Unsubscribe, Value } from "./types.js";
+
+/** The kinds in the order of their numbers in `core.js`. */
+export const KINDS = ["map", "list", "text", "set", "counter"] as const satisfies readonly Kind[];
+
+/** The number of a kind. */
+export const kindNumber = (kind: Kind): RawKind => KINDS.indexOf(kind) as RawKind;
+
+/** What changed in a container. */
+export interface Detail {
+  keys?: Iterable<string>;
+  patches?: readonly (TextPatch | ListPatch)[];
+}
+
+/** A container of whatever kind. */
+export type AnyNode = ContainerNode<any, any>;
+
+/**
+ * One container of an open document: the handle that users hold, and the cache of its snapshot.
+ *
+ * There is one node for each container that was asked for or that changed. A change makes the node's snapshot and
+ * those of its ancestors stale; the next `toJSON` makes new ones from the old, reading only what changed.
+ */
+export abstract class ContainerNode<Snapshot = unknown, C extends Change = Change> {
+  abstract readonly kind: Kind;
+  /** The nodes inside that exist. */
+  readonly children = new Set<AnyNode>();
+  readonly subscribers = new Listeners<[Snapshot, C]>();
+  #snapshot: Snapshot | undefined;
+  #stale = true;
+
+  constructor(
+    readonly session: Session,
+    readonly handle: Handle,
+    readonly parent: AnyNode | undefined,
+    /** The key in the parent map, a root's name, or nothing for a list's element. */
+    readonly key: string | undefined,
+  ) {
+    parent?.children.add(this);
+  }
+
+  /** Makes the present snapshot, from the last one where there is one. */
+  protected abstract read(previous: Snapshot | undefined): Snapshot;
+  /** Takes note of a change, for the next `read`; `previous` says whether there is a snapshot to amend. */
+  protected abstract note(detail: Detail): void;
+  /** Takes note of a change inside a child. */
+  protected abstract noteChild(child: AnyNode): void;
+  /** What to tell a subscriber. */
+  protected abstract change(origin: Origin, detail: Detail): C;
+
+  /** What an entry of `Sink`'s changes says. */
+  abstract detail(raw: unknown): Detail;
+  /** The change that emptying this container would be. */
+  protected abstract emptied(): Detail;
+
+  /** The changes that emptying this and all containers inside would be, to be asked for before it is done. */
+  emptying(): [AnyNode, Detail][] {
+    const inside = [...this.children].flatMap((child) => child.emptying());
+    return [[this, this.emptied()], ...inside];
+  }
+
+  /** A call into the module, for reading: it works as long as the module does, also after `close`. */
+  protected ask<T>(call: (raw: RawDocument) => T): T {
+    return this.session.ask(call);
+  }
+
+  toJSON(): Snapshot {
+    if (this.#stale || this.#snapshot === undefined) {
+      this.#snapshot = this.read(this.#snapshot);
+      this.#stale = false;
+    }
+    return this.#snapshot;
+  }
+
+  subscribe(fn: (snapshot: Snapshot, change: C) => void): Unsubscribe {
+    return this.subscribers.add(fn);
+  }
+
+  /** Marks this and all around it as changed. */
+  invalidate(detail: Detail): void {
+    this.#stale = true;
+    this.note(detail);
+    for (let node: AnyNode = this; node.parent !== undefined; node = node.parent) {
+      node.parent.#stale = true;
+      node.parent.noteChild(node);
+    }
+  }
+
+  /** Tells the subscribers. */
+  tell(origin: Origin, detail: Detail): void {
+    if (this.subscribers.size > 0) this.subscribers.call(this.toJSON(), this.change(origin, detail));
+  }
+
+  /** Where this is now: names, keys, list positions. A part that was deleted ends the path. */
+  path(): (string | number)[] {
+    const step = this.key ?? this.ask((raw) => raw.elementIndex(this.handle));
+    return this.parent === undefined ? [step] : [...this.parent.path(), step];
+  }
+}
+
+/** The value that an entry from `core.js` stands for. */
+export function entryValue(session: Session, entry: readonly [number, unknown]): Value {
+  const [tag, value] = entry;
+  return tag < 0 ? (value as Value) : (session.node(value as Handle).toJSON() as Value);
+}

@@ -1,0 +1,156 @@
+import type { Handle, Mark, RawDocument } from "./core.js";
+import { checkedText } from "./check.js";
+import { CounterNode } from "./counter.js";
+import { DriftwoodError } from "./error.js";
+import { ListNode } from "./list.js";
+import { guarded } from "./load.js";
+import { MapNode } from "./map.js";
+import { type AnyNode, type Detail, kindNumber } from "./node.js";
+import { Saving } from "./saving.js";
+import { SetNode } from "./set.js";
+import { TextNode } from "./text.js";
+import type { Container, Kind, Origin, Write } from "./types.js";
+
+const NODES = [MapNode, ListNode, TextNode, SetNode, CounterNode] as const;
+
+/** The changes of one origin that subscribers are told about together. */
+export interface Batch {
+  readonly origin: Origin;
+  readonly changes: Map<AnyNode, Detail>;
+}
+
+/** One open document from the inside: its containers, and who is told what when. */
+export class Session {
+  readonly saving: Saving;
+  closed = false;
+  #nodes = new Map<Handle, AnyNode>();
+  #batches: Batch[] = [];
+  #depth = 0;
+  #delivering = false;
+  #deliveryDue = false;
+
+  constructor(
+    readonly raw: RawDocument,
+    /** Told of every change, at once. */
+    private readonly touched: () => void,
+    /** Told after the containers' own subscribers. */
+    private readonly told: (batch: Batch) => void,
+  ) {
+    this.saving = new Saving(this);
+  }
+
+  /** A call that reads. */
+  ask<T>(call: (raw: RawDocument) => T): T {
+    return guarded(() => call(this.raw));
+  }
+
+  /** A call that writes. */
+  demand<T>(call: (raw: RawDocument) => T): T {
+    if (this.closed) throw new DriftwoodError("CLOSED", "the document was closed");
+    return guarded(() => call(this.raw));
+  }
+
+  /** The node of a handle; the same one every time. */
+  node(handle: Handle): AnyNode {
+    let node = this.#nodes.get(handle);
+    if (node === undefined) {
+      const [kind, parent, key] = this.ask((raw) => raw.describe(handle));
+      node = new NODES[kind](this, handle, parent < 0 ? undefined : this.node(parent), key) as AnyNode;
+      this.#nodes.set(handle, node);
+    }
+    return node;
+  }
+
+  /** The container of a handle, as users see it. */
+  container<C extends Container>(handle: Handle): C {
+    return this.node(handle) as unknown as C;
+  }
+
+  root<C extends Container>(name: string, kind: Kind): C {
+    return this.container(this.ask((raw) => raw.root(checkedText(name, "a name"), kindNumber(kind))));
+  }
+
+  /** Makes a local change and tells what it did. The content of the containers in `gone` goes with it. */
+  write(node: AnyNode, call: (raw: RawDocument) => Mark, detail: Detail, gone: Iterable<AnyNode> = []): Write {
+    const emptied = [...gone].flatMap((child) => child.emptying());
+    const mark = this.demand(call);
+    this.record("local", node, detail);
+    for (const [child, content] of emptied) this.record("local", child, content);
+    this.settle();
+    return this.saving.write(mark);
+  }
+
+  /** Runs `fn`; subscribers are told at the end of the outermost one. */
+  transact<T>(fn: () => T): T {
+    this.#depth += 1;
+    try {
+      return fn();
+    } finally {
+      this.#depth -= 1;
+      this.settle();
+    }
+  }
+
+  /** Takes changes that came from elsewhere. It is called from inside the module: subscribers are told later. */
+  receive(changes: readonly unknown[]): void {
+    for (let i = 0; i + 1 < changes.length; i += 2) {
+      const node = this.node(changes[i] as Handle);
+      this.record("remote", node, node.detail(changes[i + 1]));
+    }
+    if (this.#deliveryDue) return;
+    this.#deliveryDue = true;
+    queueMicrotask(() => {
+      this.#deliveryDue = false;
+      this.settle();
+    });
+  }
+
+  /** Marks what changed, and remembers to tell it. */
+  record(origin: Origin, node: AnyNode, detail: Detail): void {
+    node.invalidate(detail);
+    this.touched();
+    let batch = this.#batches.at(-1);
+    if (batch === undefined || batch.origin !== origin) {
+      batch = { origin, changes: new Map() };
+      this.#batches.push(batch);
+    }
+    const earlier = batch.changes.get(node);
+    batch.changes.set(node, earlier === undefined ? detail : joined(earlier, detail));
+  }
+
+  /** Tells everything there is to tell, unless a transaction is open. */
+  settle(): void {
+    // What subscribers change themselves is told by the loop that called them.
+    if (this.#depth > 0 || this.#delivering) return;
+    this.#delivering = true;
+    try {
+      for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {
+        this.#tell(batch);
+      }
+    } finally {
+      this.#delivering = false;
+    }
+  }
+
+  #tell(batch: Batch): void {
+    const all = new Map(batch.changes);
+    for (const start of batch.changes.keys()) {
+      for (let node = start; node.parent !== undefined; node = node.parent) {
+        const inside: Detail = node.key === undefined ? {} : { keys: [node.key] };
+        const earlier = all.get(node.parent);
+        all.set(node.parent, earlier === undefined ? inside : joined(earlier, inside));
+      }
+    }
+    for (const [node, detail] of all) node.tell(batch.origin, detail);
+    this.told(batch);
+  }
+}
+
+function joined(a: Detail, b: Detail): Detail {
+  const detail: Detail = {};
+  if (a.keys !== undefined || b.keys !== undefined) detail.keys = new Set([...(a.keys ?? []), ...(b.keys ?? [])]);
+  if (a.patches !== undefined || b.patches !== undefined) {
+    detail.patches = [...(a.patches ?? []), ...(b.patches ?? [])];
+  }
+  return detail;
+}

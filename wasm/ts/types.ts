@@ -1,0 +1,301 @@
+/**
+ * The public types of `driftwood-sync`, written by hand: what wasm-bindgen generates stays private.
+ *
+ * Three rules hold everywhere:
+ * - containers are light handles: ask for one as often as you like, compare them with `===`, never free them;
+ * - snapshots are plain, deeply frozen values, and a part that did not change keeps its identity;
+ * - every offset into a text counts UTF-16 code units, like JavaScript's strings.
+ */
+
+/**
+ * What a map, a list or a set can hold as one value. Whole numbers that are safe in JavaScript come back as `number`,
+ * larger 64-bit ones as `bigint`. An object or array stored as a value is replaced whole; use a child container to
+ * edit the inside of it concurrently. Properties that are `undefined` are left out, as JSON does.
+ */
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | readonly Value[]
+  | { readonly [key: string]: Value };
+
+/** The kinds of container. */
+export type Kind = "map" | "list" | "text" | "set" | "counter";
+
+/** How far a change is saved: committed on this device, flushed by one relay, flushed by two or more relays. */
+export type Level = "local" | "relay" | "replicated";
+
+/** Whose change it was: made through this page's handle of the document, or by another tab, device or import. */
+export type Origin = "local" | "remote";
+
+/** Ends a subscription. Calling it again does nothing. */
+export type Unsubscribe = () => void;
+
+/** What a write hands back: ask it how far the change got, or ignore it. */
+export interface Write {
+  /**
+   * Resolves when the change is saved at `level`. While storage or the relay fails it stays pending (the write is
+   * retried; `status` and the `storage` event tell), so a resolved promise always means saved.
+   *
+   * Rejects with a {@link DriftwoodErrorShape} of code `NOT_PERSISTENT` (level `"local"`, but the document lives in
+   * memory only), `NO_RELAY` (the document was opened without one) or `CLOSED` (closed before it was saved).
+   */
+  saved(level?: Level): Promise<void>;
+}
+
+/** One step of a text change: at offset `at`, `deleted` code units went and `inserted` came. */
+export interface TextPatch {
+  readonly at: number;
+  readonly deleted: number;
+  readonly inserted: string;
+}
+
+/** One step of a list change: at index `at`, `deleted` elements went and `inserted` elements came. */
+export interface ListPatch {
+  readonly at: number;
+  readonly deleted: number;
+  readonly inserted: number;
+}
+
+/** Says whose change a subscriber is told about. Local and remote changes never share a call. */
+export interface Change {
+  readonly origin: Origin;
+}
+
+/** A change of a map. */
+export interface MapChange extends Change {
+  /** The keys that changed, themselves or inside. */
+  readonly keys: ReadonlySet<string>;
+}
+
+/** A change of a text: apply the patches in order, each to the result of the one before. */
+export interface TextChange extends Change {
+  readonly patches: readonly TextPatch[];
+}
+
+/** A change of a list; empty `patches` mean that only the inside of elements changed. */
+export interface ListChange extends Change {
+  readonly patches: readonly ListPatch[];
+}
+
+/** A change of the document. */
+export interface DocChange extends Change {
+  /** The containers that changed, as paths from the root: names, keys, and list positions (as they are now). */
+  readonly paths: readonly (readonly (string | number)[])[];
+}
+
+/** A map as plain data; children appear as what they hold. */
+export type MapSnapshot = { readonly [key: string]: Value };
+/** A list as plain data. */
+export type ListSnapshot = readonly Value[];
+/** The whole document as plain data, by root name; empty roots are left out. */
+export type DocSnapshot = { readonly [name: string]: Value };
+
+/** Any container. */
+export type Container = DocMap | DocList | DocText | DocSet | DocCounter;
+
+/** What a place in a map or a list shows: a plain value, or a handle of the container there. */
+export type Item = Value | Container;
+
+/**
+ * Every subscriber is called once per transaction (a write outside `transact` is a transaction of its own) before the
+ * write returns, and once per task for what arrives from elsewhere. It is not called at once: read the present state
+ * with `toJSON()`. `toJSON()` returns the same object until something in it changes, as React's
+ * `useSyncExternalStore` wants.
+ */
+interface Observable<Snapshot, C extends Change> {
+  /** The plain, frozen present state. */
+  toJSON(): Snapshot;
+  /** Calls `fn` after every change here or inside, until the returned function is called. */
+  subscribe(fn: (snapshot: Snapshot, change: C) => void): Unsubscribe;
+}
+
+/** Makes child containers: named by key (map) or by element (list), so that creating one twice is creating one. */
+export interface DocMap extends Observable<MapSnapshot, MapChange> {
+  readonly kind: "map";
+  /** How many keys there are. */
+  readonly size: number;
+  /** Writes `key`. A write removes the concurrent writes it has seen. */
+  set(key: string, value: Value): Write;
+  /** Removes `key` with everything in it; what others write inside concurrently survives. */
+  delete(key: string): Write;
+  /** What `key` shows: a value, a handle where a container is, `undefined` where nothing is. */
+  get<T extends Item = Item>(key: string): T | undefined;
+  has(key: string): boolean;
+  /** The keys, in the order of their code points. */
+  keys(): string[];
+  entries(): [string, Item][];
+  /** The values written concurrently to `key`, the shown one first; fewer than two means no conflict. */
+  conflicts(key: string): Value[];
+  map(key: string): DocMap;
+  list(key: string): DocList;
+  text(key: string): DocText;
+  /** The set at `key` (`set` is the write). */
+  setOf(key: string): DocSet;
+  counter(key: string): DocCounter;
+}
+
+/** A list: concurrent insertions all stay, and runs typed at one place do not mix. */
+export interface DocList extends Observable<ListSnapshot, ListChange> {
+  readonly kind: "list";
+  readonly length: number;
+  /** Inserts `values` before index `index`. */
+  insert(index: number, ...values: Value[]): Write;
+  push(...values: Value[]): Write;
+  /** Removes `count` elements (1 if not given) from `index` on. */
+  delete(index: number, count?: number): Write;
+  /** The element at `index`: a value, a handle where a container is, `undefined` beyond the end. */
+  get<T extends Item = Item>(index: number): T | undefined;
+  /** Inserts an empty container before `index` and returns its handle. */
+  insertMap(index: number): DocMap;
+  insertList(index: number): DocList;
+  insertText(index: number): DocText;
+  insertSet(index: number): DocSet;
+  insertCounter(index: number): DocCounter;
+  /**
+   * The container at `index`. The handle stays with the element when others insert or remove around it. Throws
+   * `OUT_OF_RANGE` beyond the end.
+   */
+  map(index: number): DocMap;
+  list(index: number): DocList;
+  text(index: number): DocText;
+  setOf(index: number): DocSet;
+  counter(index: number): DocCounter;
+}
+
+/** A text for many hands. Offsets and lengths count UTF-16 code units; half a surrogate pair is refused. */
+export interface DocText extends Observable<string, TextChange> {
+  readonly kind: "text";
+  readonly length: number;
+  insert(at: number, text: string): Write;
+  delete(at: number, count: number): Write;
+  /** Deletes `count` code units at `at` and inserts `text` there. */
+  replace(at: number, count: number, text: string): Write;
+  toString(): string;
+}
+
+/** A set of values: adding wins over removing at the same time. */
+export interface DocSet extends Observable<readonly Value[], Change> {
+  readonly kind: "set";
+  readonly size: number;
+  add(value: Value): Write;
+  delete(value: Value): Write;
+  has(value: Value): boolean;
+  values(): readonly Value[];
+}
+
+/** A counter that many can add to at once. */
+export interface DocCounter extends Observable<number, Change> {
+  readonly kind: "counter";
+  readonly value: number;
+  /** Adds `n` (a whole number, 1 if not given; negative to subtract). */
+  add(n?: number): Write;
+}
+
+/** How a document stands. A frozen object that is replaced when something in it changes. */
+export interface Status {
+  /**
+   * `"local"`: opened without a relay. `"connecting"`: dialling or logging in. `"online"`: in touch with at least one
+   * relay. `"offline"`: no relay can be reached (it keeps trying), or `doc.offline(true)`.
+   */
+  readonly state: "local" | "connecting" | "online" | "offline";
+  /** Open links: relays and sibling tabs that this page exchanges changes with now. */
+  readonly peers: number;
+  /** Whether everything that this document holds is saved at each level, as far as this tab knows. */
+  readonly saved: { readonly local: boolean; readonly relay: boolean; readonly replicated: boolean };
+  /** How many changes no relay is known to hold; without a relay, how many are not yet committed on this device. */
+  readonly unsaved: number;
+  /** Whether the document is stored on this device (IndexedDB) or lives in memory only. */
+  readonly persistent: boolean;
+}
+
+/**
+ * News about the storage on this device. Codes: `STORAGE_UNAVAILABLE` (no IndexedDB here, or it does not answer: the
+ * document works in memory), `STORAGE_FULL` (quota), `STORAGE_FAILED` (anything else; both are retried),
+ * `STORAGE_RECOVERED` (what had failed is saved now), `STORE_CORRUPT` (a damaged record was left out).
+ */
+export interface StorageReport {
+  readonly code:
+    | "STORAGE_UNAVAILABLE"
+    | "STORAGE_FULL"
+    | "STORAGE_FAILED"
+    | "STORAGE_RECOVERED"
+    | "STORE_CORRUPT";
+  readonly message: string;
+}
+
+/** Who else has the document open, and what they say about themselves (name, colour, cursor: plain JSON, 4 KiB). */
+export interface Presence<State = unknown> {
+  /** What was last set here. */
+  readonly self: State | undefined;
+  /** The others by id. A new frozen-in-time Map after every `presence` event. */
+  readonly others: ReadonlyMap<string, State>;
+  /** Tells the others; `null` leaves. It goes to whoever is there now and is never stored. */
+  set(state: State | null): void;
+}
+
+/** What `doc.on` can listen to. */
+export interface DocEvents {
+  change: DocChange;
+  status: Status;
+  presence: ReadonlyMap<string, unknown>;
+  storage: StorageReport;
+  error: DriftwoodErrorShape;
+}
+
+/** The shape of every error thrown, rejected or reported: an `Error` with a `code` that stays the same. */
+export interface DriftwoodErrorShape extends Error {
+  readonly name: "DriftwoodError";
+  readonly code: string;
+}
+
+/** An open document. */
+export interface Doc {
+  readonly name: string;
+  map(name: string): DocMap;
+  list(name: string): DocList;
+  text(name: string): DocText;
+  set(name: string): DocSet;
+  counter(name: string): DocCounter;
+  /**
+   * Runs `fn` and tells subscribers once at its end; its writes travel and are stored together. It is not rolled back:
+   * when `fn` throws, the writes made so far stay and the error is passed on.
+   */
+  transact<T>(fn: () => T): T;
+  toJSON(): DocSnapshot;
+  subscribe(fn: (snapshot: DocSnapshot, change: DocChange) => void): Unsubscribe;
+  on<E extends keyof DocEvents>(event: E, fn: (event: DocEvents[E]) => void): Unsubscribe;
+  readonly status: Status;
+  readonly presence: Presence;
+  /** Resolves when everything that the document holds now is saved at `level`; rejects as {@link Write.saved} does. */
+  saved(level?: Level): Promise<void>;
+  /** The version vector, encoded: what to pass to `changesSince` of another copy. */
+  version(): Uint8Array;
+  /** What a copy at `version` lacks, encoded: what to pass to its `import`. */
+  changesSince(version: Uint8Array): Uint8Array;
+  /** The whole document, encoded for `import`. */
+  export(): Uint8Array;
+  /** Merges what `export` or `changesSince` returned, whole or not at all. Throws `GAP` when changes before it lack. */
+  import(bytes: Uint8Array): Write;
+  /** Cuts (`true`) or restores (`false`) the link to the relays, for every document of this page that uses them. */
+  offline(off: boolean): void;
+  /** Stores what is left, then lets go of the document. Later writes throw `CLOSED`. */
+  close(): Promise<void>;
+}
+
+/** How to open a document. */
+export interface OpenOptions {
+  /** WebSocket address(es) of relays, such as `ws://localhost:4455`; `/sync` is added where no path is given. */
+  readonly relay?: string | readonly string[];
+  /** What relays that ask for a login want to see. */
+  readonly token?: string;
+  /** The first presence, as by `doc.presence.set`. */
+  readonly presence?: unknown;
+  /** `"memory"` keeps the document out of IndexedDB. */
+  readonly storage?: "indexeddb" | "memory";
+  /** Where the WebAssembly comes from, when not from beside this package: an address, bytes or a compiled module. */
+  readonly wasm?: string | URL | BufferSource | WebAssembly.Module;
+}
