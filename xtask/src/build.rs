@@ -1,0 +1,71 @@
+//! `cargo xtask build`: Rust to wasm, wasm to npm package, package to demo page.
+
+use crate::setup::{self, WASM_TARGET};
+use crate::workspace::Workspace;
+use crate::{process, size};
+use anyhow::{Context, Result};
+use std::fs;
+
+/// What wasm-pack names the module after the crate `driftwood-wasm`.
+const MODULE: &str = "wasm/pkg/driftwood_wasm_bg.wasm";
+
+/// Sets up, then builds the package and the page.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    setup::run(workspace)?;
+    package(workspace)?;
+    page(workspace)?;
+    size::print(workspace)
+}
+
+/// Builds the npm package `driftwood-sync` into `wasm/dist`.
+pub(crate) fn package(workspace: &Workspace) -> Result<()> {
+    println!("Build: the wasm module (the first time, about a minute; the linker is silent)");
+    process::run(workspace.command("wasm-pack").args([
+        "--log-level",
+        "warn",
+        "build",
+        "wasm",
+        "--mode",
+        "no-install",
+        "--no-opt",
+        "--no-pack",
+        "--no-gitignore",
+        "--target",
+        "web",
+        "--profile",
+        "wasm-release",
+        "--",
+        "--locked",
+    ]))?;
+    optimise(workspace)?;
+    println!("Build: the npm package driftwood-sync");
+    process::run(&mut workspace.npm(&["run", "build", "--workspace", "wasm"]))
+}
+
+/// Builds the demo page into `web-demo/dist`. The package must be there.
+pub(crate) fn page(workspace: &Workspace) -> Result<()> {
+    println!("Build: the demo page");
+    process::run(&mut workspace.npm(&["run", "build", "--workspace", "web-demo"]))
+}
+
+/// Runs npm's wasm-opt over the module, unless the same bytes went through it before: it is slow for what it is,
+/// being wasm itself.
+///
+/// No features are named, and above all not `--all-features`: with that, wasm-opt writes what no browser loads. Left
+/// alone it keeps to what the module itself declares.
+fn optimise(workspace: &Workspace) -> Result<()> {
+    let module = workspace.path(MODULE);
+    let cache = workspace.cache().join(WASM_TARGET);
+    let (raw, optimised) = (cache.join("raw.wasm"), cache.join("optimised.wasm"));
+    let bytes = fs::read(&module).with_context(|| format!("wasm-pack made no {MODULE}"))?;
+    if !optimised.is_file() || fs::read(&raw).ok().as_ref() != Some(&bytes) {
+        println!("Build: optimising the wasm module (about half a minute)");
+        fs::create_dir_all(&cache).context("making a folder in cargo's target folder")?;
+        let mut wasm_opt = workspace.command("wasm-opt");
+        process::run(wasm_opt.arg("-Os").arg(&module).arg("-o").arg(&optimised))?;
+        // Only now, so that a wasm-opt cut short is not taken for done.
+        fs::write(&raw, &bytes).context("writing to cargo's target folder")?;
+    }
+    fs::copy(&optimised, &module).with_context(|| format!("writing {MODULE}"))?;
+    Ok(())
+}
