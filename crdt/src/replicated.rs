@@ -57,6 +57,8 @@ impl<S: DotStore> Replicated<S> {
         let rest = self.commit();
         self.replica = replica;
         self.stamp = Stamp::default();
+        // Nothing is implied by a change before: the first one under a name says all it has seen.
+        self.committed = [(replica, self.version.get(replica))].into_iter().collect();
         rest
     }
 

@@ -156,6 +156,9 @@ fn a_new_name_takes_over_without_loss() {
     drop(a.edit(1).text("t").insert(0, "old"));
     let rest = a.set_replica(ReplicaId::new(3));
     let delta = write(&mut a, 2, |e| e.text("t").insert(3, " new").unwrap());
+    // The first change under the new name hangs on all that was seen under the old one.
+    assert_eq!(delta.from(), rest.to());
+    assert!(matches!(b.merge(&delta), Err(MergeError::Gap { .. })));
     b.merge(&rest).unwrap();
     b.merge(&delta).unwrap();
     assert_eq!(b.text("t").to_string(), "old new");
