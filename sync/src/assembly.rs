@@ -87,10 +87,7 @@ impl Assembly {
             self.partials.remove(subject);
             return Step::Wait;
         }
-        let partial = self
-            .partials
-            .remove(&subject)
-            .expect("it was just added to");
+        let partial = self.partials.remove(subject).expect("it was just added to");
         if hash(&partial.bytes) == subject.hash {
             Step::Whole(partial.bytes)
         } else {
@@ -216,7 +213,7 @@ mod tests {
         let name = subject(&bytes).document;
         let take = |assembly: &mut Assembly, link: u64, count: usize| {
             assembly.take(
-                subject(&bytes),
+                &subject(&bytes),
                 LinkId(link),
                 (0, &bytes[..count]),
                 NOW,
@@ -250,7 +247,7 @@ mod tests {
         let take = |assembly: &mut Assembly, seed: u8, link: u64, count: usize| {
             let bytes = [seed; 100];
             assembly.take(
-                subject(&bytes),
+                &subject(&bytes),
                 LinkId(link),
                 (0, &bytes[..count]),
                 NOW,

@@ -32,6 +32,13 @@ fn changes_cross_and_are_replicated() {
         let saved = world.saved(anna, host, "notes", Level::Replicated);
         assert_eq!(saved, world.made(anna, "notes"), "both relays know");
     }
+    world.run(Duration::from_secs(1));
+    let saved = world.saved(anna, ben, "notes", Level::Replicated);
+    assert_eq!(
+        saved,
+        world.made(anna, "notes"),
+        "and so does who only reads"
+    );
     world.check_saved();
     // Once opened, a change costs one message a hop.
     world.delivered.clear();
@@ -131,6 +138,31 @@ fn nothing_is_called_replicated_before_the_second_relay_has_flushed() {
         world.settle();
         assert_eq!(saved(&world, Level::Replicated), made);
     }
+}
+
+#[test]
+fn who_reads_learns_of_the_second_relay_however_slow_it_is() {
+    let mut world = World::new(12);
+    let (a, b) = (world.relay(), world.relay());
+    link(&mut world, a, b);
+    let anna = world.client(&[a], "notes");
+    let ben = world.client(&[a], "notes");
+    world.connect_all();
+    world.settle();
+    world.type_text(anna, "notes", "x");
+    for _ in 0..20 {
+        while world.deliver(false) {}
+        for host in [anna, a, ben] {
+            world.work(host);
+        }
+    }
+    world.pass(Duration::from_secs(1));
+    while world.deliver(false) {}
+    let made = world.made(anna, "notes");
+    assert_eq!(world.saved(anna, ben, "notes", Level::Relay), made);
+    assert_eq!(world.saved(anna, ben, "notes", Level::Replicated), 0);
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.saved(anna, ben, "notes", Level::Replicated), made);
 }
 
 #[test]

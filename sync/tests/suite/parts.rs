@@ -8,6 +8,7 @@ use crate::lone::{a_delta, sent, Relay, LINK};
 use crate::world::{name, World};
 
 const DELTA: u8 = 0x04;
+const GAP: u8 = 0x06;
 const PART: u8 = 0x0d;
 const PART_BYTES: usize = 100;
 
@@ -58,6 +59,23 @@ fn a_large_delta_comes_in_parts_and_as_one() {
         world.saved(anna, anna, "notes", Level::Relay),
         world.made(anna, "notes")
     );
+}
+
+#[test]
+fn what_builds_on_a_large_delta_waits_for_it() {
+    let (mut world, _, [anna, ben]) = three(7);
+    world.type_text(anna, "notes", &"driftwood ".repeat(200));
+    for round in 0..40 {
+        world.work(anna);
+        world.deliver(false);
+        if round % 4 == 0 {
+            world.type_text(anna, "notes", "x");
+        }
+    }
+    world.settle();
+    assert_eq!(world.text(ben, "notes").len(), 2_010);
+    assert_eq!(delivered(&world, GAP), 0);
+    world.check_converged("notes");
 }
 
 #[test]
@@ -132,18 +150,57 @@ fn small_changes_pass_by_and_a_second_sender_waits() {
     world.type_text(anna, "notes", &"driftwood ".repeat(100));
     world.settle();
     // A newcomer gets it from both relays at once, and stores it once.
-    let ben = world.add(Role::Client, small);
-    for relay in relays {
-        world.route(ben, relay, (LinkKind::Up, LinkKind::Down));
-    }
-    world.open(ben, "notes");
-    world.connect_all();
+    let ben = newcomer(&mut world, relays);
     world.settle();
     assert_eq!(world.hosts[ben].stores, 1);
     assert_eq!(world.text(ben, "notes"), world.text(anna, "notes"));
     world.check_converged("notes");
     let synced = world.hosts[ben].synced.len();
     assert_eq!(synced, 2, "with either relay");
+}
+
+#[test]
+fn who_waits_takes_over_from_a_link_that_breaks() {
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        let relays = [(); 2].map(|()| world.add(Role::Relay, small));
+        let anna = newcomer(&mut world, relays);
+        world.type_text(anna, "notes", &"driftwood ".repeat(100));
+        world.settle();
+        let ben = newcomer(&mut world, relays);
+        let notes = name("notes");
+        for _ in 0..200 {
+            world.deliver(false);
+            for relay in relays {
+                world.work(relay);
+            }
+            if world.hosts[ben]
+                .node
+                .receiving(&notes)
+                .is_some_and(|(held, _)| held > 500)
+            {
+                break;
+            }
+        }
+        // One of the two is bringing it: whichever that is, the other one ends it.
+        let broken = relays[seed as usize % 2];
+        let link = world.link_between(ben, broken).unwrap();
+        world.cut(link);
+        world.settle();
+        assert_eq!(world.text(ben, "notes"), world.text(anna, "notes"));
+        assert_eq!(world.hosts[ben].stores, 1);
+    }
+}
+
+/// A client of both relays that is just connecting.
+fn newcomer(world: &mut World, relays: [usize; 2]) -> usize {
+    let client = world.add(Role::Client, small);
+    for relay in relays {
+        world.route(client, relay, (LinkKind::Up, LinkKind::Down));
+    }
+    world.open(client, "notes");
+    world.connect_all();
+    client
 }
 
 #[test]

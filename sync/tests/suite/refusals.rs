@@ -382,6 +382,50 @@ fn a_client_told_to_wait_holds_its_documents_back() {
 }
 
 #[test]
+fn an_id_that_the_relay_knows_more_of_is_retired_before_anything_is_sent() {
+    let mut node = Node::new(Config::new(Role::Client, NodeId(2)));
+    let now = Time::from_millis(5_000);
+    let (own, document) = (ReplicaId::new(5), name("a"));
+    let mut step = |input: Input| node.handle(now, input).collect::<Vec<_>>();
+    let version = VersionVector::from_iter([(own, 3)]);
+    step(Input::Open {
+        document: document.clone(),
+        version,
+        own: Some(own),
+    });
+    step(Input::Connected {
+        link: LINK,
+        kind: LinkKind::Up,
+    });
+    let relay = Message::Hello(Hello {
+        version_min: 1,
+        version_max: 1,
+        role: Role::Relay,
+        node: NodeId(1),
+        token: None,
+        agent: String::new(),
+    });
+    let received = |message: &Message| {
+        let bytes = message.encode().to_vec();
+        Input::Received { link: LINK, bytes }
+    };
+    step(received(&relay));
+    let version = VersionVector::from_iter([(own, 4)]);
+    let outputs = step(received(&Message::Open {
+        channel: 9,
+        document: document.clone(),
+        version,
+    }));
+    assert_eq!(
+        outputs,
+        [Output::Forked {
+            document,
+            replica: own
+        }]
+    );
+}
+
+#[test]
 fn a_link_that_is_not_what_it_was_dialled_for() {
     let mut node = Node::new(Config::new(Role::Client, NodeId(3)));
     let now = Time::from_millis(5_000);

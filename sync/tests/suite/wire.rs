@@ -203,6 +203,28 @@ proptest! {
     }
 }
 
+/// What every later version must still read: the bytes of version 1 as they were first released.
+#[test]
+fn the_golden_messages_have_the_bytes_they_always_had() {
+    let golden = include_str!("../../../vectors/messages-v1.txt");
+    let mut tags = Vec::new();
+    for line in golden.lines().filter(|line| !line.starts_with('#')) {
+        let (name, hex) = line
+            .split_once(' ')
+            .expect("a name, a space, the bytes in hex");
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        let message = Message::decode(&bytes).unwrap();
+        assert!(
+            format!("{message:?}").starts_with(name),
+            "{line}: {message:?}"
+        );
+        assert_eq!(message.encode().to_vec(), bytes, "{line}");
+        tags.push(bytes[0]);
+    }
+    assert_eq!(tags, (1..=14).collect::<Vec<u8>>(), "one of each");
+}
+
 #[test]
 fn counts_are_believed_only_as_far_as_there_are_bytes() {
     let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];

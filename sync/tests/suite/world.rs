@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<Host>,
     pub(crate) routes: Vec<Route>,
     pub(crate) random: Random,
+    /// How every host is set up that is added from now on.
+    pub(crate) setup: fn(&mut Config),
     wires: BTreeMap<LinkId, Wire>,
     last_number: u64,
     /// Every frame that was delivered, by its tag.
@@ -59,6 +61,7 @@ impl World {
             hosts: Vec::new(),
             routes: Vec::new(),
             random: Random::new(seed),
+            setup: |_| {},
             wires: BTreeMap::new(),
             last_number: 0,
             delivered: BTreeMap::new(),
@@ -72,7 +75,11 @@ impl World {
     }
 
     pub(crate) fn add(&mut self, role: Role, config: impl FnOnce(&mut Config)) -> usize {
-        let number = self.number();
+        let (number, setup) = (self.number(), self.setup);
+        let config = |all: &mut Config| {
+            setup(all);
+            config(all);
+        };
         self.hosts.push(Host::new(role, number, config));
         self.hosts.len() - 1
     }
