@@ -8,6 +8,7 @@ test("on a phone the list and the note take turns", async ({ openNotes }) => {
   const notes = await openNotes({ as: phone });
   const { page } = notes;
   await expect(page.getByRole("heading", { name: "Notes that stay afloat" })).toBeVisible();
+  await expect(notes.badge).toHaveText("Nothing to save yet");
   await page.getByRole("button", { name: "Write the first note" }).tap();
   await notes.title.fill("Pocket");
   await expect(notes.list).toBeHidden();

@@ -21,7 +21,8 @@ const style = HighlightStyle.define([
   { tag: tags.strikethrough, class: "cm-strike" },
   { tag: tags.monospace, class: "cm-code" },
   { tag: tags.quote, class: "cm-quote" },
-  { tag: [tags.link, tags.url], class: "cm-link" },
+  // Only addresses: anything in square brackets counts as a link otherwise.
+  { tag: tags.url, class: "cm-link" },
   { tag: [tags.processingInstruction, tags.contentSeparator], class: "cm-mark" },
 ]);
 

@@ -3,7 +3,7 @@
  */
 import type { Doc, DriftwoodErrorShape, Status, StorageReport } from "driftwood-sync";
 
-export type SavedLevel = "trouble" | "saving" | "local" | "relay" | "replicated";
+export type SavedLevel = "nothing" | "trouble" | "saving" | "local" | "relay" | "replicated";
 
 export interface PageStatus {
   readonly state: Status["state"];
@@ -16,13 +16,19 @@ export interface PageStatus {
   readonly error: DriftwoodErrorShape | null;
 }
 
+interface Entry {
+  storage: StorageReport | null;
+  /** Whether the document holds any change; once it does, it always will. */
+  used: boolean;
+}
+
 const LEVELS = ["saving", "local", "relay", "replicated"] as const;
 
 export class PageStatusStore {
-  private readonly docs = new Map<Doc, { storage: StorageReport | null; stop: () => void }>();
+  private readonly docs = new Map<Doc, Entry>();
   private readonly listeners = new Set<() => void>();
   private error: DriftwoodErrorShape | null = null;
-  private current: PageStatus = { state: "connecting", level: "saving", unsaved: 0, storage: null, error: null };
+  private current: PageStatus = { state: "connecting", level: "nothing", unsaved: 0, storage: null, error: null };
 
   readonly get = (): PageStatus => this.current;
 
@@ -31,28 +37,21 @@ export class PageStatusStore {
     return () => this.listeners.delete(fn);
   };
 
+  /** Counts a document in, for as long as the page lives. */
   watch(doc: Doc): void {
-    const stops = [
-      doc.on("status", () => this.update()),
-      // A change is unsaved from the moment it is made, before the status says so.
-      doc.on("change", () => this.update()),
-      doc.on("storage", (report) => {
-        entry.storage = report.code === "STORAGE_RECOVERED" ? null : report;
-        this.update();
-      }),
-      doc.on("error", (error) => {
-        this.error = error;
-        this.update();
-      }),
-    ];
-    const entry = { storage: null as StorageReport | null, stop: () => stops.forEach((stop) => stop()) };
+    const entry: Entry = { storage: null, used: false };
     this.docs.set(doc, entry);
-    this.update();
-  }
-
-  forget(doc: Doc): void {
-    this.docs.get(doc)?.stop();
-    this.docs.delete(doc);
+    doc.on("status", () => this.update());
+    // A change is unsaved from the moment it is made, before the status says so.
+    doc.on("change", () => this.update());
+    doc.on("storage", (report) => {
+      entry.storage = report.code === "STORAGE_RECOVERED" ? null : report;
+      this.update();
+    });
+    doc.on("error", (error) => {
+      this.error = error;
+      this.update();
+    });
     this.update();
   }
 
@@ -76,6 +75,7 @@ export class PageStatusStore {
 
   private sum(): PageStatus {
     let lowest: number = LEVELS.length - 1;
+    let used = false;
     let unsaved = 0;
     let storage: StorageReport | null = null;
     // All documents share the links to the relays; the notebook, watched first, speaks for them.
@@ -84,12 +84,18 @@ export class PageStatusStore {
       const { status } = doc;
       state ??= status.state;
       unsaved += status.unsaved;
-      lowest = Math.min(lowest, levelOf(status));
+      // An empty document is "saved" everywhere, which would be a strange thing to say.
+      entry.used ||= doc.version().length > EMPTY_VERSION_BYTES;
+      used ||= entry.used;
+      if (entry.used) lowest = Math.min(lowest, levelOf(status));
       storage ??= entry.storage ?? (status.persistent ? null : MEMORY_ONLY);
     }
-    return { state: state ?? "connecting", level: nameLevel(lowest, storage), unsaved, storage, error: this.error };
+    return { state: state ?? "connecting", level: nameLevel(used ? lowest : null, storage), unsaved, storage, error: this.error };
   }
 }
+
+/** How long the version of a document is, encoded, that holds nothing. */
+const EMPTY_VERSION_BYTES = 1;
 
 const MEMORY_ONLY: StorageReport = { code: "STORAGE_UNAVAILABLE", message: "This browser keeps nothing for this page." };
 
@@ -97,15 +103,15 @@ function levelOf({ saved }: Status): number {
   return saved.replicated ? 3 : saved.relay ? 2 : saved.local ? 1 : 0;
 }
 
-function nameLevel(lowest: number, storage: StorageReport | null): SavedLevel {
+function nameLevel(lowest: number | null, storage: StorageReport | null): SavedLevel {
   switch (storage?.code) {
     case "STORAGE_FULL":
     case "STORAGE_FAILED":
       return "trouble";
     case "STORAGE_UNAVAILABLE":
       // Nothing stays on this device, but a relay may have it.
-      return lowest >= 2 ? LEVELS[lowest]! : "trouble";
+      return lowest !== null && lowest >= 2 ? LEVELS[lowest]! : "trouble";
     default:
-      return LEVELS[lowest]!;
+      return lowest === null ? "nothing" : LEVELS[lowest]!;
   }
 }

@@ -103,6 +103,8 @@ export function savedWords({ level, storage }: PageStatus): string {
   switch (level) {
     case "trouble":
       return `Storage problem: ${shortTrouble(storage)}`;
+    case "nothing":
+      return "Nothing to save yet";
     case "saving":
       return "Saving…";
     case "local":

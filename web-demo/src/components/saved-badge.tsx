@@ -4,6 +4,7 @@ import { Icon } from "./icon";
 import type { IconName } from "./icon";
 
 const ICONS: Record<SavedLevel, IconName> = {
+  nothing: "device",
   trouble: "warning",
   saving: "saving",
   local: "device",
