@@ -217,10 +217,8 @@ impl Document {
         if replica == self.replica() {
             return;
         }
-        // The first change under an id must name all that it has seen; one that is loaded does.
-        let saved = self.doc.borrow().save();
-        let doc = Doc::load(replica, &saved).expect("what was saved can be loaded");
-        *self.doc.borrow_mut() = doc;
+        let rest = self.doc.borrow_mut().set_replica(replica);
+        debug_assert!(rest.is_empty(), "everything was committed");
         self.replicas.borrow_mut().push(replica);
     }
 

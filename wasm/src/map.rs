@@ -8,6 +8,7 @@ use crate::convert;
 use crate::error::Failure;
 use crate::handles::Handle;
 use crate::raw::RawDocument;
+use crate::table::Table;
 
 #[wasm_bindgen]
 impl RawDocument {
@@ -63,11 +64,11 @@ impl RawDocument {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = mapConflicts)]
     pub fn map_conflicts(&self, handle: Handle, key: &str) -> Result<Array, Failure> {
-        let mut siblings = self.read(handle, Kind::Map, |node| node.as_map().conflicts(key))?;
-        siblings.sort_by_key(|sibling| std::cmp::Reverse((sibling.stamp, sibling.dot.replica)));
-        Ok(siblings
-            .iter()
-            .map(|sibling| convert::to_js(&sibling.value))
-            .collect())
+        let siblings = self.read(handle, Kind::Map, |node| node.as_map().conflicts(key))?;
+        let mut ranked = Table::new();
+        for sibling in siblings {
+            ranked.insert((sibling.stamp, sibling.dot), convert::to_js(&sibling.value));
+        }
+        Ok(ranked.values().rev().collect())
     }
 }

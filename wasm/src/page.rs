@@ -46,6 +46,7 @@ impl Client {
         for document in documents {
             document.commit();
         }
+        self.put_acks();
         if let Some(store) = self.store() {
             // Whoever leases our id next reads behind this transaction.
             store.commit_now();
