@@ -7,8 +7,10 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-/// The most lines a source file may have, tests aside: one subject fits.
-const LINES_MAX: usize = 400;
+/// How many lines a source file should have at most, tests aside: one subject fits. Beyond it is a remark.
+const LINES_AIM: usize = 400;
+/// Beyond this it is an error.
+const LINES_MAX: usize = 650;
 const SOURCES: [&str; 7] = ["rs", "ts", "tsx", "js", "mjs", "css", "html"];
 const TEXTS: [&str; 7] = ["md", "toml", "json", "yml", "yaml", "sh", "svg"];
 /// Files that other programs write.
@@ -72,11 +74,15 @@ fn look_at(name: &str, text: &str) -> Vec<String> {
     if name == THIS || !(is_source || TEXTS.contains(&extension)) {
         return complaints;
     }
-    let lines = lines_that_count(name, text);
-    if is_source && lines > LINES_MAX {
-        complaints.push(format!(
-            "{name}: {lines} lines, more than {LINES_MAX}: what is its second subject?"
-        ));
+    let lines = if is_source {
+        lines_that_count(name, text)
+    } else {
+        0
+    };
+    if lines > LINES_MAX {
+        complaints.push(format!("{name}: {lines} lines, more than {LINES_MAX}"));
+    } else if lines > LINES_AIM {
+        println!("  Remark: {name} has {lines} lines; what is its second subject?");
     }
     for (number, line) in (1..).zip(text.lines()) {
         if let Some(folder) = MACHINE_FOLDERS

@@ -45,8 +45,12 @@ pub(crate) fn cargo(lines: &[String]) -> Vec<Suite> {
     let mut suites = Vec::new();
     for line in lines {
         let line = plain(line);
-        if let Some(running) = line.strip_prefix("Running ") {
-            name = binary_name(running);
+        // wasm-bindgen's runner says "Running headless tests in …" too, without a binary.
+        if let Some((source, binary)) = line
+            .strip_prefix("Running ")
+            .and_then(|rest| rest.split_once(" ("))
+        {
+            name = binary_name(source, binary);
         } else if let Some(package) = line.strip_prefix("Doc-tests ") {
             name = format!("{package} examples");
         } else if let Some(result) = line.strip_prefix("test result: ") {
@@ -124,9 +128,8 @@ fn count(line: &str, word: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// `unittests src/lib.rs (target/debug/deps/driftwood_crdt-0123456789abcdef)` is `driftwood_crdt src/lib.rs`.
-fn binary_name(running: &str) -> String {
-    let (source, path) = running.split_once(" (").unwrap_or((running, ""));
+/// `unittests src/lib.rs` and `target/debug/deps/driftwood_crdt-0123456789abcdef)` make `driftwood_crdt src/lib.rs`.
+fn binary_name(source: &str, path: &str) -> String {
     let source = source.strip_prefix("unittests ").unwrap_or(source);
     let file = path
         .trim_end_matches(')')
@@ -175,7 +178,8 @@ mod tests {
              test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s\n\
              \x20    Running unittests src/main.rs (target/debug/deps/xtask-77aa)\n\
              test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
-             \x20    Running tests/laws.rs (target/debug/deps/laws-11)\n\
+             \x20    Running tests/laws.rs (target/debug/deps/laws-11.wasm)\n\
+             Running headless tests in Chrome on `http://127.0.0.1:1/`\n\
              test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s\n\
              \x20  Doc-tests driftwood_crdt\n\
              test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.30s",

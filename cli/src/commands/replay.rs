@@ -4,6 +4,8 @@
 //! written to disk in groups, each before it is sent. The relay sets the pace: no more than [`UNCONFIRMED_MAX`] edits
 //! are ahead of what it has confirmed, and what a slow link cannot take is sent as one delta when it can.
 
+mod verdict;
+
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use driftwood_sync::{DocumentName, Input};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use self::verdict::Verdict;
 use super::watch::interrupted;
 use super::{client, count, now_ms, Outcome, Patience};
 use crate::args::Rate;
@@ -294,61 +297,6 @@ impl Replay {
             self.check_trouble()?;
         }
         Ok(Some(self.unconfirmed() == 0))
-    }
-}
-
-/// How the text compares with the recording's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// It is the same.
-    Equal,
-    /// All copies agree on a text of the same characters: of what people wrote at one place at the same time, the
-    /// program that was recorded put the one first, and we the other.
-    OtherOrder,
-    /// It is not what it should be.
-    Different,
-    /// There was text before, or the replay was interrupted.
-    NotCompared,
-}
-
-impl Verdict {
-    fn of(body: &str, trace: &Trace, typists: &mut Typists<'_>) -> Result<Self> {
-        let copies_agree = typists.all_read(body)?;
-        let sorted = |text: &str| {
-            let mut chars: Vec<char> = text.chars().collect();
-            chars.sort_unstable();
-            chars
-        };
-        Ok(if !copies_agree {
-            Self::Different
-        } else if body == trace.end {
-            Self::Equal
-        } else if trace.concurrent && sorted(body) == sorted(&trace.end) {
-            Self::OtherOrder
-        } else {
-            Self::Different
-        })
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Equal => "the text is the recording's end, as it should be",
-            Self::OtherOrder => {
-                "the writers' copies agree; what they wrote at one place at the same time is in another order than at \
-                 the recording's end"
-            }
-            Self::Different => "the text DIFFERS from the recording's end",
-            Self::NotCompared => "not compared with the recording's end",
-        }
-    }
-
-    fn code(self) -> &'static str {
-        match self {
-            Self::Equal => "equal",
-            Self::OtherOrder => "other-order",
-            Self::Different => "different",
-            Self::NotCompared => "not-compared",
-        }
     }
 }
 

@@ -30,7 +30,7 @@ const BELOW: &str =
     "# Who comes\n- Ines, from Friday\n- Håkon and the dog 🐕\n- perhaps the neighbours\n";
 const RULE: &str = "\n----\n";
 
-/// Numbers that look random and are the same everywhere (SplitMix64).
+/// Numbers that look random and are the same everywhere (`SplitMix64`).
 struct Random(u64);
 
 impl Random {

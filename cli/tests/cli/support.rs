@@ -159,7 +159,7 @@ fn wait_for(lines: &Receiver<String>, part: &str) -> String {
         match lines.recv_timeout(PATIENCE) {
             Ok(line) if line.contains(part) => return line,
             Ok(line) => seen.push(line),
-            Err(_) => panic!("no `{part}` in {seen:#?}"),
+            Err(error) => panic!("no `{part}` ({error}) in {seen:#?}"),
         }
     }
 }

@@ -10,19 +10,19 @@ fn changes_are_printed_as_they_come_from_near_and_far() {
     here.run(&["sync", "--relay", &relay.url()]);
     there.run(&["sync", "--relay", &relay.url()]);
 
-    let watch_here = here.start(&["watch", "trip"]);
-    let watch_there = there.start(&["watch", "trip", "--json"]);
-    watch_here.says("linked to");
-    watch_there.says("linked to");
+    let near = here.start(&["watch", "trip"]);
+    let far = there.start(&["watch", "trip", "--json"]);
+    near.says("linked to");
+    far.says("linked to");
 
     // Other commands use the folder that is watched, and the watch sends on what they write.
     here.write("trip", "Boots and socks\n");
-    let line = watch_here.prints("body");
+    let line = near.prints("body");
     assert!(
         line.contains("(here)") && line.contains("…Boots{+ and socks+}⏎…"),
         "{line}"
     );
-    let line = watch_there.prints("and socks");
+    let line = far.prints("and socks");
     let change: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(change["document"], "trip");
     assert_eq!(change["here"], false);
@@ -30,7 +30,7 @@ fn changes_are_printed_as_they_come_from_near_and_far() {
     assert_eq!(there.body("trip"), "Boots and socks\n");
 
     there.run(&["set", "trip", "title", "Skye"]);
-    let line = watch_here.prints("meta.title");
+    let line = near.prints("meta.title");
     assert!(
         line.contains("\"Skye\"") && !line.contains("(here)"),
         "{line}"
@@ -38,8 +38,8 @@ fn changes_are_printed_as_they_come_from_near_and_far() {
     assert!(here.run(&["show", "trip"]).starts_with("Skye\n"));
     #[cfg(unix)]
     {
-        assert_eq!(watch_here.interrupt(), Some(0));
-        assert_eq!(watch_there.interrupt(), Some(0));
+        assert_eq!(near.interrupt(), Some(0));
+        assert_eq!(far.interrupt(), Some(0));
     }
 }
 
