@@ -2,6 +2,7 @@
 
 mod canonical;
 mod edit;
+mod homes;
 mod path;
 mod read;
 mod tree;

@@ -18,15 +18,15 @@ pub(crate) mod content;
 mod fugue;
 mod index;
 pub(crate) mod run;
+mod store;
 
 use std::collections::BTreeMap;
 
-use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp};
-use crate::{ReplicaId, VersionVector};
+use crate::{Change, Dot, DotRun, EditError, ReplicaId};
 use content::{Content, Extent, Unit};
 use fugue::{Neighbour, Runs};
 use index::{Index, Piece, Place};
-use run::{PieceItem, RunItem};
+use run::PieceItem;
 
 /// A change to a sequence as a reader sees it: at an offset, so much is deleted, then this inserted.
 /// Several are to be carried out one after the other.
@@ -404,125 +404,9 @@ impl<C: Content> Sequence<C> {
     }
 }
 
-fn part_of<C: Content>(content: &C, skip: usize, len: usize) -> C {
-    let mut part = content.clone();
-    if skip > 0 {
-        part = part.split_off(skip);
-    }
-    if part.extent().chars > len {
-        let _ = part.split_off(len);
-    }
-    part
-}
-
 fn join<C: Content>(before: &mut Piece<C>, piece: Piece<C>) {
     before.len += piece.len;
     if let (Some(content), Some(next)) = (&mut before.content, piece.content) {
         content.append(next);
-    }
-}
-
-impl<C: Content> DotStore for Sequence<C> {
-    /// In order of dot.
-    type Items = Vec<RunItem<C>>;
-    type Effects = Vec<Patch<C>>;
-
-    fn collect(&self, interval: Interval<'_>) -> Self::Items {
-        let mut items = Vec::new();
-        for (replica, first, last) in interval.spans() {
-            for run in self.runs.between(replica, first, last) {
-                let cut = run.dots.start.seq;
-                let end = cut + run.dots.len - 1;
-                let mut pieces = Vec::new();
-                for (dots, content, skip) in self.pieces_between(replica, cut, end) {
-                    let content = content.map(|c| part_of(c, skip, dots.len as usize));
-                    run::push_piece(
-                        &mut pieces,
-                        PieceItem {
-                            len: dots.len,
-                            content,
-                        },
-                    );
-                }
-                items.push(RunItem {
-                    start: run.dots.start,
-                    parent: run.parent,
-                    side: run.side,
-                    pieces,
-                });
-            }
-        }
-        items
-    }
-
-    fn live_in(&self, interval: Interval<'_>) -> DotSet {
-        let mut live = DotSet::new();
-        for (replica, first, last) in interval.spans() {
-            for (run, content, _) in self.pieces_between(replica, first, last) {
-                if content.is_some() {
-                    live.insert_run(run);
-                }
-            }
-        }
-        live
-    }
-
-    fn dots_of(items: &Self::Items) -> DotSet {
-        let mut live = DotSet::new();
-        for run in items.iter().flat_map(RunItem::live) {
-            live.insert_run(run);
-        }
-        live
-    }
-
-    fn max_stamp(_: &Self::Items) -> Option<Stamp> {
-        None
-    }
-
-    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError> {
-        self.in_causal_order(items, seen).map(drop)
-    }
-
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, patches: &mut Vec<Patch<C>>) {
-        let runs = self
-            .in_causal_order(items, seen)
-            .expect("the items were checked");
-        for run in runs {
-            self.integrate(
-                run.start,
-                (run.parent, run.side),
-                run.pieces,
-                &mut |at, content| {
-                    patches.push(Patch {
-                        at,
-                        deleted: Extent::default(),
-                        inserted: Some(content.clone()),
-                    });
-                },
-            );
-        }
-    }
-
-    fn remove(&mut self, dots: &DotSet, patches: &mut Vec<Patch<C>>) {
-        for run in dots.runs() {
-            let (replica, first) = (run.start.replica, run.start.seq);
-            let alive: Vec<DotRun> = self
-                .pieces_between(replica, first, first + run.len - 1)
-                .filter(|(_, content, _)| content.is_some())
-                .map(|(run, _, _)| run)
-                .collect();
-            for run in alive {
-                // Cut out first, so that what goes is one piece and its length is at hand.
-                self.cut_after(run.start.plus(run.len - 1));
-                let place = self.cut(run.start);
-                let (at, deleted) = (self.index.before(place), self.index.piece(place).extent());
-                self.bury(place, 0, run.len);
-                patches.push(Patch {
-                    at,
-                    deleted,
-                    inserted: None,
-                });
-            }
-        }
     }
 }

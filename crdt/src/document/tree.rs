@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::homes::Homes;
 use super::path::{Key, Kind, Path, Step};
 use crate::container::{Body, BodyItems, ChangeKind, Changes, Element, MapBody};
 use crate::map::MapItem;
@@ -36,8 +37,7 @@ pub(crate) struct Container {
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     containers: Vec<Container>,
-    /// In which container a run of dots is: those alive, and the skeletons of sequences.
-    homes: BTreeMap<Dot, (u64, ContainerId)>,
+    homes: Homes,
 }
 
 impl Default for Tree {
@@ -52,7 +52,7 @@ impl Default for Tree {
         };
         Self {
             containers: vec![top],
-            homes: BTreeMap::new(),
+            homes: Homes::default(),
         }
     }
 }
@@ -280,18 +280,6 @@ impl Tree {
         }
     }
 
-    /// Notes in which container these dots are.
-    pub(crate) fn settle(&mut self, id: ContainerId, runs: impl IntoIterator<Item = DotRun>) {
-        for DotRun { mut start, mut len } in runs {
-            if let Some((&before, &(before_len, home))) = self.homes.range(..start).next_back() {
-                if home == id && before.plus(before_len) == start {
-                    (start, len) = (before, before_len + len);
-                }
-            }
-            self.homes.insert(start, (len, id));
-        }
-    }
-
     /// Notes what a local write made in a container, and what it removed anywhere.
     pub(crate) fn settle_written(
         &mut self,
@@ -300,13 +288,13 @@ impl Tree {
         made: &DotSet,
     ) {
         for run in removed {
-            for (part, home) in self.homes_of(run) {
+            for (part, home) in self.homes.of(run) {
                 if !self.get(home).body.is_sequence() {
-                    self.cut_out(part);
+                    self.homes.cut_out(part);
                 }
             }
         }
-        self.settle(id, made.runs());
+        self.homes.settle(id, made.runs());
     }
 
     /// Forgets where dots are that name nothing any more.
@@ -315,56 +303,12 @@ impl Tree {
             return;
         }
         for run in dots.runs() {
-            for (part, home) in self.homes_of(run) {
+            for (part, home) in self.homes.of(run) {
                 if home == id {
-                    self.cut_out(part);
+                    self.homes.cut_out(part);
                 }
             }
         }
-    }
-
-    /// Takes a run, which lies in one entry, out of the map of homes.
-    fn cut_out(&mut self, run: DotRun) {
-        let found = self
-            .homes
-            .range(..=run.start)
-            .next_back()
-            .map(|(&dot, &home)| (dot, home));
-        let Some((start, (len, id))) = found else {
-            return;
-        };
-        let end = run.start.plus(run.len);
-        self.homes.remove(&start);
-        if start < run.start {
-            self.homes.insert(start, (run.start.seq - start.seq, id));
-        }
-        if end.seq < start.seq + len {
-            self.homes.insert(end, (start.seq + len - end.seq, id));
-        }
-    }
-
-    /// The parts of a run that are somewhere, and where.
-    fn homes_of(&self, run: DotRun) -> Vec<(DotRun, ContainerId)> {
-        let (replica, first, last) = (
-            run.start.replica,
-            run.start.seq,
-            run.start.seq + run.len - 1,
-        );
-        let before = self.homes.range(..run.start).next_back();
-        let within = self.homes.range(run.start..=Dot::new(replica, last));
-        let parts = before
-            .into_iter()
-            .chain(within)
-            .filter_map(|(&start, &(len, id))| {
-                let from = first.max(start.seq);
-                let end = (start.seq + len).min(last + 1);
-                let run = DotRun {
-                    start: Dot::new(replica, from),
-                    len: end.checked_sub(from)?,
-                };
-                (start.replica == replica && run.len > 0).then_some((run, id))
-            });
-        parts.collect()
     }
 
     fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
@@ -379,7 +323,7 @@ impl Tree {
             start: Dot::new(replica, first),
             len: last - first + 1,
         };
-        self.homes_of(run).into_iter().map(|(_, id)| id).collect()
+        self.homes.of(run).into_iter().map(|(_, id)| id).collect()
     }
 
     /// Checks what must hold between the parts.
@@ -402,15 +346,14 @@ impl Tree {
                 "live count"
             );
             for run in container.body.live().runs() {
-                for (part, home) in self.homes_of(run) {
+                for (part, home) in self.homes.of(run) {
                     assert_eq!(home as usize, id, "{part:?} is where it is alive");
                 }
-                let known: u64 = self.homes_of(run).iter().map(|(part, _)| part.len).sum();
+                let known: u64 = self.homes.of(run).iter().map(|(part, _)| part.len).sum();
                 assert_eq!(known, run.len, "every live dot of {run:?} has a home");
             }
             if !container.body.is_sequence() {
-                let homes = self.homes.values().filter(|(_, home)| *home as usize == id);
-                let known: u64 = homes.map(|(len, _)| len).sum();
+                let known = self.homes.count(id as ContainerId);
                 assert_eq!(
                     known,
                     container.body.live_len() as u64,
@@ -494,7 +437,7 @@ impl DotStore for Tree {
                     len,
                 })
             });
-            self.settle(id, new);
+            self.homes.settle(id, new);
             self.recount(id, before);
             if let BodyItems::Map { children, .. } = items {
                 // A container that is there may still be empty, and so have no items of its own.
@@ -516,7 +459,7 @@ impl DotStore for Tree {
 
     fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
         let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
-        for (run, id) in dots.runs().flat_map(|run| self.homes_of(run)) {
+        for (run, id) in dots.runs().flat_map(|run| self.homes.of(run)) {
             by_container.entry(id).or_default().insert_run(run);
         }
         for (id, dots) in by_container {

@@ -19,7 +19,7 @@ pub(super) fn merge<'a>(deltas: impl IntoIterator<Item = &'a [u8]>) -> Result<Pi
         doc.merge(&delta)
             .map_err(|_| "a delta in the log does not follow those before it")?;
     }
-    let whole = doc.delta_since(&VersionVector::new());
+    let whole = doc.whole();
     Ok(Piece {
         to: whole.to().clone(),
         bytes: whole.encode().into(),

@@ -1,0 +1,100 @@
+//! Changing a map.
+
+use super::{key_changed, CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit};
+use crate::container::{Body, ChangeKind, MapBody};
+use crate::document::tree::check_key;
+use crate::{EditError, Kind, Value};
+
+/// A map that is being edited.
+#[derive(Debug)]
+pub struct MapEdit<'e>(pub(super) NodeEdit<'e>);
+
+impl MapEdit<'_> {
+    /// Writes a value in place of all that is seen at this key, containers included.
+    ///
+    /// # Errors
+    /// [`EditError::Limit`] for a key or value that is too large, [`EditError::Deleted`] when this
+    /// map is gone. Nothing was changed; so it is with every edit below.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) -> Result<(), EditError> {
+        let value = value.into();
+        value.check()?;
+        check_key(key)?;
+        let by = self.0.write(|body, change| {
+            let by = map(body).values.set(key.to_owned(), value, change);
+            let marks = Kind::ALL.map(|kind| map(body).children.take(&(key.to_owned(), kind)));
+            change.removed(by, marks.into_iter().flatten());
+            Ok((by, key_changed(key)))
+        })?;
+        let inside = self.0.tree.subtrees_at(self.0.at, &key.into());
+        self.0.clear(inside, by);
+        Ok(())
+    }
+
+    /// Removes a key with all that is seen there; whether there was anything.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn delete(&mut self, key: &str) -> Result<bool, EditError> {
+        if self.0.tree.seen_at(self.0.at, key).is_none() {
+            self.0.tree.check_writable(self.0.at)?;
+            return Ok(false);
+        }
+        let by = self.0.write(|body, change| {
+            let by = change.dot();
+            change.removed(by, map(body).values.take(key));
+            let marks = Kind::ALL.map(|kind| map(body).children.take(&(key.to_owned(), kind)));
+            change.removed(by, marks.into_iter().flatten());
+            Ok((by, key_changed(key)))
+        })?;
+        let inside = self.0.tree.subtrees_at(self.0.at, &key.into());
+        self.0.clear(inside, by);
+        Ok(true)
+    }
+
+    /// The container of any kind at a key. It is there once it is written to.
+    pub fn child(&mut self, key: &str, kind: Kind) -> NodeEdit<'_> {
+        self.0.child(key.into(), kind)
+    }
+
+    /// Makes sure that a container is at a key, even if it stays empty.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn create(&mut self, key: &str, kind: Kind) -> Result<(), EditError> {
+        self.0
+            .child(key.into(), kind)
+            .write(|_, _| Ok(((), ChangeKind::none(kind))))
+    }
+
+    /// The map at a key.
+    pub fn map(&mut self, key: &str) -> MapEdit<'_> {
+        MapEdit(self.child(key, Kind::Map))
+    }
+
+    /// The list at a key.
+    pub fn list(&mut self, key: &str) -> ListEdit<'_> {
+        ListEdit(self.child(key, Kind::List))
+    }
+
+    /// The text at a key.
+    pub fn text(&mut self, key: &str) -> TextEdit<'_> {
+        TextEdit(self.child(key, Kind::Text))
+    }
+
+    /// The set at a key.
+    pub fn set_at(&mut self, key: &str) -> SetEdit<'_> {
+        SetEdit(self.child(key, Kind::Set))
+    }
+
+    /// The counter at a key.
+    pub fn counter(&mut self, key: &str) -> CounterEdit<'_> {
+        CounterEdit(self.child(key, Kind::Counter))
+    }
+}
+
+fn map(body: &mut Body) -> &mut MapBody {
+    match body {
+        Body::Map(map) => map,
+        _ => unreachable!("this is a map"),
+    }
+}
