@@ -34,10 +34,7 @@ impl Sequence<Chars> {
         text: &str,
         change: &mut Change,
     ) -> Result<Extent, EditError> {
-        let at = self.resolve(unit, offset)?;
-        if !text.is_empty() {
-            self.insert_at(at.chars, Chars::from(text), change);
-        }
+        let (at, _) = self.replace(unit, offset..offset, text, change)?;
         Ok(at)
     }
 
@@ -52,10 +49,32 @@ impl Sequence<Chars> {
         range: Range<usize>,
         change: &mut Change,
     ) -> Result<(Extent, Extent), EditError> {
+        self.replace(unit, range, "", change)
+    }
+
+    /// Puts text in the place of a range; gives the start and the length of what went.
+    ///
+    /// # Errors
+    /// As [`Self::delete`].
+    pub fn replace(
+        &mut self,
+        unit: Unit,
+        range: Range<usize>,
+        text: &str,
+        change: &mut Change,
+    ) -> Result<(Extent, Extent), EditError> {
         let (start, end) = self.resolve_range(unit, range)?;
+        let chars = Chars::from(text);
+        let inserted = chars.extent().chars;
+        // The new text comes first, while the old one is alive to hang on: then it stays before
+        // what somebody else types after the old one meanwhile.
+        if inserted > 0 {
+            self.insert_at(start.chars, chars, change);
+        }
         if start != end {
             let by = change.dot();
-            change.removed(by, self.delete_at(start.chars, end.chars - start.chars));
+            let old = self.delete_at(start.chars + inserted, end.chars - start.chars);
+            change.removed(by, old);
         }
         Ok((start, end - start))
     }

@@ -123,6 +123,19 @@ fn a_deleted_list_element_takes_its_container_along() {
 }
 
 #[test]
+fn what_replaces_a_word_stays_before_what_follows_it() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        let (mut a, mut b) = (doc(first), doc(second));
+        write(&mut a, 1, |e| e.text("t").insert(0, "hello").unwrap());
+        exchange(&mut a, &mut b);
+        write(&mut a, 2, |e| e.text("t").replace(0..5, "bye").unwrap());
+        write(&mut b, 3, |e| e.text("t").insert(5, " world").unwrap());
+        exchange(&mut a, &mut b);
+        assert_eq!(a.text("t").to_string(), "bye world");
+    }
+}
+
+#[test]
 fn a_gap_is_refused_and_said() {
     let (mut a, mut b) = (doc(1), doc(2));
     let first = write(&mut a, 1, |e| e.text("t").insert(0, "a").unwrap());

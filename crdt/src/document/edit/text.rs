@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::NodeEdit;
 use crate::container::{Body, ChangeKind, TextPatch};
-use crate::sequence::content::{Chars, Extent, Unit};
+use crate::sequence::content::{Extent, Unit};
 use crate::EditError;
 
 /// A text that is being edited.
@@ -71,10 +71,7 @@ impl TextEdit<'_> {
             let Body::Text(body) = body else {
                 unreachable!("this is a text")
             };
-            let (at, deleted) = body.delete(unit, range, change)?;
-            if !text.is_empty() {
-                body.insert_at(at.chars, Chars::from(text), change);
-            }
+            let (at, deleted) = body.replace(unit, range, text, change)?;
             let patch = TextPatch {
                 at,
                 deleted,
