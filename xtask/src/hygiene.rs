@@ -19,7 +19,7 @@ const GENERATED: [&str; 2] = ["package-lock.json", "Cargo.lock"];
 const THIS: &str = "xtask/src/hygiene.rs";
 
 /// Folders that are found on one machine and not on the next.
-const MACHINE_FOLDERS: [&str; 5] = ["/root/", "/home/", "/work/", "/Users/", "/tmp/"];
+const MACHINE_FOLDERS: [&str; 5] = ["/root/", "/home/", "/Users/", "/tmp/"];
 const LEFTOVERS: [&str; 6] = ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "dbg!("];
 
 /// Looks through every file that git knows or would take.
@@ -143,10 +143,10 @@ mod tests {
 
     #[test]
     fn machine_folders_are_told_from_folders_that_share_their_name() {
-        assert!(starts_a_path("cd /work/main", "/work/"));
+        assert!(starts_a_path("cd /root/project", "/root/"));
         assert!(starts_a_path("\"/home/ada/notes\"", "/home/"));
         assert!(!starts_a_path("https://example.org/home/page", "/home/"));
-        assert!(!starts_a_path("src/work/item.rs", "/work/"));
+        assert!(!starts_a_path("src/root/item.rs", "/root/"));
     }
 
     #[test]
