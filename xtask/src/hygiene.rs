@@ -19,7 +19,7 @@ const GENERATED: [&str; 2] = ["package-lock.json", "Cargo.lock"];
 const THIS: &str = "xtask/src/hygiene.rs";
 
 /// Folders that are found on one machine and not on the next.
-const MACHINE_FOLDERS: [&str; 5] = ["/root/", "/home/", "/Users/", "/tmp/"];
+const MACHINE_FOLDERS: [&str; 4] = ["/root/", "/home/", "/Users/", "/tmp/"];
 const LEFTOVERS: [&str; 6] = ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "dbg!("];
 
 /// Looks through every file that git knows or would take.

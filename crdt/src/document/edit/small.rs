@@ -12,7 +12,7 @@ impl SetEdit<'_> {
     /// Adds a value, or adds it again.
     ///
     /// # Errors
-    /// As [`MapEdit::set`].
+    /// As [`MapEdit::set`](super::MapEdit::set).
     pub fn add(&mut self, value: impl Into<Value>) -> Result<(), EditError> {
         let value = value.into();
         value.check()?;
@@ -28,7 +28,7 @@ impl SetEdit<'_> {
     /// Removes a value; whether it was there.
     ///
     /// # Errors
-    /// As [`MapEdit::set`].
+    /// As [`MapEdit::set`](super::MapEdit::set).
     pub fn delete(&mut self, value: &Value) -> Result<bool, EditError> {
         let Body::Set(set) = &self.0.tree.get(self.0.at).body else {
             return Ok(false);
@@ -54,7 +54,7 @@ impl CounterEdit<'_> {
     ///
     /// # Errors
     /// [`EditError::Limit`] when this replica's sum would pass
-    /// [`COUNTER_MAX`](crate::limits::COUNTER_MAX); as [`MapEdit::set`].
+    /// [`COUNTER_MAX`](crate::limits::COUNTER_MAX); as [`MapEdit::set`](super::MapEdit::set).
     pub fn add(&mut self, by: i64) -> Result<(), EditError> {
         self.0.write(|body, change| {
             let Body::Counter(counter) = body else {

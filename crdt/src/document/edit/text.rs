@@ -15,7 +15,7 @@ impl TextEdit<'_> {
     /// Inserts text at an offset in Unicode scalar values.
     ///
     /// # Errors
-    /// Past the end; as [`MapEdit::set`].
+    /// Past the end; as [`MapEdit::set`](super::MapEdit::set).
     pub fn insert(&mut self, offset: usize, text: &str) -> Result<(), EditError> {
         self.replace_in(Unit::Chars, offset..offset, text)
     }
@@ -23,7 +23,7 @@ impl TextEdit<'_> {
     /// Deletes a range, in Unicode scalar values.
     ///
     /// # Errors
-    /// Past the end, and where the range ends before it starts; as [`MapEdit::set`].
+    /// Past the end, and where the range ends before it starts; as [`MapEdit::set`](super::MapEdit::set).
     pub fn delete(&mut self, range: Range<usize>) -> Result<(), EditError> {
         self.replace_in(Unit::Chars, range, "")
     }
@@ -39,7 +39,7 @@ impl TextEdit<'_> {
     /// Inserts text at an offset in UTF-16 code units.
     ///
     /// # Errors
-    /// Past the end and inside of a character; as [`MapEdit::set`].
+    /// Past the end and inside of a character; as [`MapEdit::set`](super::MapEdit::set).
     pub fn insert_utf16(&mut self, offset: usize, text: &str) -> Result<(), EditError> {
         self.replace_in(Unit::Utf16, offset..offset, text)
     }
