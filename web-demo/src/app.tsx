@@ -62,9 +62,13 @@ export function App({ notebook, identity, settings }: Props) {
   useKeys((event) => {
     const command = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
     if (command && event.key.toLowerCase() === "k") {
-      if (open !== null && !isShown(search.current)) location.hash = hashOf(null);
-      // On a phone the list comes into view only after the hash has changed.
-      requestAnimationFrame(() => search.current?.focus());
+      // At once, where that is possible: the next key may come before the next frame.
+      search.current?.focus();
+      if (document.activeElement !== search.current) {
+        // On a phone the list comes into view only after the hash has changed.
+        location.hash = hashOf(null);
+        requestAnimationFrame(() => search.current?.focus());
+      }
     } else if (event.altKey && event.code === "KeyN") create();
     else if (event.key === "Escape" && pane.current?.contains(event.target as Node)) leaveNote(open);
     else return;
