@@ -2,10 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Dot, DotRun, ReplicaId, Stamp};
+use crate::{Dot, DotRun, Minute, ReplicaId, Stamp};
 
-/// What each change removed: the dot of the change, and the dots that were live until then.
-pub type Removals = BTreeMap<Dot, Vec<DotRun>>;
+/// What one change removed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Removal {
+    /// When.
+    pub minute: Minute,
+    /// The dots that were alive until then, as far as the change's replica had seen.
+    pub runs: Vec<DotRun>,
+}
+
+/// What each change removed, by the dot of the change.
+pub type Removals = BTreeMap<Dot, Removal>;
 
 /// An edit in the making. Every write to a store takes its dots from here, deletions included, and
 /// says here what it removed.
@@ -55,7 +64,11 @@ impl Change {
     pub fn removed(&mut self, by: Dot, runs: impl IntoIterator<Item = DotRun>) {
         let mut runs = runs.into_iter().peekable();
         if runs.peek().is_some() {
-            self.removals.entry(by).or_default().extend(runs);
+            let removal = self.removals.entry(by).or_insert_with(|| Removal {
+                minute: self.stamp.into(),
+                runs: Vec::new(),
+            });
+            removal.runs.extend(runs);
         }
     }
 
@@ -64,7 +77,7 @@ impl Change {
         let after = Dot::new(self.replica, last + 1);
         self.removals
             .range(after..)
-            .flat_map(|(_, runs)| runs.iter().copied())
+            .flat_map(|(_, removal)| removal.runs.iter().copied())
     }
 
     pub(crate) fn last(&self) -> u64 {
@@ -95,8 +108,8 @@ const RECORDS_MAX: usize = 4_096;
 impl RemovalLog {
     /// Adds records; a dot's record that is already there is replaced.
     pub(crate) fn extend(&mut self, removals: &Removals) {
-        for (&by, runs) in removals {
-            if self.records.insert(by, runs.clone()).is_none() {
+        for (&by, removal) in removals {
+            if self.records.insert(by, removal.clone()).is_none() {
                 self.order.push_back(by);
             }
         }
@@ -133,7 +146,7 @@ impl RemovalLog {
                 removals.extend(
                     self.records
                         .range(range)
-                        .map(|(&by, runs)| (by, runs.clone())),
+                        .map(|(&by, removal)| (by, removal.clone())),
                 );
             }
         }

@@ -1,5 +1,10 @@
 //! What is inside a container of each kind: the one place that dispatches on the kind.
 
+pub(crate) mod cell;
+pub(crate) mod list;
+pub(crate) mod text;
+pub(crate) mod tree;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::counter::Tally;
@@ -7,25 +12,22 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent};
 use crate::sequence::run::RunItem;
 use crate::sequence::Patch;
-use crate::{DotRun, DotSet, DotStore, Interval, Kind, List, LwwMap, MergeError, OrSet, PnCounter};
-use crate::{Stamp, Text, Value, VersionVector};
-
-/// What a list holds at an index.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Element {
-    Value(Value),
-    /// A container, named after the element.
-    Child(Kind),
-}
+use crate::{Dot, DotRun, DotSet, DotStore, Interval, Kind, LwwMap, MergeError, OrSet, PnCounter};
+use crate::{Sequence, Stamp, Value, VersionVector};
+use cell::Cells;
+use list::ListBody;
+use text::{TextBody, TextItems};
+use tree::TreeBody;
 
 /// The content of a container.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Map(MapBody),
-    List(List<Element>),
-    Text(Text),
+    List(ListBody),
+    Text(TextBody),
     Set(OrSet<Value>),
     Counter(PnCounter),
+    Tree(TreeBody),
 }
 
 /// The content of a map: plain values, and which containers are at which key.
@@ -43,10 +45,11 @@ pub(crate) enum BodyItems {
         values: Vec<MapItem<String, Value>>,
         children: Vec<MapItem<(String, Kind), ()>>,
     },
-    List(Vec<RunItem<Vec<Element>>>),
-    Text(Vec<RunItem<Chars>>),
+    List(Vec<RunItem<Cells>>),
+    Text(TextItems),
     Set(Vec<MapItem<Value, ()>>),
     Counter(Vec<Tally>),
+    Tree(Vec<RunItem<Cells>>),
 }
 
 /// A change to a text; see [`Patch`]. Offsets and lengths are in both units.
@@ -78,12 +81,14 @@ pub enum ChangeKind {
     Map(BTreeSet<String>),
     /// Elements came and went.
     List(Vec<ListPatch>),
-    /// Characters came and went.
+    /// Characters came and went, or, if there are no patches, only marks.
     Text(Vec<TextPatch>),
     /// Elements came or went.
     Set,
     /// The number changed.
     Counter,
+    /// These nodes came, went or moved.
+    Tree(BTreeSet<Dot>),
 }
 
 impl ChangeKind {
@@ -94,6 +99,7 @@ impl ChangeKind {
             Kind::Text => Self::Text(Vec::new()),
             Kind::Set => Self::Set,
             Kind::Counter => Self::Counter,
+            Kind::Tree => Self::Tree(BTreeSet::new()),
         }
     }
 
@@ -103,6 +109,7 @@ impl ChangeKind {
             (Self::Map(keys), Self::Map(later)) => keys.extend(later),
             (Self::List(patches), Self::List(later)) => patches.extend(later),
             (Self::Text(patches), Self::Text(later)) => patches.extend(later),
+            (Self::Tree(nodes), Self::Tree(later)) => nodes.extend(later),
             _ => {}
         }
     }
@@ -122,9 +129,9 @@ impl From<Patch<Chars>> for TextPatch {
     }
 }
 
-impl From<Patch<Vec<Element>>> for ListPatch {
-    fn from(patch: Patch<Vec<Element>>) -> Self {
-        let inserted = patch.inserted.map_or(0, |elements| elements.extent().chars);
+impl From<Patch<Cells>> for ListPatch {
+    fn from(patch: Patch<Cells>) -> Self {
+        let inserted = patch.inserted.map_or(0, |cells| cells.extent().chars);
         Self {
             at: patch.at.chars,
             deleted: patch.deleted.chars,
@@ -134,6 +141,30 @@ impl From<Patch<Vec<Element>>> for ListPatch {
 }
 
 impl BodyItems {
+    /// Nothing about a container of this kind.
+    pub(crate) fn none(kind: Kind) -> Self {
+        match kind {
+            Kind::Map => Self::Map {
+                values: Vec::new(),
+                children: Vec::new(),
+            },
+            Kind::List => Self::List(Vec::new()),
+            Kind::Text => Self::Text(TextItems::default()),
+            Kind::Set => Self::Set(Vec::new()),
+            Kind::Counter => Self::Counter(Vec::new()),
+            Kind::Tree => Self::Tree(Vec::new()),
+        }
+    }
+
+    /// Whether anything is alive.
+    pub(crate) fn has_live(&self) -> bool {
+        match self {
+            Self::List(runs) | Self::Tree(runs) => runs.iter().any(RunItem::has_live),
+            Self::Text(text) => !text.marks.is_empty() || text.runs.iter().any(RunItem::has_live),
+            Self::Map { .. } | Self::Set(_) | Self::Counter(_) => !self.is_empty(),
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Map { .. } => Kind::Map,
@@ -141,14 +172,15 @@ impl BodyItems {
             Self::Text(_) => Kind::Text,
             Self::Set(_) => Kind::Set,
             Self::Counter(_) => Kind::Counter,
+            Self::Tree(_) => Kind::Tree,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Map { values, children } => values.is_empty() && children.is_empty(),
-            Self::List(runs) => runs.is_empty(),
-            Self::Text(runs) => runs.is_empty(),
+            Self::List(runs) | Self::Tree(runs) => runs.is_empty(),
+            Self::Text(text) => text.runs.is_empty() && text.marks.is_empty(),
             Self::Set(items) => items.is_empty(),
             Self::Counter(tallies) => tallies.is_empty(),
         }
@@ -162,8 +194,12 @@ impl BodyItems {
                 live.extend(&LwwMap::dots_of(children));
                 live
             }
-            Self::List(runs) => List::dots_of(runs),
-            Self::Text(runs) => Text::dots_of(runs),
+            Self::List(runs) | Self::Tree(runs) => Sequence::dots_of(runs),
+            Self::Text(text) => {
+                let mut live = Sequence::dots_of(&text.runs);
+                live.extend(&LwwMap::dots_of(&text.marks));
+                live
+            }
             Self::Set(items) => OrSet::dots_of(items),
             Self::Counter(tallies) => PnCounter::dots_of(tallies),
         }
@@ -172,8 +208,12 @@ impl BodyItems {
     /// All dots that name something in the container: those alive, and the skeleton of a sequence.
     pub(crate) fn all(&self) -> Vec<DotRun> {
         match self {
-            Self::List(runs) => runs.iter().map(RunItem::dots).collect(),
-            Self::Text(runs) => runs.iter().map(RunItem::dots).collect(),
+            Self::List(runs) | Self::Tree(runs) => runs.iter().map(RunItem::dots).collect(),
+            Self::Text(text) => {
+                let marks = LwwMap::dots_of(&text.marks);
+                let runs = text.runs.iter().map(RunItem::dots);
+                runs.chain(marks.runs()).collect()
+            }
             Self::Map { .. } | Self::Set(_) | Self::Counter(_) => self.live().runs().collect(),
         }
     }
@@ -184,7 +224,9 @@ impl BodyItems {
                 LwwMap::max_stamp(values).max(LwwMap::max_stamp(children))
             }
             Self::Set(items) => OrSet::max_stamp(items),
-            Self::List(_) | Self::Text(_) | Self::Counter(_) => None,
+            Self::Text(text) => LwwMap::max_stamp(&text.marks),
+            Self::List(runs) | Self::Tree(runs) => cell::max_stamp(runs),
+            Self::Counter(_) => None,
         }
     }
 }
@@ -193,26 +235,40 @@ impl Body {
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
             Kind::Map => Self::Map(MapBody::default()),
-            Kind::List => Self::List(List::default()),
-            Kind::Text => Self::Text(Text::default()),
+            Kind::List => Self::List(ListBody::default()),
+            Kind::Text => Self::Text(TextBody::default()),
             Kind::Set => Self::Set(OrSet::default()),
             Kind::Counter => Self::Counter(PnCounter::default()),
+            Kind::Tree => Self::Tree(TreeBody::default()),
+        }
+    }
+
+    /// The parts of a run of deleted dots that name nothing here any more: in sequences deleted dots
+    /// stay, as others hang on them.
+    pub(crate) fn unnamed_in(&self, run: DotRun) -> Vec<DotRun> {
+        match self {
+            Self::List(list) => list.cells.unknown_in(run),
+            Self::Text(text) => text.chars.unknown_in(run),
+            Self::Tree(tree) => tree.cells.unknown_in(run),
+            Self::Map(_) | Self::Set(_) | Self::Counter(_) => vec![run],
         }
     }
 
     /// Whether deleted dots stay as the skeleton that others hang on.
+    #[cfg(any(test, debug_assertions))]
     pub(crate) fn is_sequence(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Text(_))
+        matches!(self, Self::List(_) | Self::Text(_) | Self::Tree(_))
     }
 
     /// How many dots are alive.
     pub(crate) fn live_len(&self) -> usize {
         match self {
             Self::Map(map) => map.values.live_len() + map.children.live_len(),
-            Self::List(list) => list.extent().chars,
-            Self::Text(text) => text.extent().chars,
+            Self::List(list) => list.live_len(),
+            Self::Text(text) => text.live_len(),
             Self::Set(set) => set.live_len(),
             Self::Counter(counter) => counter.live_len(),
+            Self::Tree(tree) => tree.live_len(),
         }
     }
 
@@ -226,8 +282,12 @@ impl Body {
                     .chain(map.children.dots())
                     .for_each(|dot| live.insert(dot));
             }
-            Self::List(list) => list.live_runs().for_each(|run| live.insert_run(run)),
-            Self::Text(text) => text.live_runs().for_each(|run| live.insert_run(run)),
+            Self::List(list) => list.cells.live_runs().for_each(|run| live.insert_run(run)),
+            Self::Tree(tree) => tree.cells.live_runs().for_each(|run| live.insert_run(run)),
+            Self::Text(text) => {
+                text.chars.live_runs().for_each(|run| live.insert_run(run));
+                text.marks.dots().for_each(|dot| live.insert(dot));
+            }
             Self::Set(set) => set.dots().for_each(|dot| live.insert(dot)),
             Self::Counter(counter) => counter.dots().for_each(|dot| live.insert(dot)),
         }
@@ -240,8 +300,12 @@ impl Body {
                 values: map.values.collect(interval),
                 children: map.children.collect(interval),
             },
-            Self::List(list) => BodyItems::List(list.collect(interval)),
-            Self::Text(text) => BodyItems::Text(text.collect(interval)),
+            Self::List(list) => BodyItems::List(list.cells.collect(interval)),
+            Self::Text(text) => BodyItems::Text(TextItems {
+                runs: text.chars.collect(interval),
+                marks: text.marks.collect(interval),
+            }),
+            Self::Tree(tree) => BodyItems::Tree(tree.cells.collect(interval)),
             Self::Set(set) => BodyItems::Set(set.collect(interval)),
             Self::Counter(counter) => BodyItems::Counter(counter.collect(interval)),
         }
@@ -254,22 +318,43 @@ impl Body {
                 live.extend(&map.children.live_in(interval));
                 live
             }
-            Self::List(list) => list.live_in(interval),
-            Self::Text(text) => text.live_in(interval),
+            Self::List(list) => list.cells.live_in(interval),
+            Self::Text(text) => {
+                let mut live = text.chars.live_in(interval);
+                live.extend(&text.marks.live_in(interval));
+                live
+            }
+            Self::Tree(tree) => tree.cells.live_in(interval),
             Self::Set(set) => set.live_in(interval),
             Self::Counter(counter) => counter.live_in(interval),
         }
     }
 
-    pub(crate) fn check(&self, items: &BodyItems, seen: &VersionVector) -> Result<(), MergeError> {
+    /// Makes sure that [`Self::join`] can take the items. `wanted` are the elements that containers
+    /// of the same delta are in.
+    pub(crate) fn check(
+        &self,
+        items: &BodyItems,
+        wanted: &[Dot],
+        seen: &VersionVector,
+    ) -> Result<(), MergeError> {
+        let wanted = wanted.iter().copied();
         match (self, items) {
-            (Self::List(list), BodyItems::List(items)) => list.check(items, seen),
-            (Self::Text(text), BodyItems::Text(items)) => text.check(items, seen),
+            (Self::List(list), BodyItems::List(runs)) => list.cells.check_with(runs, wanted, seen),
+            (Self::Text(text), BodyItems::Text(items)) => {
+                text.chars.check_with(&items.runs, items.anchors(), seen)
+            }
             _ => Ok(()),
         }
     }
 
-    pub(crate) fn join(&mut self, items: &BodyItems, seen: &VersionVector) -> ChangeKind {
+    /// Takes in what is new of the items; gives what a reader sees of it.
+    pub(crate) fn join(
+        &mut self,
+        items: &BodyItems,
+        wanted: &[Dot],
+        seen: &VersionVector,
+    ) -> ChangeKind {
         match (self, items) {
             (Self::Map(map), BodyItems::Map { values, children }) => {
                 let mut keys = BTreeSet::new();
@@ -280,15 +365,9 @@ impl Body {
                 ChangeKind::Map(keys)
             }
             (Self::List(list), BodyItems::List(items)) => {
-                let mut patches = Vec::new();
-                list.join(items, seen, &mut patches);
-                ChangeKind::List(patches.into_iter().map(ListPatch::from).collect())
+                ChangeKind::List(list.join(items, wanted, seen))
             }
-            (Self::Text(text), BodyItems::Text(items)) => {
-                let mut patches = Vec::new();
-                text.join(items, seen, &mut patches);
-                ChangeKind::Text(patches.into_iter().map(TextPatch::from).collect())
-            }
+            (Self::Text(text), BodyItems::Text(items)) => ChangeKind::Text(text.join(items, seen)),
             (Self::Set(set), BodyItems::Set(items)) => {
                 set.join(items, seen, &mut BTreeSet::new());
                 ChangeKind::Set
@@ -297,10 +376,12 @@ impl Body {
                 counter.join(items, seen, &mut ());
                 ChangeKind::Counter
             }
+            (Self::Tree(tree), BodyItems::Tree(items)) => ChangeKind::Tree(tree.join(items, seen)),
             _ => unreachable!("a path ends in the kind of its container, and so do its items"),
         }
     }
 
+    /// Removes those of the dots that are alive; gives what a reader sees of it.
     pub(crate) fn remove(&mut self, dots: &DotSet) -> ChangeKind {
         match self {
             Self::Map(map) => {
@@ -311,16 +392,8 @@ impl Body {
                 keys.extend(slots.into_iter().map(|(key, _)| key));
                 ChangeKind::Map(keys)
             }
-            Self::List(list) => {
-                let mut patches = Vec::new();
-                list.remove(dots, &mut patches);
-                ChangeKind::List(patches.into_iter().map(ListPatch::from).collect())
-            }
-            Self::Text(text) => {
-                let mut patches = Vec::new();
-                text.remove(dots, &mut patches);
-                ChangeKind::Text(patches.into_iter().map(TextPatch::from).collect())
-            }
+            Self::List(list) => ChangeKind::List(list.remove(dots)),
+            Self::Text(text) => ChangeKind::Text(text.remove(dots)),
             Self::Set(set) => {
                 set.remove(dots, &mut BTreeSet::new());
                 ChangeKind::Set
@@ -329,6 +402,19 @@ impl Body {
                 counter.remove(dots, &mut ());
                 ChangeKind::Counter
             }
+            Self::Tree(tree) => ChangeKind::Tree(tree.remove(dots)),
+        }
+    }
+
+    /// Notes whether something lives in the container of an element; what a reader sees of it.
+    pub(crate) fn keep(&mut self, element: Dot, kind: Kind, lives: bool) -> Option<ChangeKind> {
+        match self {
+            Self::List(list) => {
+                let patches = list.keep(element, kind, lives);
+                (!patches.is_empty()).then_some(ChangeKind::List(patches))
+            }
+            Self::Tree(tree) => tree.keep(element, lives).map(ChangeKind::Tree),
+            _ => None,
         }
     }
 }

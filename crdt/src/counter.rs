@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::limits::COUNTER_MAX;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, ReplicaId};
-use crate::{Stamp, VersionVector};
+use crate::{Minute, Stamp, VersionVector};
 
 /// What one replica has added and taken away so far, as of one of its changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tally {
     /// The change.
     pub dot: Dot,
+    /// When it was made.
+    pub minute: Minute,
     /// The sum of what was added, at most [`COUNTER_MAX`].
     pub up: u64,
     /// The sum of what was taken away, at most [`COUNTER_MAX`].
@@ -59,7 +61,14 @@ impl PnCounter {
                 len: 1,
             }),
         );
-        self.tallies.insert(dot.replica, Tally { dot, up, down });
+        let minute = change.stamp().into();
+        let tally = Tally {
+            dot,
+            minute,
+            up,
+            down,
+        };
+        self.tallies.insert(dot.replica, tally);
         Ok(dot)
     }
 

@@ -10,9 +10,9 @@ mod tree;
 use crate::codec;
 use crate::container::Changes;
 use crate::{Delta, LoadError, MergeError, ReplicaId, Replicated, Value, VersionVector};
-pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit};
+pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 pub use path::{Key, Kind, Path, Step};
-pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef};
+pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef, TreeRef};
 pub use tree::Items;
 pub(crate) use tree::Tree;
 
@@ -144,6 +144,11 @@ impl Doc {
     /// The counter of this name.
     pub fn counter(&self, name: &str) -> CounterRef<'_> {
         self.at(&Path::root(name, Kind::Counter)).as_counter()
+    }
+
+    /// The tree of this name.
+    pub fn tree(&self, name: &str) -> TreeRef<'_> {
+        self.at(&Path::root(name, Kind::Tree)).as_tree()
     }
 
     /// Any container.

@@ -44,6 +44,20 @@ pub struct DotRun {
     pub len: u64,
 }
 
+impl DotRun {
+    /// Each of them. A run from a peer may be long: not for untrusted ones.
+    pub fn dots(self) -> impl Iterator<Item = Dot> {
+        (0..self.len).map(move |i| self.start.plus(i))
+    }
+
+    /// Whether the dot is one of them.
+    pub fn contains(&self, dot: Dot) -> bool {
+        dot.replica == self.start.replica
+            && dot.seq >= self.start.seq
+            && dot.seq - self.start.seq < self.len
+    }
+}
+
 /// A set of dots, kept as runs: what a deletion removed is mostly a few of them.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct DotSet {

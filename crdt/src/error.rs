@@ -12,11 +12,12 @@ pub enum MergeError {
         /// What this copy holds.
         have: VersionVector,
     },
-    /// An element hangs on one that this copy does not know.
-    #[error("an element is anchored on {anchor:?}, which this copy does not have")]
-    MissingAnchor {
-        /// The unknown element.
-        anchor: Dot,
+    /// Elements hang on others that this copy does not have, or has dropped: ask for a delta that
+    /// comes with them ([`Doc::delta_with_anchors`](crate::Doc::delta_with_anchors)).
+    #[error("elements are anchored on {anchors:?}, which this copy does not have")]
+    MissingAnchors {
+        /// The unknown elements.
+        anchors: Vec<Dot>,
     },
     /// The delta contradicts itself or what is here: one dot names two things.
     #[error("the dot {dot:?} already names something else")]
@@ -68,9 +69,15 @@ pub enum EditError {
         /// What the call needs it to be.
         expected: Kind,
     },
-    /// The container was in a list element that has been deleted.
-    #[error("this container was deleted")]
+    /// The element or node, or the one that the container is in, is not there any more.
+    #[error("this was deleted")]
     Deleted,
+    /// A mark must have a name.
+    #[error("a mark must have a name")]
+    BadMark,
+    /// The node would come to be under itself.
+    #[error("a node cannot be moved under itself")]
+    Cycle,
     /// The edit would take the document over a limit.
     #[error("{what}: the limit is {max}")]
     Limit {

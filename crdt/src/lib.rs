@@ -66,14 +66,15 @@ mod text;
 mod value;
 mod version_vector;
 
-pub use change::{Change, Removals};
+pub use change::{Change, Removal, Removals};
 pub use codec::DecodeError;
+pub use container::text::{Expand, Segment};
 pub use container::{ChangeKind, Changes, ListPatch, TextPatch};
 pub use counter::{PnCounter, Tally};
 pub use delta::Delta;
 pub use document::{
     CounterEdit, CounterRef, Doc, Edit, Item, Items, Key, Kind, ListEdit, ListRef, MapEdit, MapRef,
-    NodeEdit, NodeRef, Path, SetEdit, SetRef, Step, TextEdit, TextRef,
+    NodeEdit, NodeRef, Path, SetEdit, SetRef, Step, TextEdit, TextRef, TreeEdit, TreeRef,
 };
 pub use dot::{Dot, DotRun, DotSet, Interval};
 pub use dot_store::DotStore;
@@ -87,7 +88,7 @@ pub use sequence::content::{Chars, Content, Extent, Unit};
 pub use sequence::run::{PieceItem, RunItem, Side};
 pub use sequence::{Patch, Sequence};
 pub use set::OrSet;
-pub use stamp::Stamp;
+pub use stamp::{Minute, Stamp};
 pub use text::Text;
 pub use value::Value;
 pub use version_vector::VersionVector;

@@ -81,7 +81,7 @@ impl<V: Clone + PartialEq + Debug> Sequence<Vec<V>> {
 
     /// The values with the names of their elements, in order.
     pub fn elements(&self) -> impl Iterator<Item = (Dot, &V)> {
-        self.living().flat_map(|(start, piece)| {
+        self.shown().flat_map(|(start, piece)| {
             piece
                 .iter()
                 .enumerate()

@@ -100,6 +100,15 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         self.entries.iter()
     }
 
+    /// The keys of those of the dots that are alive, one for each dot.
+    pub(crate) fn keys_of(&self, dots: &DotSet) -> Vec<K> {
+        let keys = dots.runs().flat_map(|run| {
+            let range = run.start..=run.start.plus(run.len - 1);
+            self.keys.range(range).map(|(_, key)| key.clone())
+        });
+        keys.collect()
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.entries.len()

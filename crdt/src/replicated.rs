@@ -192,7 +192,7 @@ impl<S: DotStore> Replicated<S> {
             });
         }
         let mut removed = DotSet::new();
-        for run in delta.removals.values().flatten() {
+        for run in delta.removals.values().flat_map(|removal| &removal.runs) {
             // A deletion of what is yet to be written would swallow it when it comes.
             if run.start.seq + run.len - 1 > version.get(run.start.replica) {
                 return Err(MergeError::Gap {

@@ -20,13 +20,15 @@ mod index;
 pub(crate) mod run;
 mod store;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::{Change, Dot, DotRun, EditError, ReplicaId};
+use crate::{Change, Dot, DotRun, EditError, Minute, ReplicaId};
 use content::{Content, Extent, Unit};
-use fugue::{Neighbour, Runs};
+use fugue::{Neighbour, RunLink, Runs};
+pub(crate) use index::Life;
 use index::{Index, Piece, Place};
-use run::PieceItem;
+use run::{PieceItem, RunItem};
 
 /// A change to a sequence as a reader sees it: at an offset, so much is deleted, then this inserted.
 /// Several are to be carried out one after the other.
@@ -65,18 +67,15 @@ impl<C: Content> Sequence<C> {
         self.index.extent()
     }
 
-    /// The living content, piece by piece.
+    /// What is shown, piece by piece.
     pub fn contents(&self) -> impl Iterator<Item = &C> {
-        self.index
-            .pieces()
-            .filter_map(|piece| piece.content.as_ref())
+        self.index.pieces().filter_map(Piece::shown)
     }
 
-    /// The living content with the dot of its first element, piece by piece.
-    pub fn living(&self) -> impl Iterator<Item = (Dot, &C)> {
-        self.index
-            .pieces()
-            .filter_map(|p| p.content.as_ref().map(|content| (p.start, content)))
+    /// What is shown, with the dot of its first element, piece by piece.
+    pub fn shown(&self) -> impl Iterator<Item = (Dot, &C)> {
+        let pieces = self.index.pieces();
+        pieces.filter_map(|piece| Some((piece.start, piece.shown()?)))
     }
 
     /// The piece that the element at `offset` is in: its first dot, its content, and the number of
@@ -84,20 +83,79 @@ impl<C: Content> Sequence<C> {
     pub(crate) fn at(&self, offset: usize) -> Option<(Dot, &C, usize)> {
         let (place, before) = self.index.find(Unit::Chars, offset)?;
         let piece = self.index.piece(place);
-        Some((piece.start, piece.content.as_ref()?, offset - before.chars))
+        Some((piece.start, piece.shown()?, offset - before.chars))
     }
 
-    /// Where the living element is, or `None` if it is deleted or unknown; O(log n).
+    /// Where the element is, or `None` if it is not shown or unknown; O(log n).
     pub fn offset_of(&self, dot: Dot) -> Option<Extent> {
         let (place, within) = self.locate(dot)?;
-        let content = self.index.piece(place).content.as_ref()?;
+        let content = self.index.piece(place).shown()?;
         Some(self.index.before(place) + content.extent_to(within as usize))
     }
 
-    /// The content of a living element and its number in it.
+    /// Where a known element begins, and where it ends: for one that is not shown both are the gap
+    /// in which it stood; O(log n).
+    pub(crate) fn span_of(&self, dot: Dot) -> Option<(Extent, Extent)> {
+        let (place, within) = self.locate(dot)?;
+        let before = self.index.before(place);
+        let within = within as usize;
+        Some(match self.index.piece(place).shown() {
+            Some(content) => (
+                before + content.extent_to(within),
+                before + content.extent_to(within + 1),
+            ),
+            None => (before, before),
+        })
+    }
+
+    /// Which of two known elements comes first in reading order; O(log n).
+    pub(crate) fn compare(&self, a: Dot, b: Dot) -> Option<Ordering> {
+        let (a_place, a_within) = self.locate(a)?;
+        let (b_place, b_within) = self.locate(b)?;
+        let places = self.index.compare(a_place, b_place);
+        Some(places.then(a_within.cmp(&b_within)))
+    }
+
+    /// The content of an element that has some, shown or not, and its number in it.
     pub(crate) fn content_of(&self, dot: Dot) -> Option<(&C, usize)> {
         let (place, within) = self.locate(dot)?;
         Some((self.index.piece(place).content.as_ref()?, within as usize))
+    }
+
+    /// What became of an element; `None` for an unknown one.
+    pub(crate) fn life_of(&self, dot: Dot) -> Option<Life> {
+        Some(self.index.piece(self.locate(dot)?.0).life)
+    }
+
+    /// When the element was inserted; `None` for an unknown one.
+    pub fn minute_of(&self, dot: Dot) -> Option<Minute> {
+        self.runs.minute_of(dot)
+    }
+
+    /// Whether the element has a place here, deleted or not.
+    pub(crate) fn knows(&self, dot: Dot) -> bool {
+        self.runs.run_of(dot).is_some()
+    }
+
+    /// The runs of elements that are not shown between two neighbours in reading order: after
+    /// `left`, or from the start, up to the next that is.
+    pub(crate) fn gap_after(&self, left: Option<Dot>) -> impl Iterator<Item = DotRun> + '_ {
+        let place = left.and_then(|left| self.locate(left));
+        // The rest of the left neighbour's own piece is shown, if it has any.
+        let inside = place.is_some_and(|(place, within)| {
+            within + 1 < self.index.piece(place).len && self.index.piece(place).shown().is_some()
+        });
+        let from = place.map_or(self.index.first(), |(place, _)| Place {
+            slot: place.slot + 1,
+            ..place
+        });
+        let pieces = self.index.pieces_from(from);
+        pieces
+            .take_while(move |piece| !inside && !piece.life.is_shown())
+            .map(|piece| DotRun {
+                start: piece.start,
+                len: piece.len,
+            })
     }
 
     /// The offset in both units, and the number of elements before it.
@@ -117,9 +175,8 @@ impl<C: Content> Sequence<C> {
         let content = self
             .index
             .piece(place)
-            .content
-            .as_ref()
-            .expect("a found piece is alive");
+            .shown()
+            .expect("a found piece is shown");
         let within = content.elements_in(unit, offset - before.get(unit));
         let within = within.ok_or(EditError::SplitsCharacter { offset })?;
         Ok(before + content.extent_to(within))
@@ -128,19 +185,34 @@ impl<C: Content> Sequence<C> {
     /// Inserts content before the element at `offset`, which [`Self::resolve`] has bounded; gives
     /// the dot of its first element. O(log n).
     pub(crate) fn insert_at(&mut self, offset: usize, content: C, change: &mut Change) -> Dot {
-        let len = content.extent().chars as u64;
         let left = offset.checked_sub(1).and_then(|before| self.dot_at(before));
-        let neighbour = self.runs.anchor(left, || self.dot_at(offset));
+        let right = self.dot_at(offset);
+        self.insert_between(left, right, content, change)
+    }
+
+    /// Inserts content between two elements that are needed and between which none is; gives the
+    /// dot of its first element. O(log n).
+    pub(crate) fn insert_between(
+        &mut self,
+        left: Option<Dot>,
+        right: Option<Dot>,
+        content: C,
+        change: &mut Change,
+    ) -> Dot {
+        let len = content.extent().chars as u64;
+        let (parent, side) = self.runs.anchor(left, || right);
         let start = change.dots(len);
-        self.integrate(
+        let run = RunItem {
             start,
-            neighbour,
-            vec![PieceItem {
+            parent,
+            side,
+            minute: change.stamp().into(),
+            pieces: vec![PieceItem {
                 len,
                 content: Some(content),
             }],
-            &mut |_, _| (),
-        );
+        };
+        self.integrate(run, &mut |_, _| ());
         start
     }
 
@@ -168,14 +240,68 @@ impl<C: Content> Sequence<C> {
 
     /// The dots of all living elements.
     pub(crate) fn live_runs(&self) -> impl Iterator<Item = DotRun> + '_ {
-        let living = self.index.pieces().filter(|piece| piece.content.is_some());
-        living.map(|piece| DotRun {
+        let alive = self.index.pieces().filter(|piece| piece.life.is_alive());
+        alive.map(|piece| DotRun {
             start: piece.start,
             len: piece.len,
         })
     }
 
-    fn dot_at(&self, offset: usize) -> Option<Dot> {
+    /// The parts of a run that name no element here.
+    pub(crate) fn unknown_in(&self, run: DotRun) -> Vec<DotRun> {
+        let (replica, end) = (run.start.replica, run.start.seq + run.len);
+        let mut unknown = Vec::new();
+        let mut seq = run.start.seq;
+        let known = self.runs.between(replica, seq, end - 1);
+        let ends = known.map(|known| (known.dots.start.seq, known.dots.start.seq + known.dots.len));
+        for (start, next) in ends.chain([(end, end)]) {
+            if start > seq {
+                unknown.push(DotRun {
+                    start: Dot::new(replica, seq),
+                    len: start - seq,
+                });
+            }
+            seq = next;
+        }
+        unknown
+    }
+
+    /// The living parts of a run.
+    pub(crate) fn alive_in(&self, run: DotRun) -> Vec<DotRun> {
+        let (replica, first) = (run.start.replica, run.start.seq);
+        self.pieces_between(replica, first, first + run.len - 1)
+            .filter(|(_, content, _)| content.is_some())
+            .map(|(run, _, _)| run)
+            .collect()
+    }
+
+    /// The first living element after this one, or of all; O(log n) and the deleted runs between.
+    pub(crate) fn alive_after(&self, left: Option<Dot>) -> Option<Dot> {
+        let mut from = self.index.first();
+        if let Some((place, within)) = left.and_then(|left| self.locate(left)) {
+            let piece = self.index.piece(place);
+            if within + 1 < piece.len && piece.life.is_alive() {
+                return left.map(|left| left.plus(1));
+            }
+            from = Place {
+                slot: place.slot + 1,
+                ..place
+            };
+        }
+        let mut pieces = self.index.pieces_from(from);
+        pieces
+            .find(|piece| piece.life.is_alive())
+            .map(|piece| piece.start)
+    }
+
+    /// Everything alive with its dot, in reading order.
+    pub(crate) fn living(&self) -> impl Iterator<Item = (Dot, &C)> {
+        let pieces = self.index.pieces();
+        pieces.filter_map(|piece| Some((piece.start, piece.alive()?)))
+    }
+
+    /// The element at an offset.
+    pub(crate) fn dot_at(&self, offset: usize) -> Option<Dot> {
         let (start, _, within) = self.at(offset)?;
         Some(start.plus(within as u64))
     }
@@ -197,35 +323,54 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Puts elements where the tree says they belong. Their parent is here.
-    fn integrate(
-        &mut self,
-        start: Dot,
-        (parent, side): (Option<Dot>, run::Side),
-        pieces: Vec<PieceItem<C>>,
-        on_insert: &mut dyn FnMut(Extent, &C),
-    ) {
-        let neighbour = self.runs.place(start, parent, side);
-        let len = pieces.iter().map(|piece| piece.len).sum();
-        self.runs.insert(start, len, parent, side);
+    fn integrate(&mut self, run: RunItem<C>, on_insert: &mut dyn FnMut(Extent, &C)) {
+        let link = RunLink {
+            dots: run.dots(),
+            parent: run.parent,
+            side: run.side,
+            minute: run.minute,
+        };
+        let neighbour = self.runs.place(run.start, run.parent, run.side);
+        self.runs.insert(&link);
         let mut place = match neighbour {
             Neighbour::Start => self.index.first(),
             Neighbour::Before(dot) => self.cut(dot),
             Neighbour::After(dot) => self.cut_after(dot),
         };
-        let mut next = start;
-        for PieceItem { len, content } in pieces {
-            if let Some(content) = &content {
-                on_insert(self.index.before(place), content);
+        let mut start = run.start;
+        for PieceItem { len, content } in run.pieces {
+            let Some(content) = content else {
+                place = self.put(
+                    place,
+                    Piece {
+                        start,
+                        len,
+                        life: Life::Dead,
+                        content: None,
+                    },
+                );
+                start = start.plus(len);
+                continue;
+            };
+            for content in content.parts() {
+                let len = content.extent().chars as u64;
+                let life = if content.is_shown() {
+                    on_insert(self.index.before(place), &content);
+                    Life::Shown
+                } else {
+                    Life::Hidden
+                };
+                place = self.put(
+                    place,
+                    Piece {
+                        start,
+                        len,
+                        life,
+                        content: Some(content),
+                    },
+                );
+                start = start.plus(len);
             }
-            place = self.put(
-                place,
-                Piece {
-                    start: next,
-                    len,
-                    content,
-                },
-            );
-            next = next.plus(len);
         }
     }
 
@@ -250,9 +395,7 @@ impl<C: Content> Sequence<C> {
 
     /// Whether one piece could be the rest of the other.
     fn continues(&self, before: &Piece<C>, piece: &Piece<C>) -> bool {
-        before.end() == piece.start
-            && before.content.is_some() == piece.content.is_some()
-            && !self.runs.is_start(piece.start)
+        before.end() == piece.start && before.life == piece.life && !self.runs.is_start(piece.start)
     }
 
     fn insert_piece(&mut self, place: Place, piece: Piece<C>) {
@@ -274,6 +417,7 @@ impl<C: Content> Sequence<C> {
             let rest = Piece {
                 start: dot,
                 len: piece.len - within,
+                life: piece.life,
                 content: piece
                     .content
                     .as_mut()
@@ -311,7 +455,10 @@ impl<C: Content> Sequence<C> {
             self.cut(start.plus(len));
         }
         let place = self.cut(start);
-        self.index.update(place, |piece| piece.content = None);
+        self.index.update(place, |piece| {
+            piece.life = Life::Dead;
+            piece.content = None;
+        });
         // Backspacing over a word leaves one dead piece, not one a letter.
         let after = Place {
             slot: place.slot + 1,
@@ -332,12 +479,47 @@ impl<C: Content> Sequence<C> {
             return;
         };
         let (before, piece) = (&pieces[slot], &pieces[place.slot]);
-        if piece.content.is_none() && self.continues(before, piece) {
+        if piece.life == Life::Dead && self.continues(before, piece) {
             let piece = self.index.remove(place);
             self.leaves.remove(&piece.start);
             self.index
                 .update(Place { slot, ..place }, |before| join(before, piece));
         }
+    }
+
+    /// Shows or hides one element, or keeps a deleted one with this content or gives it up; what a
+    /// reader sees of it. O(log n).
+    pub(crate) fn set_life(
+        &mut self,
+        dot: Dot,
+        life: Life,
+        content: Option<C>,
+    ) -> Option<Patch<C>> {
+        let (place, _) = self.locate(dot)?;
+        if self.index.piece(place).life == life {
+            return None;
+        }
+        self.cut_after(dot);
+        let place = self.cut(dot);
+        let at = self.index.before(place);
+        let (before, after) = self.index.update(place, |piece| {
+            let before = piece.extent();
+            match life {
+                Life::Dead => piece.content = None,
+                Life::Kept => piece.content = content,
+                Life::Shown | Life::Hidden => {}
+            }
+            piece.life = life;
+            (before, piece.shown().cloned())
+        });
+        if life == Life::Dead {
+            self.bury(place, 0, 1);
+        }
+        (before.chars > 0 || after.is_some()).then_some(Patch {
+            at,
+            deleted: before,
+            inserted: after,
+        })
     }
 
     /// The pieces with dots from `first` to `last`, cut to that range, in order of dot.
@@ -366,7 +548,7 @@ impl<C: Content> Sequence<C> {
                     start: Dot::new(replica, from),
                     len,
                 };
-                (run, piece.content.as_ref(), (from - start.seq) as usize)
+                (run, piece.alive(), (from - start.seq) as usize)
             })
     }
 
@@ -387,6 +569,7 @@ impl<C: Content> Sequence<C> {
                 piece.end().seq <= run.start.seq + run.len,
                 "a piece is of one run"
             );
+            assert_eq!(piece.content.is_none(), piece.life == Life::Dead);
             if let Some(content) = &piece.content {
                 assert_eq!(
                     content.extent().chars as u64,

@@ -64,6 +64,34 @@ impl Stamp {
     }
 }
 
+/// A minute since 1970: how exactly the elements of texts and lists, and deletions, say when they were
+/// made. It ranks nothing; a stamp for each letter would weigh more than the letter.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Minute(u32);
+
+impl Minute {
+    /// The minute with this number.
+    pub const fn new(minutes: u32) -> Self {
+        Self(minutes)
+    }
+
+    /// Minutes since 1970.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Its beginning, in milliseconds since 1970.
+    pub const fn millis(self) -> u64 {
+        self.0 as u64 * 60_000
+    }
+}
+
+impl From<Stamp> for Minute {
+    fn from(stamp: Stamp) -> Self {
+        Self(u32::try_from(stamp.millis() / 60_000).unwrap_or(u32::MAX))
+    }
+}
+
 impl fmt::Debug for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}+{}", self.millis(), self.counter())

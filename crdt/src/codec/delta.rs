@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::items::{self, kind_code, kind_of, read_key, Names};
 use super::varint::{DecodeError, Reader, Writer};
 use crate::document::{Items, Key, Path, Step};
-use crate::{limits, Delta, Dot, DotRun, Removals, ReplicaId, Stamp, VersionVector};
+use crate::VersionVector;
+use crate::{limits, Delta, Dot, DotRun, Kind, Minute, Removal, Removals, ReplicaId, Stamp};
 
 /// The format that this version writes, and the newest it reads.
 pub(super) const FORMAT: u8 = 1;
 
 /// Flag: `removals` says all that was removed.
 const COMPLETE: u8 = 1;
-/// Flag: the items have stamps, counted from one that stands in the header.
-const STAMPED: u8 = 2;
+/// Flag: the delta has times, counted from a minute that stands in the header.
+const TIMED: u8 = 2;
 
 const NAME: u8 = 0x00;
 const ELEMENT: u8 = 0x08;
@@ -48,21 +49,16 @@ impl Delta {
 
 fn write(out: &mut Writer, delta: &Delta) {
     let names = names_of(delta);
-    let base = delta
-        .items
-        .containers
-        .values()
-        .filter_map(items::min_stamp)
-        .min();
+    let base = first_minute(delta);
     let names = Names {
         replicas: names,
-        base: base.unwrap_or(0),
+        base: base.unwrap_or_default(),
     };
     out.byte(FORMAT);
     let complete = if delta.complete { COMPLETE } else { 0 };
-    out.byte(complete | if base.is_some() { STAMPED } else { 0 });
+    out.byte(complete | if base.is_some() { TIMED } else { 0 });
     if let Some(base) = base {
-        out.varint(base);
+        out.varint(u64::from(base.get()));
     }
     out.varint(names.replicas.len() as u64);
     names
@@ -73,14 +69,22 @@ fn write(out: &mut Writer, delta: &Delta) {
     write_version(out, &delta.to, &delta.from, &names);
     write_containers(out, &delta.items, &names);
     out.varint(delta.removals.len() as u64);
-    for (&by, runs) in &delta.removals {
+    for (&by, removal) in &delta.removals {
         names.write_dot(out, by);
-        out.varint(runs.len() as u64);
-        for run in runs {
+        names.write_minute(out, removal.minute);
+        out.varint(removal.runs.len() as u64);
+        for run in &removal.runs {
             names.write_dot(out, run.start);
             out.varint(run.len);
         }
     }
+}
+
+/// The first minute of what the delta brings and removes, from which its times are counted.
+fn first_minute(delta: &Delta) -> Option<Minute> {
+    let items = delta.items.containers.values();
+    let removals = delta.removals.values().map(|removal| removal.minute);
+    items.filter_map(items::min_minute).chain(removals).min()
 }
 
 /// Every replica that the delta names, in order.
@@ -101,9 +105,9 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
             }
         }
     }
-    for (by, runs) in &delta.removals {
+    for (by, removal) in &delta.removals {
         names.insert(by.replica);
-        names.extend(runs.iter().map(|run| run.start.replica));
+        names.extend(removal.runs.iter().map(|run| run.start.replica));
     }
     names.into_iter().collect()
 }
@@ -233,10 +237,11 @@ fn read_path(
         _ => return Err(input.error("impossible container")),
     };
     let parent = &table[parent];
-    let fits = matches!(
-        (&key, parent.kind()),
-        (Key::Name(_), crate::Kind::Map) | (Key::Element(_), crate::Kind::List)
-    );
+    let fits =
+        matches!(
+            (&key, parent.kind()),
+            (Key::Name(_), Kind::Map) | (Key::Element(_), Kind::List)
+        ) || (matches!(key, Key::Element(_)) && parent.kind() == Kind::Tree && kind == Kind::Map);
     if !fits {
         return Err(input.error("impossible container"));
     }
@@ -251,13 +256,16 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         return Err(input.error("unknown format"));
     }
     let flags = input.byte()?;
-    if flags & !(COMPLETE | STAMPED) != 0 {
+    if flags & !(COMPLETE | TIMED) != 0 {
         return Err(input.error("unknown flags"));
     }
-    let base = if flags & STAMPED == 0 {
-        0
+    let base = if flags & TIMED == 0 {
+        None
     } else {
-        input.varint()?
+        let minutes = u32::try_from(input.varint()?);
+        Some(Minute::new(
+            minutes.map_err(|_| input.error("minute over 32 bits"))?,
+        ))
     };
     let count = input.count(2 * limits::REPLICAS_MAX, "too many replicas", 8)?;
     let mut replicas: Vec<ReplicaId> = Vec::with_capacity(count);
@@ -268,7 +276,10 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         }
         replicas.push(replica);
     }
-    let names = Names { replicas, base };
+    let names = Names {
+        replicas,
+        base: base.unwrap_or_default(),
+    };
     let from = read_version(input, &VersionVector::new(), &names)?;
     let to = read_version(input, &from, &names)?;
     let items = read_containers(input, &names)?;
@@ -280,7 +291,7 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         removals,
         complete: flags & COMPLETE != 0,
     };
-    check(&delta, &names).map_err(|reason| input.error(reason))?;
+    check(&delta, &names, base).map_err(|reason| input.error(reason))?;
     Ok(delta)
 }
 
@@ -295,6 +306,7 @@ fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, Deco
         {
             return Err(input.error("removals out of order"));
         }
+        let minute = names.read_minute(input)?;
         let count = input.count(usize::MAX, "too many removals", 3)?;
         let mut runs = Vec::new();
         for _ in 0..count {
@@ -308,14 +320,14 @@ fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, Deco
         if runs.is_empty() {
             return Err(input.error("empty removal"));
         }
-        removals.insert(by, runs);
+        removals.insert(by, Removal { minute, runs });
     }
     Ok(removals)
 }
 
 /// Checks that the parts agree: every dot lies inside of the delta and names one thing, and nothing
 /// is both there and removed.
-fn check(delta: &Delta, names: &Names) -> Result<(), &'static str> {
+fn check(delta: &Delta, names: &Names, base: Option<Minute>) -> Result<(), &'static str> {
     let mut runs: Vec<DotRun> = delta
         .items
         .containers
@@ -328,12 +340,6 @@ fn check(delta: &Delta, names: &Names) -> Result<(), &'static str> {
         return Err("a dot names two things");
     }
     let interval = delta.interval();
-    if !runs
-        .iter()
-        .all(|run| interval.contains(run.start) && interval.contains(end(run)))
-    {
-        return Err("a dot lies outside of the delta");
-    }
     let mut live: Vec<DotRun> = delta
         .items
         .containers
@@ -341,11 +347,22 @@ fn check(delta: &Delta, names: &Names) -> Result<(), &'static str> {
         .flat_map(|i| i.live().runs().collect::<Vec<_>>())
         .collect();
     live.sort_unstable();
-    for (by, removed) in &delta.removals {
+    if !live
+        .iter()
+        .all(|run| interval.contains(run.start) && interval.contains(end(run)))
+    {
+        return Err("a dot lies outside of the delta");
+    }
+    // What is deleted may be older: what others hang on comes along when it is asked for.
+    let known = |dot: Dot| dot.seq <= delta.from.get(dot.replica).max(delta.to.get(dot.replica));
+    if !runs.iter().all(|run| known(end(run))) {
+        return Err("a dot lies after the delta");
+    }
+    for (by, removal) in &delta.removals {
         if !interval.contains(*by) {
             return Err("a removal lies outside of the delta");
         }
-        for run in removed {
+        for run in &removal.runs {
             let next = live.partition_point(|live| end(live) < run.start);
             if live.get(next).is_some_and(|live| live.start <= end(run)) {
                 return Err("a dot is both there and removed");
@@ -353,14 +370,8 @@ fn check(delta: &Delta, names: &Names) -> Result<(), &'static str> {
         }
     }
     // One encoding: the stamps are counted from the lowest, the table has no more than is used.
-    let lowest = delta
-        .items
-        .containers
-        .values()
-        .filter_map(items::min_stamp)
-        .min();
-    if lowest.unwrap_or(0) != names.base {
-        return Err("stamps not counted from the lowest");
+    if first_minute(delta) != base {
+        return Err("times not counted from the first");
     }
     if names_of(delta) != names.replicas {
         return Err("a replica is listed and not used");

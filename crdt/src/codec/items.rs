@@ -2,18 +2,20 @@
 
 use super::value;
 use super::varint::{DecodeError, Reader, Writer};
-use crate::container::{BodyItems, Element};
+use crate::container::cell::{self, Cell, Cells};
+use crate::container::text::{Anchor, Span, TextItems};
+use crate::container::BodyItems;
 use crate::counter::Tally;
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::run::{PieceItem, RunItem, Side};
-use crate::{limits, Dot, Kind, ReplicaId, Sibling, Stamp, Value};
+use crate::{limits, Dot, Kind, Minute, ReplicaId, Sibling, Stamp, Value};
 
-/// The replicas that a delta speaks of, by number, and the stamp that its stamps are counted from.
+/// The replicas that a delta speaks of, by number, and the minute that its times are counted from.
 #[derive(Debug)]
 pub(super) struct Names {
     pub(super) replicas: Vec<ReplicaId>,
-    pub(super) base: u64,
+    pub(super) base: Minute,
 }
 
 impl Names {
@@ -42,14 +44,27 @@ impl Names {
     }
 
     fn write_stamp(&self, out: &mut Writer, stamp: Stamp) {
-        out.varint(stamp.get() - self.base);
+        out.varint(stamp.get() - Stamp::new(self.base.millis(), 0).get());
     }
 
     fn read_stamp(&self, input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
-        let stamp = self.base.checked_add(input.varint()?);
+        let base = Stamp::new(self.base.millis(), 0).get();
+        let stamp = base.checked_add(input.varint()?);
         stamp
             .map(Stamp::from_bits)
             .ok_or_else(|| input.error("stamp over 64 bits"))
+    }
+
+    pub(super) fn write_minute(&self, out: &mut Writer, minute: Minute) {
+        out.varint(u64::from(minute.get() - self.base.get()));
+    }
+
+    pub(super) fn read_minute(&self, input: &mut Reader<'_>) -> Result<Minute, DecodeError> {
+        let minute = u64::from(self.base.get()).checked_add(input.varint()?);
+        let minute = minute.and_then(|minute| u32::try_from(minute).ok());
+        minute
+            .map(Minute::new)
+            .ok_or_else(|| input.error("minute over 32 bits"))
     }
 }
 
@@ -61,6 +76,7 @@ pub(super) fn kind_code(kind: Kind) -> u8 {
         Kind::Text => 2,
         Kind::Set => 3,
         Kind::Counter => 4,
+        Kind::Tree => 5,
     }
 }
 
@@ -89,21 +105,26 @@ pub(super) fn write(out: &mut Writer, items: &BodyItems, names: &Names) {
             };
             write_map(out, children, names, write_slot, |_, ()| {});
         }
-        BodyItems::List(runs) => write_runs(out, runs, names, |out, elements: &Vec<Element>| {
-            for element in elements {
-                write_element(out, element);
-            }
-        }),
-        BodyItems::Text(runs) => {
+        BodyItems::List(runs) | BodyItems::Tree(runs) => {
+            write_runs(out, runs, names, |out, cells: &Cells| {
+                for cell in &cells.0 {
+                    write_cell(out, cell, names);
+                }
+            });
+        }
+        BodyItems::Text(TextItems { runs, marks }) => {
             write_runs(out, runs, names, |out, chars: &Chars| {
                 out.raw(chars.as_str().as_bytes());
             });
+            let write_span = |out: &mut Writer, span: &Span| write_span(out, span, names);
+            write_map(out, marks, names, write_span, value::write);
         }
         BodyItems::Set(items) => write_map(out, items, names, value::write, |_, ()| {}),
         BodyItems::Counter(tallies) => {
             out.varint(tallies.len() as u64);
             for tally in tallies {
                 names.write_dot(out, tally.dot);
+                names.write_minute(out, tally.minute);
                 out.varint(tally.up);
                 out.varint(tally.down);
             }
@@ -136,13 +157,15 @@ pub(super) fn read(
             )?,
         },
         Kind::List => BodyItems::List(read_runs(input, names, |input, len| {
-            let mut elements = Vec::new();
-            for _ in 0..len {
-                elements.push(read_element(input)?);
-            }
-            Ok(elements)
+            read_cells(input, len, kind, names)
         })?),
-        Kind::Text => BodyItems::Text(read_runs(input, names, read_chars)?),
+        Kind::Tree => BodyItems::Tree(read_runs(input, names, |input, len| {
+            read_cells(input, len, kind, names)
+        })?),
+        Kind::Text => BodyItems::Text(TextItems {
+            runs: read_runs(input, names, read_chars)?,
+            marks: read_map(input, names, |input| read_span(input, names), value::read)?,
+        }),
         Kind::Set => BodyItems::Set(read_map(input, names, value::read, |_| Ok(()))?),
         Kind::Counter => BodyItems::Counter(read_tallies(input, names)?),
     })
@@ -192,22 +215,128 @@ fn read_map<'a, K: Ord, V>(
 }
 
 const CHILD: u8 = 0x10;
+const NODE: u8 = 0x20;
+const PLACE: u8 = 0x30;
+/// The kinds of cells that are no plain values.
+const CELL: u8 = 0x30;
+/// Flag of a node or a place: it is under another node.
+const UNDER: u8 = 0x01;
 
-fn write_element(out: &mut Writer, element: &Element) {
-    match element {
-        Element::Value(value) => value::write(out, value),
-        Element::Child(kind) => out.byte(CHILD | kind_code(*kind)),
+fn write_cell(out: &mut Writer, cell: &Cell, names: &Names) {
+    let under_flag = |under: &Option<Dot>| if under.is_some() { UNDER } else { 0 };
+    match cell {
+        Cell::Value(value) => value::write(out, value),
+        Cell::Child(kind) => out.byte(CHILD | kind_code(*kind)),
+        Cell::Node { under } => {
+            out.byte(NODE | under_flag(under));
+            under.iter().for_each(|dot| names.write_dot(out, *dot));
+        }
+        Cell::Place { of, under, stamp } => {
+            out.byte(PLACE | under_flag(under));
+            under.iter().for_each(|dot| names.write_dot(out, *dot));
+            names.write_dot(out, *of);
+            names.write_stamp(out, *stamp);
+        }
     }
 }
 
-fn read_element(input: &mut Reader<'_>) -> Result<Element, DecodeError> {
+/// `len` cells of a list or a tree, as `kind` says.
+fn read_cells(
+    input: &mut Reader<'_>,
+    len: u64,
+    kind: Kind,
+    names: &Names,
+) -> Result<Cells, DecodeError> {
+    let mut cells = Vec::new();
+    for _ in 0..len {
+        let cell = read_cell(input, names)?;
+        let fits = match &cell {
+            Cell::Value(_) | Cell::Child(_) => kind == Kind::List,
+            Cell::Node { .. } => kind == Kind::Tree,
+            Cell::Place { under, .. } => kind == Kind::Tree || under.is_none(),
+        };
+        if !fits {
+            return Err(input.error("impossible element"));
+        }
+        cells.push(cell);
+    }
+    Ok(Cells(cells))
+}
+
+fn read_cell(input: &mut Reader<'_>, names: &Names) -> Result<Cell, DecodeError> {
     let mut ahead = input.clone();
     let first = ahead.byte()?;
-    if first & CHILD == 0 {
-        return value::read(input).map(Element::Value);
+    if first & CELL == 0 {
+        return value::read(input).map(Cell::Value);
     }
     *input = ahead;
-    kind_of(first & !CHILD, input).map(Element::Child)
+    let rest = first & !CELL;
+    if first & CELL == CHILD {
+        return kind_of(rest, input).map(Cell::Child);
+    }
+    if rest & !UNDER != 0 {
+        return Err(input.error("unknown kind of element"));
+    }
+    let under = if rest == UNDER {
+        Some(names.read_dot(input)?)
+    } else {
+        None
+    };
+    if first & CELL == NODE {
+        return Ok(Cell::Node { under });
+    }
+    Ok(Cell::Place {
+        under,
+        of: names.read_dot(input)?,
+        stamp: names.read_stamp(input)?,
+    })
+}
+
+/// Flags of an end of a mark: which side of the character, and whether there is one.
+const AFTER: u8 = 1;
+const AT: u8 = 2;
+
+fn write_anchor(out: &mut Writer, anchor: Anchor, names: &Names) {
+    let side = if anchor.side == Side::Right { AFTER } else { 0 };
+    out.byte(side | if anchor.at.is_some() { AT } else { 0 });
+    anchor.at.iter().for_each(|dot| names.write_dot(out, *dot));
+}
+
+fn read_anchor(input: &mut Reader<'_>, names: &Names) -> Result<Anchor, DecodeError> {
+    let flags = input.byte()?;
+    if flags & !(AFTER | AT) != 0 {
+        return Err(input.error("impossible anchor"));
+    }
+    let at = if flags & AT == 0 {
+        None
+    } else {
+        Some(names.read_dot(input)?)
+    };
+    let side = if flags & AFTER == 0 {
+        Side::Left
+    } else {
+        Side::Right
+    };
+    Ok(Anchor { at, side })
+}
+
+fn write_span(out: &mut Writer, span: &Span, names: &Names) {
+    out.str(&span.name);
+    write_anchor(out, span.start, names);
+    write_anchor(out, span.end, names);
+    out.varint(u64::from(span.level));
+}
+
+fn read_span(input: &mut Reader<'_>, names: &Names) -> Result<Span, DecodeError> {
+    let name = read_key(input)?.to_owned();
+    let (start, end) = (read_anchor(input, names)?, read_anchor(input, names)?);
+    let level = u32::try_from(input.varint()?);
+    Ok(Span {
+        name,
+        start,
+        end,
+        level: level.map_err(|_| input.error("level over 32 bits"))?,
+    })
 }
 
 /// `len` characters of UTF-8.
@@ -261,6 +390,7 @@ fn write_runs<C: Content>(
         if let Some(parent) = run.parent.filter(|_| !follows) {
             names.write_dot(out, parent);
         }
+        names.write_minute(out, run.minute);
         out.varint(run.pieces.len() as u64);
         for piece in &run.pieces {
             out.varint(piece.len << 1 | u64::from(piece.content.is_some()));
@@ -300,11 +430,13 @@ fn read_runs<'a, C: Content>(
             }
             _ => return Err(input.error("impossible parent")),
         };
+        let minute = names.read_minute(input)?;
         let pieces = read_pieces(input, start, &mut read_content)?;
         runs.push(RunItem {
             start,
             parent,
             side,
+            minute,
             pieces,
         });
     }
@@ -353,11 +485,17 @@ fn read_tallies(input: &mut Reader<'_>, names: &Names) -> Result<Vec<Tally>, Dec
         {
             return Err(input.error("replicas out of order"));
         }
+        let minute = names.read_minute(input)?;
         let (up, down) = (input.varint()?, input.varint()?);
         if up.max(down) > limits::COUNTER_MAX {
             return Err(input.over("counter too large", limits::COUNTER_MAX));
         }
-        tallies.push(Tally { dot, up, down });
+        tallies.push(Tally {
+            dot,
+            minute,
+            up,
+            down,
+        });
     }
     Ok(tallies)
 }
@@ -367,22 +505,39 @@ pub(super) fn replicas(items: &BodyItems, mut note: impl FnMut(ReplicaId)) {
     for run in items.all() {
         note(run.start.replica);
     }
-    let mut parents = |parent: Option<Dot>| parent.map_or((), |dot| note(dot.replica));
     match items {
-        BodyItems::List(runs) => runs.iter().for_each(|run| parents(run.parent)),
-        BodyItems::Text(runs) => runs.iter().for_each(|run| parents(run.parent)),
+        BodyItems::List(runs) | BodyItems::Tree(runs) => {
+            runs.iter()
+                .filter_map(|run| run.parent)
+                .for_each(|dot| note(dot.replica));
+            cell::named(runs).for_each(|dot| note(dot.replica));
+        }
+        BodyItems::Text(text) => {
+            let parents = text.runs.iter().filter_map(|run| run.parent);
+            parents
+                .chain(text.anchors())
+                .for_each(|dot| note(dot.replica));
+        }
         BodyItems::Map { .. } | BodyItems::Set(_) | BodyItems::Counter(_) => {}
     }
 }
 
-/// The lowest stamp of the items.
-pub(super) fn min_stamp(items: &BodyItems) -> Option<u64> {
-    fn min<K, V>(items: &[MapItem<K, V>]) -> Option<u64> {
-        items.iter().map(|item| item.sibling.stamp.get()).min()
+/// The first minute in which something of the items was made.
+pub(super) fn min_minute(items: &BodyItems) -> Option<Minute> {
+    fn of_map<K, V>(items: &[MapItem<K, V>]) -> Option<Minute> {
+        items.iter().map(|item| item.sibling.stamp.into()).min()
     }
-    match items {
-        BodyItems::Map { values, children } => min(values).into_iter().chain(min(children)).min(),
-        BodyItems::Set(items) => min::<Value, ()>(items),
-        BodyItems::List(_) | BodyItems::Text(_) | BodyItems::Counter(_) => None,
+    fn of_runs<C>(runs: &[RunItem<C>]) -> Option<Minute> {
+        runs.iter().map(|run| run.minute).min()
     }
+    let (a, b) = match items {
+        BodyItems::Map { values, children } => (of_map(values), of_map(children)),
+        BodyItems::Set(items) => (of_map::<Value, ()>(items), None),
+        BodyItems::List(runs) | BodyItems::Tree(runs) => {
+            (of_runs(runs), cell::stamps(runs).map(Minute::from).min())
+        }
+        BodyItems::Text(text) => (of_runs(&text.runs), of_map(&text.marks)),
+        BodyItems::Counter(tallies) => (tallies.iter().map(|tally| tally.minute).min(), None),
+    };
+    a.into_iter().chain(b).min()
 }

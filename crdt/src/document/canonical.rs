@@ -2,17 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use super::path::Path;
+use super::tree::{wanted, Items};
 use crate::container::BodyItems;
 use crate::sequence::content::Content;
 use crate::sequence::run::RunItem;
 use crate::{Delta, Dot};
 
-/// Drops the deleted elements that no living one hangs on.
+/// Drops the deleted elements that nothing needs: on which no living one hangs, no mark is anchored,
+/// and in which nothing lives.
 pub(super) fn prune(mut whole: Delta) -> Delta {
-    for items in whole.items.containers.values_mut() {
+    let kept = kept(&whole.items);
+    for (path, items) in &mut whole.items.containers {
         match items {
-            BodyItems::Text(runs) => prune_runs(runs),
-            BodyItems::List(runs) => prune_runs(runs),
+            BodyItems::Text(text) => {
+                let anchors: Vec<Dot> = text.anchors().collect();
+                prune_runs(&mut text.runs, anchors);
+            }
+            BodyItems::List(runs) => {
+                prune_runs(runs, kept.get(path).into_iter().flatten().copied());
+            }
+            BodyItems::Tree(runs) => prune_runs(runs, []),
             BodyItems::Map { .. } | BodyItems::Set(_) | BodyItems::Counter(_) => {}
         }
     }
@@ -20,7 +30,14 @@ pub(super) fn prune(mut whole: Delta) -> Delta {
     whole
 }
 
-fn prune_runs<C: Content>(runs: &mut Vec<RunItem<C>>) {
+/// The elements of each list of whose containers something lives.
+fn kept(items: &Items) -> BTreeMap<Path, Vec<Dot>> {
+    let kept = wanted(items).into_iter();
+    kept.map(|(list, elements)| (Path::from_steps(list.to_vec()), elements))
+        .collect()
+}
+
+fn prune_runs<C: Content>(runs: &mut Vec<RunItem<C>>, extra: impl IntoIterator<Item = Dot>) {
     let by_start: BTreeMap<Dot, usize> = runs
         .iter()
         .enumerate()
@@ -28,14 +45,22 @@ fn prune_runs<C: Content>(runs: &mut Vec<RunItem<C>>) {
         .collect();
     // How many elements of each run are needed; what hangs on one may need more of another.
     let mut needed: Vec<u64> = runs.iter().map(living_prefix).collect();
+    let run_of = |dot: Dot| {
+        let (start, &i) = by_start.range(..=dot).next_back()?;
+        let prefix = (dot.replica == start.replica).then(|| dot.seq - start.seq + 1);
+        prefix
+            .filter(|&prefix| prefix <= runs[i].len())
+            .map(|prefix| (i, prefix))
+    };
+    for (i, prefix) in extra.into_iter().filter_map(run_of) {
+        needed[i] = needed[i].max(prefix);
+    }
     let mut open: Vec<usize> = (0..runs.len()).filter(|&i| needed[i] > 0).collect();
     while let Some(child) = open.pop() {
         let Some(parent) = runs[child].parent else {
             continue;
         };
-        let found = by_start.range(..=parent).next_back();
-        let (start, &i) = found.expect("what an element hangs on is in the state");
-        let prefix = parent.seq - start.seq + 1;
+        let (i, prefix) = run_of(parent).expect("what an element hangs on is in the state");
         if prefix > needed[i] {
             if needed[i] == 0 {
                 open.push(i);

@@ -4,6 +4,7 @@ mod list;
 mod map;
 mod small;
 mod text;
+mod tree;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +16,7 @@ pub use list::ListEdit;
 pub use map::MapEdit;
 pub use small::{CounterEdit, SetEdit};
 pub use text::TextEdit;
+pub use tree::TreeEdit;
 
 /// An edit of a document: what is written between [`Doc::edit`](crate::Doc::edit) and
 /// [`commit`](Self::commit) travels as one delta, with one stamp.
@@ -65,10 +67,15 @@ impl<'a> Edit<'a> {
         CounterEdit(self.at(&Path::root(name, Kind::Counter)))
     }
 
+    /// The tree of this name.
+    pub fn tree(&mut self, name: &str) -> TreeEdit<'_> {
+        TreeEdit(self.at(&Path::root(name, Kind::Tree)))
+    }
+
     /// Any container, to be turned into the edit of its kind by `into()`.
     pub fn at(&mut self, path: &Path) -> NodeEdit<'_> {
         let tree = self.inner.store_mut();
-        let at = tree.find_or_name(path);
+        let at = tree.find_or_name(path.steps());
         let change = self
             .change
             .as_mut()
@@ -155,7 +162,7 @@ impl NodeEdit<'_> {
         });
         self.tree
             .settle_written(at, self.change.removed_after(first), &new);
-        self.tree.recount(at, before);
+        self.tree.recount(at, before, self.changes);
         Ok(result)
     }
 
@@ -176,7 +183,8 @@ impl NodeEdit<'_> {
 
     /// Removes what is in these containers, as part of the change `by`.
     fn clear(&mut self, containers: Vec<ContainerId>, by: Dot) {
-        for id in containers {
+        // What is inside goes first, or it would keep what it is in for a moment.
+        for id in containers.into_iter().rev() {
             let live = self.tree.get(id).body.live();
             self.change.removed(by, live.runs());
             self.tree.remove_from(id, &live, self.changes);
@@ -203,4 +211,4 @@ macro_rules! from_node {
     };
 }
 
-from_node!(MapEdit: Map, ListEdit: List, TextEdit: Text, SetEdit: Set, CounterEdit: Counter);
+from_node!(MapEdit: Map, ListEdit: List, TextEdit: Text, SetEdit: Set, CounterEdit: Counter, TreeEdit: Tree);

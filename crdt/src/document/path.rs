@@ -18,11 +18,20 @@ pub enum Kind {
     Set,
     /// A number that everybody adds to.
     Counter,
+    /// Nodes with data, in an order under each other.
+    Tree,
 }
 
 impl Kind {
     /// Every kind, in order.
-    pub const ALL: [Self; 5] = [Self::Map, Self::List, Self::Text, Self::Set, Self::Counter];
+    pub const ALL: [Self; 6] = [
+        Self::Map,
+        Self::List,
+        Self::Text,
+        Self::Set,
+        Self::Counter,
+        Self::Tree,
+    ];
 }
 
 /// Where in its parent a container is.
@@ -30,7 +39,7 @@ impl Kind {
 pub enum Key {
     /// At a key of a map, or by name at the top of the document.
     Name(Arc<str>),
-    /// In a list, in the element that this dot made.
+    /// In a list or a tree, in the element or node that this dot made.
     Element(Dot),
 }
 

@@ -5,9 +5,12 @@ use std::ops::Range;
 
 use super::path::{Key, Kind, Path, Step};
 use super::tree::{ContainerId, Seen, Tree, ROOT};
-use crate::container::{Body, Element, MapBody};
+use crate::container::list::{Element, ListBody};
+use crate::container::text::{Segment, TextBody};
+use crate::container::tree::TreeBody;
+use crate::container::{Body, MapBody};
 use crate::sequence::content::{Extent, Unit};
-use crate::{Dot, EditError, List, OrSet, Sibling, Text, Value};
+use crate::{Dot, EditError, OrSet, Sibling, Value};
 
 /// What is at a key or an index.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,7 +32,7 @@ impl<'a> NodeRef<'a> {
     pub(super) fn new(tree: &'a Tree, path: &Path) -> Self {
         Self {
             tree,
-            at: tree.find(path),
+            at: tree.find(path.steps()),
         }
     }
 
@@ -74,6 +77,11 @@ impl<'a> NodeRef<'a> {
         SetRef(self)
     }
 
+    /// This container as a tree.
+    pub fn as_tree(self) -> TreeRef<'a> {
+        TreeRef(self)
+    }
+
     /// This container as a counter.
     pub fn as_counter(self) -> CounterRef<'a> {
         CounterRef(self)
@@ -94,7 +102,8 @@ impl<'a> NodeRef<'a> {
                 Value::Map(values.collect())
             }
             Some(Body::List(_)) => Value::List(ListRef(*self).values()),
-            Some(Body::Text(text)) => Value::String(text.to_string()),
+            Some(Body::Text(text)) => Value::String(text.chars.to_string()),
+            Some(Body::Tree(_)) => TreeRef(*self).to_value(),
             Some(Body::Set(set)) => Value::List(set.iter().cloned().collect()),
             Some(Body::Counter(counter)) => {
                 let sum = counter.value();
@@ -199,6 +208,11 @@ impl<'a> MapRef<'a> {
         SetRef(self.child(key, Kind::Set))
     }
 
+    /// The tree at a key.
+    pub fn tree_at(&self, key: &str) -> TreeRef<'a> {
+        TreeRef(self.child(key, Kind::Tree))
+    }
+
     /// The counter at a key.
     pub fn counter_at(&self, key: &str) -> CounterRef<'a> {
         CounterRef(self.child(key, Kind::Counter))
@@ -218,7 +232,7 @@ impl<'a> MapRef<'a> {
 pub struct ListRef<'a>(NodeRef<'a>);
 
 impl<'a> ListRef<'a> {
-    fn list(&self) -> Option<&'a List<Element>> {
+    fn list(&self) -> Option<&'a ListBody> {
         match self.0.body()? {
             Body::List(list) => Some(list),
             _ => None,
@@ -227,7 +241,7 @@ impl<'a> ListRef<'a> {
 
     /// How many elements there are.
     pub fn len(&self) -> usize {
-        self.list().map_or(0, |list| list.extent().chars)
+        self.list().map_or(0, ListBody::len)
     }
 
     /// Whether there are none.
@@ -237,15 +251,15 @@ impl<'a> ListRef<'a> {
 
     /// What is at an index; O(log n).
     pub fn get(&self, index: usize) -> Option<Item> {
-        Some(match self.list()?.get(index)? {
+        Some(match self.list()?.get(index)?.1 {
             Element::Value(value) => Item::Value(value.clone()),
-            Element::Child(kind) => Item::Container(*kind),
+            Element::Child(kind) => Item::Container(kind),
         })
     }
 
     /// The container of this kind at an index.
     pub fn child(&self, index: usize, kind: Kind) -> NodeRef<'a> {
-        match self.list().and_then(|list| list.dot(index)) {
+        match self.id(index) {
             Some(dot) => self.0.child(dot.into(), kind),
             None => NodeRef {
                 tree: self.0.tree,
@@ -264,7 +278,12 @@ impl<'a> ListRef<'a> {
         TextRef(self.child(index, Kind::Text))
     }
 
-    /// The names of the elements, in order: they stay while others come and go.
+    /// The name of the element at an index: it stays while others come and go; O(log n).
+    pub fn id(&self, index: usize) -> Option<Dot> {
+        self.list()?.get(index).map(|(dot, _)| dot)
+    }
+
+    /// The names of the elements, in order.
     pub fn ids(&self) -> Vec<Dot> {
         self.list()
             .map(|list| list.elements().map(|(dot, _)| dot).collect())
@@ -273,15 +292,15 @@ impl<'a> ListRef<'a> {
 
     /// Where the element of this name is now.
     pub fn index_of(&self, element: Dot) -> Option<usize> {
-        Some(self.list()?.offset_of(element)?.chars)
+        self.list()?.index_of(element)
     }
 
     /// The elements as plain values.
     pub fn values(&self) -> Vec<Value> {
-        let elements = self.list().into_iter().flat_map(List::elements);
+        let elements = self.list().into_iter().flat_map(ListBody::elements);
         let values = elements.map(|(dot, element)| match element {
             Element::Value(value) => value.clone(),
-            Element::Child(kind) => empty_as_value(self.0.child(dot.into(), *kind), *kind),
+            Element::Child(kind) => empty_as_value(self.0.child(dot.into(), kind), kind),
         });
         values.collect()
     }
@@ -291,7 +310,7 @@ impl<'a> ListRef<'a> {
 fn empty_as_value(node: NodeRef<'_>, kind: Kind) -> Value {
     match (node.to_value(), kind) {
         (Value::Null, Kind::Map) => Value::Map(BTreeMap::new()),
-        (Value::Null, Kind::List | Kind::Set) => Value::List(Vec::new()),
+        (Value::Null, Kind::List | Kind::Set | Kind::Tree) => Value::List(Vec::new()),
         (Value::Null, Kind::Text) => Value::String(String::new()),
         (Value::Null, Kind::Counter) => Value::Int(0),
         (value, _) => value,
@@ -303,7 +322,7 @@ fn empty_as_value(node: NodeRef<'_>, kind: Kind) -> Value {
 pub struct TextRef<'a>(NodeRef<'a>);
 
 impl<'a> TextRef<'a> {
-    fn text(&self) -> Option<&'a Text> {
+    fn text(&self) -> Option<&'a TextBody> {
         match self.0.body()? {
             Body::Text(text) => Some(text),
             _ => None,
@@ -312,7 +331,9 @@ impl<'a> TextRef<'a> {
 
     /// How long it is, in both units.
     pub fn extent(&self) -> Extent {
-        self.text().map(Text::extent).unwrap_or_default()
+        self.text()
+            .map(|text| text.chars.extent())
+            .unwrap_or_default()
     }
 
     /// How many Unicode scalar values it has.
@@ -335,16 +356,22 @@ impl<'a> TextRef<'a> {
     /// # Errors
     /// Past the end, inside of a character, and where the range ends before it starts.
     pub fn slice(&self, unit: Unit, range: Range<usize>) -> Result<String, EditError> {
-        let empty = Text::default();
-        let text = self.text().unwrap_or(&empty);
-        let (start, end) = text.resolve_range(unit, range)?;
-        Ok(text.slice(start, end))
+        let empty = TextBody::default();
+        let chars = &self.text().unwrap_or(&empty).chars;
+        let (start, end) = chars.resolve_range(unit, range)?;
+        Ok(chars.slice(start, end))
+    }
+
+    /// The text with its marks and embeds, in parts with the same marks all through;
+    /// O(text + marks · log marks).
+    pub fn segments(&self) -> Vec<Segment> {
+        self.text().map(TextBody::segments).unwrap_or_default()
     }
 }
 
 impl std::fmt::Display for TextRef<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.text().map_or(Ok(()), |text| text.fmt(f))
+        self.text().map_or(Ok(()), |text| text.chars.fmt(f))
     }
 }
 
@@ -394,5 +421,80 @@ impl CounterRef<'_> {
             Some(Body::Counter(counter)) => counter.value(),
             _ => 0,
         }
+    }
+}
+
+/// A tree, for reading.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeRef<'a>(NodeRef<'a>);
+
+impl<'a> TreeRef<'a> {
+    fn tree(&self) -> Option<&'a TreeBody> {
+        match self.0.body()? {
+            Body::Tree(tree) => Some(tree),
+            _ => None,
+        }
+    }
+
+    /// The nodes under one, or at the top, in order; O(1), after a merge O(n log n) once.
+    pub fn children(&self, under: Option<Dot>) -> &'a [Dot] {
+        self.tree().map_or(&[], |tree| tree.shape().children(under))
+    }
+
+    /// What a node is under; `None` at the top, and for a node that is not there.
+    pub fn parent(&self, node: Dot) -> Option<Dot> {
+        self.tree()?.shape().parent(node)
+    }
+
+    /// Whether the node is in the tree.
+    pub fn has(&self, node: Dot) -> bool {
+        self.tree().is_some_and(|tree| tree.shape().has(node))
+    }
+
+    /// The data of a node.
+    pub fn data(&self, node: Dot) -> MapRef<'a> {
+        MapRef(self.0.child(node.into(), Kind::Map))
+    }
+
+    /// A node and all under it, parents first; of the top, all nodes.
+    pub fn nodes(&self) -> Vec<Dot> {
+        let tops = self.children(None).iter();
+        let shape = self.tree().map(TreeBody::shape);
+        tops.flat_map(|&node| shape.map(|shape| shape.subtree(node)).unwrap_or_default())
+            .collect()
+    }
+
+    /// The nodes as a plain value: a list of maps with `data` and, in the same form, `children`.
+    /// Trees may be deeper than values: what is deeper than
+    /// [`DEPTH_MAX`](crate::limits::DEPTH_MAX) comes as nodes of that depth.
+    pub fn to_value(&self) -> Value {
+        let mut order: Vec<(Dot, usize)> = Vec::new();
+        let mut open: Vec<(Dot, usize)> = Vec::new();
+        open.extend(self.children(None).iter().rev().map(|&node| (node, 0)));
+        while let Some((node, depth)) = open.pop() {
+            order.push((node, depth));
+            let below = (depth + 1).min(crate::limits::DEPTH_MAX / 2);
+            open.extend(
+                self.children(Some(node))
+                    .iter()
+                    .rev()
+                    .map(|&child| (child, below)),
+            );
+        }
+        // From the last to the first: whoever comes later and is deeper is a child of the next that
+        // is less deep.
+        let mut waiting: Vec<(usize, Value)> = Vec::new();
+        for (node, depth) in order.into_iter().rev() {
+            let mut children = Vec::new();
+            while waiting.last().is_some_and(|(below, _)| *below > depth) {
+                children.extend(waiting.pop().map(|(_, child)| child));
+            }
+            let mut value = BTreeMap::from([("data".to_owned(), self.data(node).to_value())]);
+            if !children.is_empty() {
+                value.insert("children".to_owned(), Value::List(children));
+            }
+            waiting.push((depth, Value::Map(value)));
+        }
+        Value::List(waiting.into_iter().rev().map(|(_, value)| value).collect())
     }
 }

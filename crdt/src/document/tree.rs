@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::homes::Homes;
 use super::path::{Key, Kind, Path, Step};
-use crate::container::{Body, BodyItems, ChangeKind, Changes, Element, MapBody};
+use crate::container::list::Element;
+use crate::container::{Body, BodyItems, ChangeKind, Changes, MapBody};
 use crate::map::MapItem;
 use crate::{limits, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp, Value};
 use crate::{ReplicaId, VersionVector};
@@ -102,14 +103,12 @@ impl Tree {
         id
     }
 
-    pub(crate) fn find(&self, path: &Path) -> Option<ContainerId> {
-        path.steps()
-            .iter()
-            .try_fold(ROOT, |id, step| self.child(id, step))
+    pub(crate) fn find(&self, steps: &[Step]) -> Option<ContainerId> {
+        steps.iter().try_fold(ROOT, |id, step| self.child(id, step))
     }
 
-    pub(crate) fn find_or_name(&mut self, path: &Path) -> ContainerId {
-        path.steps()
+    pub(crate) fn find_or_name(&mut self, steps: &[Step]) -> ContainerId {
+        steps
             .iter()
             .fold(ROOT, |id, step| self.child_named(id, step.clone()))
     }
@@ -209,9 +208,10 @@ impl Tree {
             match (key, &self.get(container.parent).body) {
                 (Key::Name(name), _) => check_key(name)?,
                 (Key::Element(dot), Body::List(list)) => match list.by_dot(*dot) {
-                    Some(Element::Child(child)) if child == kind => {}
+                    Some(Element::Child(child)) if child == *kind => {}
                     _ => return Err(EditError::Deleted),
                 },
+                (Key::Element(node), Body::Tree(tree)) if tree.shape().has(*node) => {}
                 (Key::Element(_), _) => return Err(EditError::Deleted),
             }
         }
@@ -258,7 +258,7 @@ impl Tree {
         let change = self.body_mut(id).remove(dots);
         self.note(id, change, changes);
         self.forget(id, dots);
-        self.recount(id, before);
+        self.recount(id, before, changes);
     }
 
     /// Notes that something happened to a container.
@@ -270,13 +270,27 @@ impl Tree {
     }
 
     /// Brings the live counts up to date after a container's own went from `before` to what it is.
-    pub(crate) fn recount(&mut self, id: ContainerId, before: usize) {
+    /// What lives in an element or node keeps it in sight.
+    pub(crate) fn recount(&mut self, id: ContainerId, before: usize, changes: &mut Changes) {
         let after = self.get(id).body.live_len();
         let mut next = Some(id);
         while let Some(id) = next {
             let container = &mut self.containers[id as usize];
+            let lived = container.live > 0;
             container.live = container.live + after - before;
-            next = (id != ROOT).then_some(container.parent);
+            let (parent, lives) = (container.parent, container.live > 0);
+            next = (id != ROOT).then_some(parent);
+            if lived == lives {
+                continue;
+            }
+            if let Some(Step {
+                key: Key::Element(element),
+                kind,
+            }) = container.step
+            {
+                let change = self.body_mut(parent).keep(element, kind, lives);
+                change.map(|change| self.note(parent, change, changes));
+            }
         }
     }
 
@@ -289,8 +303,8 @@ impl Tree {
     ) {
         for run in removed {
             for (part, home) in self.homes.of(run) {
-                if !self.get(home).body.is_sequence() {
-                    self.homes.cut_out(part);
+                for gone in self.get(home).body.unnamed_in(part) {
+                    self.homes.cut_out(gone);
                 }
             }
         }
@@ -299,13 +313,12 @@ impl Tree {
 
     /// Forgets where dots are that name nothing any more.
     fn forget(&mut self, id: ContainerId, dots: &DotSet) {
-        if self.get(id).body.is_sequence() {
-            return;
-        }
         for run in dots.runs() {
             for (part, home) in self.homes.of(run) {
                 if home == id {
-                    self.homes.cut_out(part);
+                    for gone in self.get(id).body.unnamed_in(part) {
+                        self.homes.cut_out(gone);
+                    }
                 }
             }
         }
@@ -333,6 +346,7 @@ impl Tree {
             match &container.body {
                 Body::Text(text) => text.assert_invariants(),
                 Body::List(list) => list.assert_invariants(),
+                Body::Tree(tree) => tree.assert_invariants(),
                 _ => {}
             }
             let below: usize = container
@@ -375,6 +389,26 @@ pub(crate) fn check_key(key: &str) -> Result<(), EditError> {
     Ok(())
 }
 
+/// The elements of each list that containers with something alive are in: they must be known there.
+pub(super) fn wanted(items: &Items) -> BTreeMap<&[Step], Vec<Dot>> {
+    let mut wanted: BTreeMap<&[Step], Vec<Dot>> = BTreeMap::new();
+    for (path, _) in items
+        .containers
+        .iter()
+        .filter(|(_, items)| items.has_live())
+    {
+        for (depth, step) in path.steps().iter().enumerate() {
+            if let Key::Element(dot) = step.key {
+                let list = &path.steps()[..depth];
+                if list.last().is_some_and(|step| step.kind == Kind::List) {
+                    wanted.entry(list).or_default().push(dot);
+                }
+            }
+        }
+    }
+    wanted
+}
+
 impl DotStore for Tree {
     type Items = Items;
     type Effects = Changes;
@@ -414,20 +448,44 @@ impl DotStore for Tree {
     }
 
     fn check(&self, items: &Items, seen: &VersionVector) -> Result<(), MergeError> {
-        items
-            .containers
-            .iter()
-            .try_for_each(|(path, items)| match self.find(path) {
-                Some(id) => self.get(id).body.check(items, seen),
-                None => Body::new(items.kind()).check(items, seen),
-            })
+        let mut wanted = wanted(items);
+        let mut missing = Vec::new();
+        let mut note = |checked| match checked {
+            Err(MergeError::MissingAnchors { anchors }) => {
+                missing.extend(anchors);
+                Ok(())
+            }
+            other => other,
+        };
+        for (path, items) in &items.containers {
+            let wanted = wanted.remove(path.steps()).unwrap_or_default();
+            note(match self.find(path.steps()) {
+                Some(id) => self.get(id).body.check(items, &wanted, seen),
+                None => Body::new(items.kind()).check(items, &wanted, seen),
+            })?;
+        }
+        for (steps, wanted) in wanted {
+            let kind = steps.last().map_or(Kind::Map, |step| step.kind);
+            let nothing = BodyItems::none(kind);
+            note(match self.find(steps) {
+                Some(id) => self.get(id).body.check(&nothing, &wanted, seen),
+                None => Body::new(kind).check(&nothing, &wanted, seen),
+            })?;
+        }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(MergeError::MissingAnchors { anchors: missing })
+        }
     }
 
     fn join(&mut self, items: &Items, seen: &VersionVector, changes: &mut Changes) {
+        let mut wanted = wanted(items);
         for (path, items) in &items.containers {
-            let id = self.find_or_name(path);
+            let wanted = wanted.remove(path.steps()).unwrap_or_default();
+            let id = self.find_or_name(path.steps());
             let before = self.get(id).body.live_len();
-            let change = self.body_mut(id).join(items, seen);
+            let change = self.body_mut(id).join(items, &wanted, seen);
             self.note(id, change, changes);
             let new = items.all().into_iter().filter_map(|run| {
                 let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
@@ -438,7 +496,7 @@ impl DotStore for Tree {
                 })
             });
             self.homes.settle(id, new);
-            self.recount(id, before);
+            self.recount(id, before, changes);
             if let BodyItems::Map { children, .. } = items {
                 // A container that is there may still be empty, and so have no items of its own.
                 for MapItem {
@@ -455,6 +513,13 @@ impl DotStore for Tree {
                 }
             }
         }
+        // Lists of which the delta says nothing but what is in their elements.
+        for (steps, wanted) in wanted {
+            let id = self.find_or_name(steps);
+            let nothing = BodyItems::none(Kind::List);
+            let change = self.body_mut(id).join(&nothing, &wanted, seen);
+            self.note(id, change, changes);
+        }
     }
 
     fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
@@ -462,7 +527,8 @@ impl DotStore for Tree {
         for (run, id) in dots.runs().flat_map(|run| self.homes.of(run)) {
             by_container.entry(id).or_default().insert_run(run);
         }
-        for (id, dots) in by_container {
+        // What is inside goes first, or it would keep what it is in for a moment.
+        for (id, dots) in by_container.into_iter().rev() {
             self.remove_from(id, &dots, changes);
         }
     }

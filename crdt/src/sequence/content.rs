@@ -75,6 +75,14 @@ pub trait Content: Clone + PartialEq + Debug {
     fn split_off(&mut self, at: usize) -> Self;
     /// Adds what follows.
     fn append(&mut self, next: Self);
+    /// Cut into parts that have one fate when they come.
+    fn parts(self) -> Vec<Self> {
+        vec![self]
+    }
+    /// Whether it is shown when it comes.
+    fn is_shown(&self) -> bool {
+        true
+    }
     /// How many elements the first `offset` units are; `None` inside of an element.
     fn elements_in(&self, unit: Unit, offset: usize) -> Option<usize>;
 }

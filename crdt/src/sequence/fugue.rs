@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::sequence::content::Content;
-use crate::sequence::run::{RunItem, Side};
+use crate::sequence::run::{PieceItem, RunItem, Side};
 use crate::sequence::Sequence;
-use crate::{Dot, DotRun, MergeError, ReplicaId, VersionVector};
+use crate::{Dot, DotRun, DotSet, MergeError, Minute, ReplicaId, VersionVector};
 
 /// The element beside which another belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +24,7 @@ struct Link {
     len: u64,
     parent: Option<Dot>,
     side: Side,
+    minute: Minute,
 }
 
 /// A run, or the part of one that was asked for.
@@ -32,6 +33,7 @@ pub(super) struct RunLink {
     pub(super) dots: DotRun,
     pub(super) parent: Option<Dot>,
     pub(super) side: Side,
+    pub(super) minute: Minute,
 }
 
 /// All runs, by dot and by what they hang on.
@@ -44,6 +46,11 @@ pub(super) struct Runs {
 }
 
 impl Runs {
+    /// When the element was inserted.
+    pub(super) fn minute_of(&self, dot: Dot) -> Option<Minute> {
+        Some(self.links[&self.run_of(dot)?.start].minute)
+    }
+
     /// Whether a run starts with this element.
     pub(super) fn is_start(&self, dot: Dot) -> bool {
         self.links.contains_key(&dot)
@@ -59,21 +66,38 @@ impl Runs {
         (start.replica == dot.replica && dot.seq < start.seq + link.len).then_some(run)
     }
 
+    /// The seq at which the replica's next run after this element starts.
+    fn next_start(&self, dot: Dot) -> Option<u64> {
+        let (next, _) = self.links.range(dot.plus(1)..).next()?;
+        (next.replica == dot.replica).then_some(next.seq)
+    }
+
     /// Adds a run, or makes the one longer that it goes on from.
-    pub(super) fn insert(&mut self, start: Dot, len: u64, parent: Option<Dot>, side: Side) {
+    pub(super) fn insert(&mut self, run: &RunLink) {
+        let RunLink {
+            dots: DotRun { start, len },
+            parent,
+            side,
+            minute,
+        } = *run;
         if let (Some(parent), Side::Right) = (parent, side) {
             if parent.plus(1) == start {
-                let run = self.run_of(parent).expect("the parent is in the sequence");
-                if run.start.plus(run.len) == start {
-                    self.links
-                        .get_mut(&run.start)
-                        .expect("the run was just found")
-                        .len += len;
+                let before = self.run_of(parent).expect("the parent is in the sequence");
+                let link = self.links.get_mut(&before.start);
+                let link = link.expect("the run was just found");
+                if before.start.plus(before.len) == start && link.minute == minute {
+                    link.len += len;
                     return;
                 }
             }
         }
-        self.links.insert(start, Link { len, parent, side });
+        let link = Link {
+            len,
+            parent,
+            side,
+            minute,
+        };
+        self.links.insert(start, link);
         let siblings = self.children.entry((side, parent)).or_default();
         let place = siblings.partition_point(|&sibling| sibling < start);
         siblings.insert(place, start);
@@ -101,6 +125,7 @@ impl Runs {
                         dots,
                         parent: link.parent,
                         side: link.side,
+                        minute: link.minute,
                     }
                 } else {
                     let parent = Some(Dot::new(replica, from - 1));
@@ -108,6 +133,7 @@ impl Runs {
                         dots,
                         parent,
                         side: Side::Right,
+                        minute: link.minute,
                     }
                 }
             })
@@ -126,9 +152,9 @@ impl Runs {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// What a new element between two living neighbours hangs on: the left one if it has no living
-    /// right descendant yet, else, on the left, the first element after it that is alive or has
-    /// living descendants (Fugue, Algorithm 1, with the tree of the living and their ancestors).
+    /// What a new element between two needed neighbours hangs on: the left one if it has no needed
+    /// right descendant yet, else, on the left, the first element after it that is needed or has
+    /// needed descendants (Fugue, Algorithm 1, with the tree of the needed and their ancestors).
     /// O(log runs) when typing; else O(depth of the right neighbour in runs).
     pub(super) fn anchor(
         &self,
@@ -239,10 +265,10 @@ impl Runs {
                 let link = &self.links[child];
                 assert_eq!((link.side, link.parent), (side, parent));
                 assert!(parent.is_none_or(|parent| self.run_of(parent).is_some()));
+                let before = parent.filter(|p| side == Side::Right && p.plus(1) == *child);
                 assert!(
-                    side == Side::Left
-                        || parent.map(|p| p.plus(1)) != Some(*child)
-                        || self.continuation(parent.expect("it has one")).is_some(),
+                    before.is_none_or(|before| self.continuation(before).is_some()
+                        || self.minute_of(before) != Some(link.minute)),
                     "a run is as long as it can be"
                 );
             }
@@ -252,39 +278,159 @@ impl Runs {
 }
 
 impl<C: Content> Sequence<C> {
-    /// What is new in the items, parents before children.
+    /// What is new in the items, parents before children; and of the deleted elements that were
+    /// dropped here, those that something new hangs on or that are `wanted`.
     pub(super) fn in_causal_order(
         &self,
         items: &[RunItem<C>],
+        wanted: impl Iterator<Item = Dot>,
         seen: &VersionVector,
     ) -> Result<Vec<RunItem<C>>, MergeError> {
-        let mut ready = Vec::new();
-        let mut waiting: BTreeMap<Dot, Vec<RunItem<C>>> = BTreeMap::new();
+        let mut order = CausalOrder::new(&self.runs);
+        let mut dropped: BTreeMap<Dot, RunItem<C>> = BTreeMap::new();
         for item in items {
-            let Some(item) = item.after(seen.get(item.start.replica)) else {
+            for run in self.dropped_of(item, seen.get(item.start.replica)) {
+                dropped.insert(run.start, run);
+            }
+            if let Some(new) = item.after(seen.get(item.start.replica)) {
+                order.add(new);
+            }
+        }
+        for dot in wanted {
+            if !order.knows(dot) {
+                order.waiting.entry(dot).or_default();
+            }
+        }
+        let mut missing = Vec::new();
+        while let Some((anchor, hanging)) = order.waiting.pop_first() {
+            let found = dropped.range(..=anchor).next_back();
+            let found = found.filter(|(_, run)| run.dots().contains(anchor));
+            let Some((&start, _)) = found else {
+                missing.push(anchor);
                 continue;
             };
-            match item.parent {
-                Some(parent) if self.runs.run_of(parent).is_none() => {
-                    waiting.entry(parent).or_default().push(item);
-                }
-                _ => ready.push(item),
+            let run = dropped.remove(&start).expect("the run was just found");
+            let (needed, rest) = run.cut(anchor.seq - start.seq + 1);
+            if let Some(rest) = rest {
+                dropped.insert(rest.start, rest);
+            }
+            order.waiting.insert(anchor, hanging);
+            order.add(needed);
+        }
+        if missing.is_empty() {
+            Ok(order.ready)
+        } else {
+            Err(MergeError::MissingAnchors { anchors: missing })
+        }
+    }
+
+    /// The elements of a run up to seq `seen` that are not here, as deleted ones.
+    fn dropped_of(&self, item: &RunItem<C>, seen: u64) -> Vec<RunItem<C>> {
+        let DotRun { start, len } = item.dots();
+        let end = (start.seq + len).min(seen + 1);
+        let mut dropped = Vec::new();
+        let mut seq = start.seq;
+        while seq < end {
+            let at = Dot::new(start.replica, seq);
+            if let Some(here) = self.runs.run_of(at) {
+                seq = here.start.seq + here.len;
+                continue;
+            }
+            let next = self.runs.next_start(at).map_or(end, |next| next.min(end));
+            let before = (seq > start.seq).then(|| Dot::new(start.replica, seq - 1));
+            dropped.push(RunItem {
+                start: at,
+                parent: before.or(item.parent),
+                side: before.map_or(item.side, |_| Side::Right),
+                minute: item.minute,
+                pieces: vec![PieceItem {
+                    len: next - seq,
+                    content: None,
+                }],
+            });
+            seq = next;
+        }
+        dropped
+    }
+
+    /// Everything that these elements hang on, themselves included, as far as its seqs are not after
+    /// `from`: as deleted elements, in order of dot.
+    pub(crate) fn skeleton_of(&self, dots: &[Dot], from: &VersionVector) -> Vec<RunItem<C>> {
+        let mut lasts: BTreeMap<Dot, u64> = BTreeMap::new();
+        let mut open = dots.to_vec();
+        while let Some(dot) = open.pop() {
+            let Some(run) = self.runs.run_of(dot) else {
+                continue;
+            };
+            if lasts.get(&run.start).is_none_or(|&last| last < dot.seq) {
+                lasts.insert(run.start, dot.seq);
+                open.extend(self.runs.links[&run.start].parent);
             }
         }
-        let mut next = 0;
-        while next < ready.len() {
-            let DotRun { start, len } = ready[next].dots();
+        let runs = lasts.into_iter().filter_map(|(start, last)| {
+            let link = &self.runs.links[&start];
+            let last = last.min(from.get(start.replica));
+            let len = (last + 1).checked_sub(start.seq).filter(|&len| len > 0)?;
+            Some(RunItem {
+                start,
+                parent: link.parent,
+                side: link.side,
+                minute: link.minute,
+                pieces: vec![PieceItem { len, content: None }],
+            })
+        });
+        runs.collect()
+    }
+}
+
+/// Runs in the making of an order in which each comes after what it hangs on.
+struct CausalOrder<'a, C> {
+    here: &'a Runs,
+    ready: Vec<RunItem<C>>,
+    placed: DotSet,
+    /// The runs that hang on an element that has not come yet.
+    waiting: BTreeMap<Dot, Vec<RunItem<C>>>,
+}
+
+impl<'a, C: Content> CausalOrder<'a, C> {
+    fn new(here: &'a Runs) -> Self {
+        Self {
+            here,
+            ready: Vec::new(),
+            placed: DotSet::new(),
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    fn knows(&self, dot: Dot) -> bool {
+        self.here.run_of(dot).is_some() || self.placed.contains(dot)
+    }
+
+    /// Adds a run, and those that waited for it.
+    fn add(&mut self, run: RunItem<C>) {
+        let mut open = vec![run];
+        while let Some(run) = open.pop() {
+            let unknown = run.parent.filter(|&parent| !self.knows(parent));
+            if let Some(parent) = unknown {
+                self.waiting.entry(parent).or_default().push(run);
+                continue;
+            }
+            let DotRun { start, len } = run.dots();
+            self.placed.insert_run(run.dots());
+            self.ready.push(run);
             let range = start..=start.plus(len - 1);
-            let anchors: Vec<Dot> = waiting.range(range).map(|(&anchor, _)| anchor).collect();
+            let anchors: Vec<Dot> = self
+                .waiting
+                .range(range)
+                .map(|(&anchor, _)| anchor)
+                .collect();
             for anchor in anchors {
-                ready.extend(waiting.remove(&anchor).expect("the anchor was just found"));
+                open.extend(
+                    self.waiting
+                        .remove(&anchor)
+                        .expect("the anchor was just found"),
+                );
             }
-            next += 1;
-        }
-        // What still waits hangs on what nobody has, or on itself.
-        match waiting.into_keys().next() {
-            Some(anchor) => Err(MergeError::MissingAnchor { anchor }),
-            None => Ok(ready),
         }
     }
 }

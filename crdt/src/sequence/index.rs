@@ -4,6 +4,7 @@
 //! numbers and its offset is found by walking up. Nothing is ever removed but a piece that was joined
 //! to its neighbour in the same leaf, so leaves never become empty and need no rebalancing.
 
+use std::cmp::Ordering;
 use std::ops::Add;
 
 use crate::sequence::content::{Content, Extent, Unit};
@@ -15,21 +16,55 @@ const FANOUT: usize = if cfg!(debug_assertions) { 6 } else { 32 };
 /// No node.
 const NONE: u32 = u32::MAX;
 
-/// Neighbouring elements with neighbouring dots, all alive or all deleted.
+/// What became of an element.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Life {
+    /// Alive, and read.
+    Shown,
+    /// Alive, and skipped by readers: its list shows it elsewhere.
+    Hidden,
+    /// Deleted, and read all the same: something inside of it survived.
+    Kept,
+    /// Deleted; the content is gone.
+    Dead,
+}
+
+impl Life {
+    pub(crate) fn is_alive(self) -> bool {
+        matches!(self, Self::Shown | Self::Hidden)
+    }
+
+    pub(crate) fn is_shown(self) -> bool {
+        matches!(self, Self::Shown | Self::Kept)
+    }
+}
+
+/// Neighbouring elements with neighbouring dots and one fate.
 #[derive(Clone, Debug)]
 pub(super) struct Piece<C> {
     pub(super) start: Dot,
     pub(super) len: u64,
-    /// `None` when the elements are deleted.
+    pub(super) life: Life,
+    /// `None` for the dead, and for them only.
     pub(super) content: Option<C>,
 }
 
 impl<C: Content> Piece<C> {
     pub(super) fn extent(&self) -> Extent {
-        self.content
-            .as_ref()
-            .map(Content::extent)
-            .unwrap_or_default()
+        match &self.content {
+            Some(content) if self.life.is_shown() => content.extent(),
+            _ => Extent::default(),
+        }
+    }
+
+    /// The content that is shown.
+    pub(super) fn shown(&self) -> Option<&C> {
+        self.content.as_ref().filter(|_| self.life.is_shown())
+    }
+
+    /// The content that is alive.
+    pub(super) fn alive(&self) -> Option<&C> {
+        self.content.as_ref().filter(|_| self.life.is_alive())
     }
 
     /// One past the last dot.
@@ -108,13 +143,47 @@ impl<C: Content> Index<C> {
 
     /// All pieces, in order.
     pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece<C>> {
-        let mut leaf = self.first_leaf();
+        self.pieces_from(self.first())
+    }
+
+    /// The pieces from this place on, in order.
+    pub(super) fn pieces_from(&self, place: Place) -> impl Iterator<Item = &Piece<C>> {
+        let (mut leaf, mut slot) = (place.leaf, place.slot);
         std::iter::from_fn(move || {
             let pieces = (leaf != NONE).then(|| &self.leaves[leaf as usize])?;
             leaf = pieces.next;
-            Some(pieces.pieces.iter())
+            Some(&pieces.pieces[std::mem::take(&mut slot)..])
         })
         .flatten()
+    }
+
+    /// Which of two places comes first in reading order; O(log n).
+    pub(super) fn compare(&self, a: Place, b: Place) -> Ordering {
+        let (mut a_at, mut b_at) = (a.leaf, b.leaf);
+        if a_at == b_at {
+            return a.slot.cmp(&b.slot);
+        }
+        let mut parents = (
+            self.leaves[a_at as usize].parent,
+            self.leaves[b_at as usize].parent,
+        );
+        // All leaves are equally deep, so both ways up meet in one step.
+        while parents.0 != parents.1 {
+            (a_at, b_at) = parents;
+            parents = (
+                self.nodes[a_at as usize].parent,
+                self.nodes[b_at as usize].parent,
+            );
+        }
+        let children = &self.nodes[parents.0 as usize].children;
+        let first = children
+            .iter()
+            .find(|child| child.id == a_at || child.id == b_at);
+        if first.expect("both are children of the node").id == a_at {
+            Ordering::Less
+        } else {
+            Ordering::Greater
+        }
     }
 
     fn first_leaf(&self) -> u32 {

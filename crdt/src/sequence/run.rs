@@ -1,10 +1,10 @@
 //! A typed run as a delta carries it.
 
 use crate::sequence::content::Content;
-use crate::{Dot, DotRun};
+use crate::{Dot, DotRun, Minute};
 
 /// On which side of its parent an element hangs in the tree.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Side {
     /// Before the parent.
     Left,
@@ -12,7 +12,8 @@ pub enum Side {
     Right,
 }
 
-/// Elements with neighbouring dots, each the right child of the one before it.
+/// Elements with neighbouring dots that were inserted in one minute, each the right child of the one
+/// before it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RunItem<C> {
     /// The first element.
@@ -21,6 +22,8 @@ pub struct RunItem<C> {
     pub parent: Option<Dot>,
     /// On which side of it.
     pub side: Side,
+    /// When they were inserted.
+    pub minute: Minute,
     /// The elements, alive and deleted by turns.
     pub pieces: Vec<PieceItem<C>>,
 }
@@ -43,6 +46,11 @@ impl<C: Content> RunItem<C> {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// Whether any element is alive.
+    pub(crate) fn has_live(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.content.is_some())
     }
 
     /// All its dots.
@@ -108,6 +116,7 @@ impl<C: Content> RunItem<C> {
             start: last.plus(1),
             parent: Some(last),
             side: Side::Right,
+            minute: self.minute,
             pieces: rest,
         });
         (

@@ -3,7 +3,7 @@
 use super::content::{Content, Extent};
 use super::run::{push_piece, PieceItem, RunItem};
 use super::{Patch, Sequence};
-use crate::{DotRun, DotSet, DotStore, Interval, MergeError, Stamp, VersionVector};
+use crate::{Dot, DotSet, DotStore, Interval, MergeError, Stamp, VersionVector};
 
 impl<C: Content> DotStore for Sequence<C> {
     /// In order of dot.
@@ -31,6 +31,7 @@ impl<C: Content> DotStore for Sequence<C> {
                     start: run.dots.start,
                     parent: run.parent,
                     side: run.side,
+                    minute: run.minute,
                     pieces,
                 });
             }
@@ -63,49 +64,62 @@ impl<C: Content> DotStore for Sequence<C> {
     }
 
     fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError> {
-        self.in_causal_order(items, seen).map(drop)
+        self.check_with(items, std::iter::empty(), seen)
     }
 
     fn join(&mut self, items: &Self::Items, seen: &VersionVector, patches: &mut Vec<Patch<C>>) {
-        let runs = self
-            .in_causal_order(items, seen)
-            .expect("the items were checked");
-        for run in runs {
-            self.integrate(
-                run.start,
-                (run.parent, run.side),
-                run.pieces,
-                &mut |at, content| {
-                    patches.push(Patch {
-                        at,
-                        deleted: Extent::default(),
-                        inserted: Some(content.clone()),
-                    });
-                },
-            );
-        }
+        self.join_with(items, std::iter::empty(), seen, patches);
     }
 
     fn remove(&mut self, dots: &DotSet, patches: &mut Vec<Patch<C>>) {
         for run in dots.runs() {
-            let (replica, first) = (run.start.replica, run.start.seq);
-            let alive: Vec<DotRun> = self
-                .pieces_between(replica, first, first + run.len - 1)
-                .filter(|(_, content, _)| content.is_some())
-                .map(|(run, _, _)| run)
-                .collect();
-            for run in alive {
+            for run in self.alive_in(run) {
                 // Cut out first, so that what goes is one piece and its length is at hand.
                 self.cut_after(run.start.plus(run.len - 1));
                 let place = self.cut(run.start);
                 let (at, deleted) = (self.index.before(place), self.index.piece(place).extent());
                 self.bury(place, 0, run.len);
+                if deleted.chars > 0 {
+                    patches.push(Patch {
+                        at,
+                        deleted,
+                        inserted: None,
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl<C: Content> Sequence<C> {
+    /// As [`DotStore::check`]; the elements `wanted` must be here too.
+    pub(crate) fn check_with(
+        &self,
+        items: &[RunItem<C>],
+        wanted: impl Iterator<Item = Dot>,
+        seen: &VersionVector,
+    ) -> Result<(), MergeError> {
+        self.in_causal_order(items, wanted, seen).map(drop)
+    }
+
+    /// As [`DotStore::join`]; of the elements `wanted` those that were dropped here come back as
+    /// deleted ones.
+    pub(crate) fn join_with(
+        &mut self,
+        items: &[RunItem<C>],
+        wanted: impl Iterator<Item = Dot>,
+        seen: &VersionVector,
+        patches: &mut Vec<Patch<C>>,
+    ) {
+        let runs = self.in_causal_order(items, wanted, seen);
+        for run in runs.expect("the items were checked") {
+            self.integrate(run, &mut |at, content| {
                 patches.push(Patch {
                     at,
-                    deleted,
-                    inserted: None,
+                    deleted: Extent::default(),
+                    inserted: Some(content.clone()),
                 });
-            }
+            });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Random edits on documents, for the property tests.
 
-use driftwood_crdt::{Delta, Doc, EditError, Kind, ReplicaId, Value};
+use driftwood_crdt::{Delta, Doc, EditError, Expand, Kind, ReplicaId, Unit, Value};
 
 /// One random step of a schedule; numbers are taken modulo what is there.
 #[derive(Clone, Debug)]
@@ -41,8 +41,8 @@ impl World {
         let count = self.docs.len();
         match *step {
             Step::Edit(who, what, a, b, c) => {
-                self.now += 1;
-                // Clocks differ by far more than the steps are apart.
+                self.now += 20_011; // so that runs differ in their minutes
+                                    // Clocks differ by far more than the steps are apart.
                 let now = self.now + (who % count) as u64 * 37;
                 let doc = &mut self.docs[who % count];
                 let before = doc.canonical();
@@ -108,6 +108,9 @@ impl World {
                         b.to_value()
                     );
                     assert_eq!(a.to_value(), b.to_value());
+                    for name in NAMES {
+                        assert_eq!(a.text(name).segments(), b.text(name).segments());
+                    }
                 }
             }
         }
@@ -146,8 +149,10 @@ fn edit(
     let text_len = doc.text(name).len();
     let list_len = doc.list(name).len();
     let nested_len = doc.map(name).text_at(key).len_utf16();
+    let nodes = doc.tree(name).nodes();
+    let node = |n: usize| (!nodes.is_empty()).then(|| nodes[n % nodes.len()]);
     let mut edit = doc.edit(now);
-    let result = match what % 20 {
+    let result = match what % 28 {
         0..=3 => edit.text(name).insert(b % (text_len + 1), word),
         4 | 5 => {
             let start = b % (text_len + 1);
@@ -180,8 +185,32 @@ fn edit(
             .insert_utf16(c % (nested_len + 1), word),
         16 => edit.map(name).map(key).map("deep").set(word, b as u32),
         17 => edit.map(name).set_at(key).add(word),
-        18 => edit.map(name).create(key, Kind::ALL[c % 5]),
+        18 => edit.map(name).create(key, Kind::ALL[c % 6]),
         19 => edit.map(name).counter(key).add(1),
+        20 | 21 if list_len > 0 => edit.list(name).move_to(b % list_len, c % list_len),
+        22 => {
+            let start = b % (text_len + 1);
+            let range = start..(start + c % 6).min(text_len);
+            let value = if c % 3 == 0 {
+                Value::Null
+            } else {
+                Value::Bool(true)
+            };
+            let expand = [Expand::None, Expand::Before, Expand::After, Expand::Both][c % 4];
+            edit.text(name).mark(Unit::Chars, range, key, value, expand)
+        }
+        23 => edit
+            .text(name)
+            .embed(Unit::Chars, b % (text_len + 1), c as u32),
+        24 => edit.tree(name).create(node(b), 0).map(drop),
+        25 => match (node(b), node(c)) {
+            (Some(moved), under) => edit
+                .tree(name)
+                .move_to(moved, under.filter(|_| b % 3 > 0), 0),
+            _ => Ok(()),
+        },
+        26 => node(b).map_or(Ok(()), |node| edit.tree(name).delete(node).map(drop)),
+        27 => node(b).map_or(Ok(()), |node| edit.tree(name).data(node).set(key, c as u32)),
         _ => Ok(()),
     };
     match result {

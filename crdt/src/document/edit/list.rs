@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::{MapEdit, NodeEdit, TextEdit};
-use crate::container::{Body, ChangeKind, Element, ListPatch};
-use crate::{Dot, EditError, Kind, List, Value};
+use crate::container::cell::Cell;
+use crate::container::list::{Element, ListBody};
+use crate::container::{Body, ChangeKind, ListPatch};
+use crate::{Dot, EditError, Kind, Value};
 
 /// A list that is being edited.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ impl ListEdit<'_> {
     pub fn insert(&mut self, index: usize, value: impl Into<Value>) -> Result<(), EditError> {
         let value = value.into();
         value.check()?;
-        self.insert_element(index, Element::Value(value)).map(drop)
+        self.insert_cell(index, Cell::Value(value)).map(drop)
     }
 
     /// Inserts a value at the end.
@@ -34,7 +36,7 @@ impl ListEdit<'_> {
     /// # Errors
     /// As [`Self::insert`].
     pub fn insert_child(&mut self, index: usize, kind: Kind) -> Result<Dot, EditError> {
-        self.insert_element(index, Element::Child(kind))
+        self.insert_cell(index, Cell::Child(kind))
     }
 
     /// Inserts a map before an index, to be filled.
@@ -84,34 +86,50 @@ impl ListEdit<'_> {
         if range.is_empty() {
             return Ok(());
         }
-        let inside: Vec<_> = range
-            .clone()
-            .filter_map(|index| match list(&self.0).get(index)? {
-                Element::Child(_) => list(&self.0).dot(index),
-                Element::Value(_) => None,
-            })
-            .flat_map(|dot| self.0.tree.subtrees_at(self.0.at, &dot.into()))
+        self.0.tree.check_writable(self.0.at)?;
+        let list = list(&self.0);
+        let elements: Vec<Dot> = range
+            .filter_map(|i| list.get(i))
+            .map(|(dot, _)| dot)
             .collect();
-        let by = self.0.write(|body, change| {
-            let Body::List(list) = body else {
-                unreachable!("this is a list")
-            };
-            let by = Dot::new(change.replica(), change.last() + 1);
-            list.delete_values(range.clone(), change)?;
-            let patch = ListPatch {
-                at: range.start,
-                deleted: range.len(),
-                inserted: 0,
-            };
-            Ok((by, ChangeKind::List(vec![patch])))
-        })?;
+        let dots = list.dots_of_elements(elements.iter().copied());
+        let inside = elements
+            .iter()
+            .flat_map(|&dot| self.0.tree.subtrees_at(self.0.at, &dot.into()))
+            .collect();
+        let by = self.0.change.dot();
         self.0.clear(inside, by);
-        Ok(())
+        self.0.write(|body, change| {
+            change.removed(by, dots.runs());
+            Ok(((), ChangeKind::List(list_mut(body).remove(&dots))))
+        })
+    }
+
+    /// Moves the element at `from` so that it is at index `to` afterwards. Of concurrent moves of
+    /// one element the last one counts; what is edited inside of it meanwhile stays.
+    ///
+    /// # Errors
+    /// Past the end; as [`MapEdit::set`].
+    pub fn move_to(&mut self, from: usize, to: usize) -> Result<(), EditError> {
+        let len = self.len();
+        if from.max(to) >= len {
+            let position = from.max(to);
+            return Err(EditError::OutOfBounds { position, len });
+        }
+        if from == to {
+            return self.0.tree.check_writable(self.0.at);
+        }
+        self.0.write(|body, change| {
+            Ok((
+                (),
+                ChangeKind::List(list_mut(body).move_to(from, to, change)),
+            ))
+        })
     }
 
     /// How many elements there are.
     pub fn len(&self) -> usize {
-        self.0.tree.get(self.0.at).body.live_len()
+        list(&self.0).len()
     }
 
     /// Whether there are none.
@@ -124,9 +142,8 @@ impl ListEdit<'_> {
     /// # Errors
     /// [`EditError::WrongKind`] when something else is there.
     pub fn child(&mut self, index: usize, kind: Kind) -> Result<NodeEdit<'_>, EditError> {
-        let list = list(&self.0);
-        match (list.get(index), list.dot(index)) {
-            (Some(Element::Child(found)), Some(dot)) if *found == kind => {
+        match list(&self.0).get(index) {
+            Some((dot, Element::Child(found))) if found == kind => {
                 Ok(self.0.child(dot.into(), kind))
             }
             _ => Err(EditError::WrongKind {
@@ -152,27 +169,33 @@ impl ListEdit<'_> {
         Ok(TextEdit(self.child(index, Kind::Text)?))
     }
 
-    fn insert_element(&mut self, index: usize, element: Element) -> Result<Dot, EditError> {
+    fn insert_cell(&mut self, index: usize, cell: Cell) -> Result<Dot, EditError> {
+        let len = self.len();
+        if index > len {
+            let position = index;
+            return Err(EditError::OutOfBounds { position, len });
+        }
         self.0.write(|body, change| {
-            let Body::List(list) = body else {
-                unreachable!("this is a list")
-            };
-            let dot = list.insert_values(index, vec![element], change)?;
+            let dot = list_mut(body).insert(index, vec![cell], change);
             let patch = ListPatch {
                 at: index,
                 deleted: 0,
                 inserted: 1,
             };
-            Ok((
-                dot.expect("one element was inserted"),
-                ChangeKind::List(vec![patch]),
-            ))
+            Ok((dot, ChangeKind::List(vec![patch])))
         })
     }
 }
 
-fn list<'a>(node: &'a NodeEdit<'_>) -> &'a List<Element> {
+fn list<'a>(node: &'a NodeEdit<'_>) -> &'a ListBody {
     match &node.tree.get(node.at).body {
+        Body::List(list) => list,
+        _ => unreachable!("this is a list"),
+    }
+}
+
+fn list_mut(body: &mut Body) -> &mut ListBody {
+    match body {
         Body::List(list) => list,
         _ => unreachable!("this is a list"),
     }

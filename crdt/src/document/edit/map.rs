@@ -1,6 +1,6 @@
 //! Changing a map.
 
-use super::{key_changed, CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit};
+use super::{key_changed, CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 use crate::container::{Body, ChangeKind, MapBody};
 use crate::document::tree::check_key;
 use crate::{EditError, Kind, Value};
@@ -84,6 +84,11 @@ impl MapEdit<'_> {
     /// The set at a key.
     pub fn set_at(&mut self, key: &str) -> SetEdit<'_> {
         SetEdit(self.child(key, Kind::Set))
+    }
+
+    /// The tree at a key.
+    pub fn tree(&mut self, key: &str) -> TreeEdit<'_> {
+        TreeEdit(self.child(key, Kind::Tree))
     }
 
     /// The counter at a key.

@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use super::NodeEdit;
+use crate::container::text::{Expand, TextBody, EMBED, EMBED_CHAR};
 use crate::container::{Body, ChangeKind, TextPatch};
+use crate::document::tree::check_key;
 use crate::sequence::content::{Extent, Unit};
-use crate::EditError;
+use crate::{EditError, Value};
 
 /// A text that is being edited.
 #[derive(Debug)]
@@ -60,22 +62,76 @@ impl TextEdit<'_> {
         self.replace_in(Unit::Utf16, range, text)
     }
 
-    fn replace_in(&mut self, unit: Unit, range: Range<usize>, text: &str) -> Result<(), EditError> {
-        if range.is_empty() && range.start == range.end && text.is_empty() {
-            let Body::Text(body) = &self.0.tree.get(self.0.at).body else {
-                return Ok(());
-            };
-            return body.resolve(unit, range.start).map(drop);
+    /// Marks a range: `value` is what the mark says, [`Value::Null`] takes it away. Gives nothing
+    /// to send where nothing would change by it. `expand` says at which ends the mark takes in what
+    /// is typed there later; [`Expand::usual`] gives what is usual for a name.
+    ///
+    /// # Errors
+    /// As [`Self::delete`]; [`EditError::BadMark`] for an empty name, [`EditError::Limit`] for a name
+    /// or value that is too large.
+    pub fn mark(
+        &mut self,
+        unit: Unit,
+        range: Range<usize>,
+        name: &str,
+        value: impl Into<Value>,
+        expand: Expand,
+    ) -> Result<(), EditError> {
+        let value = value.into();
+        value.check()?;
+        check_key(name)?;
+        if name == EMBED {
+            return Err(EditError::BadMark);
+        }
+        let (start, end) = text(&self.0).chars.resolve_range(unit, range)?;
+        if start == end {
+            return self.0.tree.check_writable(self.0.at);
         }
         self.0.write(|body, change| {
-            let Body::Text(body) = body else {
-                unreachable!("this is a text")
-            };
-            let (at, deleted) = body.replace(unit, range, text, change)?;
+            text_mut(body).mark((start, end), name, value, expand, change);
+            Ok(((), ChangeKind::Text(Vec::new())))
+        })
+    }
+
+    /// Takes a mark away from a range.
+    ///
+    /// # Errors
+    /// As [`Self::mark`].
+    pub fn unmark(&mut self, unit: Unit, range: Range<usize>, name: &str) -> Result<(), EditError> {
+        self.mark(unit, range, name, Value::Null, Expand::usual(name))
+    }
+
+    /// Inserts an embed, an image say: one character that holds a value.
+    ///
+    /// # Errors
+    /// As [`Self::insert`] and [`Self::mark`].
+    pub fn embed(
+        &mut self,
+        unit: Unit,
+        offset: usize,
+        value: impl Into<Value>,
+    ) -> Result<(), EditError> {
+        let value = value.into();
+        value.check()?;
+        self.replace_in(unit, offset..offset, EMBED_CHAR)?;
+        self.0.write(|body, change| {
+            let text = text_mut(body);
+            let place = text.chars.resolve_range(unit, offset..offset + 1)?;
+            text.mark(place, EMBED, value, Expand::None, change);
+            Ok(((), ChangeKind::Text(Vec::new())))
+        })
+    }
+
+    fn replace_in(&mut self, unit: Unit, range: Range<usize>, new: &str) -> Result<(), EditError> {
+        if range.start == range.end && new.is_empty() {
+            return text(&self.0).chars.resolve(unit, range.start).map(drop);
+        }
+        self.0.write(|body, change| {
+            let (at, deleted) = text_mut(body).replace(unit, range, new, change)?;
             let patch = TextPatch {
                 at,
                 deleted,
-                inserted: text.to_owned(),
+                inserted: new.to_owned(),
             };
             Ok(((), ChangeKind::Text(vec![patch])))
         })
@@ -83,9 +139,20 @@ impl TextEdit<'_> {
 
     /// How long the text is, in both units.
     pub fn extent(&self) -> Extent {
-        match &self.0.tree.get(self.0.at).body {
-            Body::Text(text) => text.extent(),
-            _ => Extent::default(),
-        }
+        text(&self.0).chars.extent()
+    }
+}
+
+fn text<'a>(node: &'a NodeEdit<'_>) -> &'a TextBody {
+    match &node.tree.get(node.at).body {
+        Body::Text(text) => text,
+        _ => unreachable!("this is a text"),
+    }
+}
+
+fn text_mut(body: &mut Body) -> &mut TextBody {
+    match body {
+        Body::Text(text) => text,
+        _ => unreachable!("this is a text"),
     }
 }

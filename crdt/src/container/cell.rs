@@ -1,0 +1,124 @@
+//! What a document's lists and trees hold at one place.
+
+use crate::sequence::content::{Content, Extent, Unit};
+use crate::sequence::run::RunItem;
+use crate::{Dot, Kind, Stamp, Value};
+
+/// One element of the sequence under a list or a tree.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Cell {
+    /// An element of a list: a plain value.
+    Value(Value),
+    /// An element of a list: a container, named after this cell.
+    Child(Kind),
+    /// A node of a tree, named after this cell, under another or at the top.
+    Node { under: Option<Dot> },
+    /// Where the element or node `of` has been moved to; of several that are alive the one with the
+    /// greatest (stamp, dot) counts. In a tree also under which node.
+    Place {
+        of: Dot,
+        under: Option<Dot>,
+        stamp: Stamp,
+    },
+}
+
+impl Cell {
+    fn is_place(&self) -> bool {
+        matches!(self, Self::Place { .. })
+    }
+}
+
+/// The cells of a run.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(crate) struct Cells(pub(crate) Vec<Cell>);
+
+impl From<Cell> for Cells {
+    fn from(cell: Cell) -> Self {
+        Self(vec![cell])
+    }
+}
+
+impl Content for Cells {
+    fn extent(&self) -> Extent {
+        Extent {
+            chars: self.0.len(),
+            utf16: self.0.len(),
+        }
+    }
+
+    fn extent_to(&self, at: usize) -> Extent {
+        Extent {
+            chars: at,
+            utf16: at,
+        }
+    }
+
+    fn split_off(&mut self, at: usize) -> Self {
+        Self(self.0.split_off(at))
+    }
+
+    fn append(&mut self, mut next: Self) {
+        self.0.append(&mut next.0);
+    }
+
+    fn elements_in(&self, _: Unit, offset: usize) -> Option<usize> {
+        Some(offset)
+    }
+
+    /// A place is hidden until it is known that it is the one that counts.
+    fn is_shown(&self) -> bool {
+        self.0.first().is_none_or(|first| !first.is_place())
+    }
+
+    fn parts(mut self) -> Vec<Self> {
+        let mut parts = Vec::new();
+        while let Some(first) = self.0.first().map(Cell::is_place) {
+            let end = self.0.iter().position(|cell| cell.is_place() != first);
+            let rest = self.0.split_off(end.unwrap_or(self.0.len()));
+            parts.push(Self(std::mem::replace(&mut self.0, rest)));
+        }
+        parts
+    }
+}
+
+impl RunItem<Cells> {
+    /// The living cells and their dots.
+    pub(crate) fn living(&self) -> impl Iterator<Item = (Dot, &Cell)> {
+        let mut start = self.start;
+        self.pieces.iter().flat_map(move |piece| {
+            let first = start;
+            start = start.plus(piece.len);
+            let cells = piece.content.iter().flat_map(|cells| &cells.0);
+            cells
+                .enumerate()
+                .map(move |(i, cell)| (first.plus(i as u64), cell))
+        })
+    }
+}
+
+/// The greatest stamp among the places.
+pub(super) fn max_stamp(runs: &[RunItem<Cells>]) -> Option<Stamp> {
+    stamps(runs).max()
+}
+
+/// The stamps of the places.
+pub(crate) fn stamps(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Stamp> + '_ {
+    let cells = runs.iter().flat_map(RunItem::living);
+    cells.filter_map(|(_, cell)| match cell {
+        Cell::Place { stamp, .. } => Some(*stamp),
+        _ => None,
+    })
+}
+
+/// The elements and nodes that the cells speak of.
+pub(crate) fn named(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Dot> + '_ {
+    let cells = runs.iter().flat_map(RunItem::living);
+    cells.flat_map(|(_, cell)| {
+        let (of, under) = match cell {
+            Cell::Place { of, under, .. } => (Some(*of), *under),
+            Cell::Node { under } => (None, *under),
+            Cell::Value(_) | Cell::Child(_) => (None, None),
+        };
+        of.into_iter().chain(under)
+    })
+}

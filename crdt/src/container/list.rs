@@ -1,0 +1,289 @@
+//! A document's list: elements that can be moved.
+//!
+//! An element is named by the dot of the cell that made it. Moving it puts a [`Cell::Place`] where it
+//! goes, in place of those that were seen; of concurrent ones the greatest (stamp, dot) counts, so an
+//! element is never in two places (Kleppmann, "Moving Elements in List CRDTs", `PaPoC` 2020). The cell
+//! of an element that is elsewhere, and places that do not count, are hidden.
+//!
+//! A deleted element of whose container something survived is *kept*: it is shown where it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cell::{Cell, Cells};
+use super::ListPatch;
+use crate::sequence::run::RunItem;
+use crate::sequence::{Life, Patch};
+use crate::{Change, Dot, DotRun, DotSet, DotStore, Kind, Sequence, Stamp, Value, VersionVector};
+
+/// What a list shows at an index.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Element<'a> {
+    Value(&'a Value),
+    Child(Kind),
+}
+
+#[derive(Clone, Default, Debug)]
+pub(crate) struct ListBody {
+    pub(crate) cells: Sequence<Cells>,
+    /// The living places of each element that was moved.
+    places: BTreeMap<Dot, Vec<(Stamp, Dot)>>,
+    /// The elements of whose containers something lives: of use once they are deleted.
+    inside: BTreeSet<(Dot, Kind)>,
+    /// How many cells are alive.
+    live: usize,
+}
+
+impl ListBody {
+    pub(crate) fn len(&self) -> usize {
+        self.cells.extent().chars
+    }
+
+    pub(crate) fn live_len(&self) -> usize {
+        self.live
+    }
+
+    /// The element at an index and what it is; O(log n).
+    pub(crate) fn get(&self, index: usize) -> Option<(Dot, Element<'_>)> {
+        self.element(self.cells.dot_at(index)?)
+    }
+
+    /// The elements, in order.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = (Dot, Element<'_>)> {
+        let cells = self
+            .cells
+            .shown()
+            .flat_map(|(start, cells)| (0..cells.0.len()).map(move |i| start.plus(i as u64)));
+        cells.filter_map(|dot| self.element(dot))
+    }
+
+    /// What an element is, wherever it is shown.
+    pub(crate) fn by_dot(&self, element: Dot) -> Option<Element<'_>> {
+        let Some((cells, within)) = self.cells.content_of(element) else {
+            return self.kept_kind(element).map(Element::Child);
+        };
+        match &cells.0[within] {
+            Cell::Value(value) => Some(Element::Value(value)),
+            Cell::Child(kind) => Some(Element::Child(*kind)),
+            Cell::Node { .. } | Cell::Place { .. } => None,
+        }
+    }
+
+    /// Where an element is shown.
+    pub(crate) fn index_of(&self, element: Dot) -> Option<usize> {
+        let place = self.place_of(element).unwrap_or(element);
+        Some(self.cells.offset_of(place)?.chars)
+    }
+
+    /// The element that a shown cell stands for.
+    fn element(&self, cell: Dot) -> Option<(Dot, Element<'_>)> {
+        let (cells, within) = self.cells.content_of(cell)?;
+        let dot = match &cells.0[within] {
+            Cell::Place { of, .. } => *of,
+            _ => cell,
+        };
+        Some((dot, self.by_dot(dot)?))
+    }
+
+    /// The place that counts, of an element that was moved.
+    fn place_of(&self, element: Dot) -> Option<Dot> {
+        let places = self.places.get(&element)?;
+        places.iter().max().map(|&(_, place)| place)
+    }
+
+    /// Inserts elements before an index, which the caller has bounded; gives the first one's dot.
+    pub(crate) fn insert(&mut self, index: usize, cells: Vec<Cell>, change: &mut Change) -> Dot {
+        self.live += cells.len();
+        self.cells.insert_at(index, Cells(cells), change)
+    }
+
+    /// Moves the element at `from` so that it is at index `to` afterwards; the caller has bounded
+    /// both, and they differ.
+    pub(crate) fn move_to(
+        &mut self,
+        from: usize,
+        to: usize,
+        change: &mut Change,
+    ) -> Vec<ListPatch> {
+        let (of, _) = self.get(from).expect("the caller has bounded the index");
+        let before = if to > from { to + 1 } else { to };
+        let cell = Cell::Place {
+            of,
+            under: None,
+            stamp: change.stamp(),
+        };
+        let place = self.cells.insert_at(before, cell.into(), change);
+        self.cells.set_life(place, Life::Hidden, None);
+        self.live += 1;
+        let old = self.places.insert(of, vec![(change.stamp(), place)]);
+        let old = old.unwrap_or_default().into_iter().map(|(_, dot)| dot);
+        let old: DotSet = old.collect();
+        change.removed(place, old.runs());
+        let mut patches = self.bury(&old);
+        self.settle(of, &mut patches);
+        patches.into_iter().map(ListPatch::from).collect()
+    }
+
+    /// The dots that are alive of the elements in a range of indexes: their cells and their places.
+    pub(crate) fn dots_of_elements(&self, elements: impl Iterator<Item = Dot>) -> DotSet {
+        let mut dots = DotSet::new();
+        for element in elements {
+            if self.cells.life_of(element).is_some_and(Life::is_alive) {
+                dots.insert(element);
+            }
+            let places = self.places.get(&element).into_iter().flatten();
+            places.for_each(|&(_, place)| dots.insert(place));
+        }
+        dots
+    }
+
+    pub(crate) fn join(
+        &mut self,
+        items: &[RunItem<Cells>],
+        wanted: &[Dot],
+        seen: &VersionVector,
+    ) -> Vec<ListPatch> {
+        let mut patches = Vec::new();
+        self.cells
+            .join_with(items, wanted.iter().copied(), seen, &mut patches);
+        let mut moved: BTreeSet<Dot> = wanted.iter().copied().collect();
+        for run in items {
+            for (dot, cell) in run.living() {
+                if seen.contains(dot) {
+                    continue;
+                }
+                self.live += 1;
+                match cell {
+                    Cell::Place { of, stamp, .. } => {
+                        self.places.entry(*of).or_default().push((*stamp, dot));
+                        moved.insert(*of);
+                    }
+                    _ => {
+                        moved.insert(dot);
+                    }
+                }
+            }
+        }
+        for element in moved {
+            self.settle(element, &mut patches);
+        }
+        patches.into_iter().map(ListPatch::from).collect()
+    }
+
+    /// Removes those of the dots that are alive.
+    pub(crate) fn remove(&mut self, dots: &DotSet) -> Vec<ListPatch> {
+        let mut touched = BTreeSet::new();
+        let alive = dots.runs().flat_map(|run| self.cells.alive_in(run));
+        let alive: Vec<Dot> = alive.flat_map(DotRun::dots).collect();
+        for dot in alive {
+            touched.insert(match self.cells.content_of(dot) {
+                Some((cells, within)) => match &cells.0[within] {
+                    Cell::Place { of, .. } => {
+                        forget_place(&mut self.places, *of, dot);
+                        *of
+                    }
+                    _ => dot,
+                },
+                None => dot,
+            });
+        }
+        let mut patches = self.bury(dots);
+        for element in touched {
+            self.settle(element, &mut patches);
+        }
+        patches.into_iter().map(ListPatch::from).collect()
+    }
+
+    /// Notes whether something lives in the container of an element.
+    pub(crate) fn keep(&mut self, element: Dot, kind: Kind, lives: bool) -> Vec<ListPatch> {
+        if lives {
+            self.inside.insert((element, kind));
+        } else {
+            self.inside.remove(&(element, kind));
+        }
+        let mut patches = Vec::new();
+        self.settle(element, &mut patches);
+        patches.into_iter().map(ListPatch::from).collect()
+    }
+
+    fn kept_kind(&self, element: Dot) -> Option<Kind> {
+        let kinds = (element, Kind::ALL[0])..;
+        let (dot, kind) = self.inside.range(kinds).next()?;
+        (*dot == element).then_some(*kind)
+    }
+
+    fn bury(&mut self, dots: &DotSet) -> Vec<Patch<Cells>> {
+        let mut patches = Vec::new();
+        let alive = dots.runs().flat_map(|run| self.cells.alive_in(run));
+        self.live -= alive.map(|run| run.len as usize).sum::<usize>();
+        self.cells.remove(dots, &mut patches);
+        patches
+    }
+
+    /// Shows an element where it is to be seen, and there only.
+    fn settle(&mut self, element: Dot, patches: &mut Vec<Patch<Cells>>) {
+        let alive = self.cells.life_of(element).is_some_and(Life::is_alive);
+        let kept = self.kept_kind(element);
+        let there = alive || kept.is_some();
+        let winner = self.place_of(element).filter(|_| there);
+        let here = there && winner.is_none();
+        let life = match (alive, here) {
+            (true, true) => Life::Shown,
+            (true, false) => Life::Hidden,
+            (false, true) => Life::Kept,
+            (false, false) => Life::Dead,
+        };
+        let content = kept.map(|kind| Cells::from(Cell::Child(kind)));
+        let mut set = |dot, life, content| {
+            patches.extend(self.cells.set_life(dot, life, content));
+        };
+        if !here {
+            set(element, life, content.clone());
+        }
+        let places = self.places.get(&element).into_iter().flatten();
+        let places: Vec<Dot> = places.map(|&(_, place)| place).collect();
+        for place in places {
+            if Some(place) != winner {
+                set(place, Life::Hidden, None);
+            }
+        }
+        // What is hidden goes first: a reader never sees the element twice.
+        if here {
+            set(element, life, content);
+        } else if let Some(winner) = winner {
+            set(winner, Life::Shown, None);
+        }
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn assert_invariants(&self) {
+        self.cells.assert_invariants();
+        assert_eq!(
+            self.live,
+            self.cells.live_runs().map(|run| run.len as usize).sum()
+        );
+        let elements: Vec<Dot> = self.elements().map(|(dot, _)| dot).collect();
+        assert_eq!(
+            elements.len(),
+            self.len(),
+            "every shown cell stands for an element"
+        );
+        let once: BTreeSet<&Dot> = elements.iter().collect();
+        assert_eq!(once.len(), elements.len(), "an element is in one place");
+        for (i, &element) in elements.iter().enumerate() {
+            assert_eq!(
+                self.index_of(element),
+                Some(i),
+                "an element is where it is shown"
+            );
+        }
+    }
+}
+
+fn forget_place(places: &mut BTreeMap<Dot, Vec<(Stamp, Dot)>>, of: Dot, place: Dot) {
+    if let Some(of_element) = places.get_mut(&of) {
+        of_element.retain(|&(_, dot)| dot != place);
+        if of_element.is_empty() {
+            places.remove(&of);
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! A document's text: characters and the marks on them.
+//!
+//! A mark names a format, a value, and two ends, each beside a character; what is typed later between
+//! the ends takes part. That is Peritext (Litt, Lim, Kleppmann, van Hardenberg, "Peritext: A CRDT for
+//! Collaborative Rich Text Editing", CSCW 2022). Two departures: marks are live dots, so a mark that a
+//! later one covers is removed; and which of several marks of one name counts is decided by *level*,
+//! one more than that of every mark of the name that was seen overlapping, so that whoever has seen a
+//! mark wins over it whatever the clocks say. Among equal levels the greatest (stamp, dot) counts.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::TextPatch;
+use crate::map::MapItem;
+use crate::sequence::content::{Chars, Content, Extent, Unit};
+use crate::sequence::run::{RunItem, Side};
+use crate::sequence::Patch;
+use crate::{Change, Dot, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector};
+
+/// One end of a mark, or a place of a cursor: right before or right after a character.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub(crate) struct Anchor {
+    /// The character; `None` is the start of the text or, on the right, its end.
+    pub(crate) at: Option<Dot>,
+    pub(crate) side: Side,
+}
+
+/// What a mark says, but its value.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Span {
+    pub(crate) name: String,
+    pub(crate) start: Anchor,
+    pub(crate) end: Anchor,
+    pub(crate) level: u32,
+}
+
+/// The name of the marks that make a character an embed; no other mark may have it.
+pub(crate) const EMBED: &str = "";
+
+/// The character that stands for an embed.
+pub(crate) const EMBED_CHAR: &str = "\u{fffc}";
+
+/// At which of its ends a mark takes in what is typed there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expand {
+    /// At neither: links, comments.
+    None,
+    /// At its start.
+    Before,
+    /// At its end, as bold does in most editors.
+    After,
+    /// At both.
+    Both,
+}
+
+impl Expand {
+    /// What is usual for a mark of this name: links and comments (`link`, `comment`, `comment:7`) do
+    /// not grow, all others grow at their end.
+    pub fn usual(name: &str) -> Self {
+        let kind = name.split(':').next().unwrap_or(name);
+        if matches!(kind, "link" | "comment") {
+            Self::None
+        } else {
+            Self::After
+        }
+    }
+}
+
+/// A part of a text with the same marks all through.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Segment {
+    /// Its characters.
+    pub text: String,
+    /// What the embed holds, if it is one.
+    pub embed: Option<Value>,
+    /// The marks by name.
+    pub marks: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Default, Debug)]
+pub(crate) struct TextBody {
+    pub(crate) chars: Text,
+    pub(crate) marks: LwwMap<Span, Value>,
+    /// The marks that have an end beside each character, or at the start or end of the text; one
+    /// that has both there is listed twice.
+    anchored: BTreeMap<Option<Dot>, Vec<Span>>,
+}
+
+/// What a delta says of a text.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(crate) struct TextItems {
+    pub(crate) runs: Vec<RunItem<Chars>>,
+    pub(crate) marks: Vec<MapItem<Span, Value>>,
+}
+
+impl TextItems {
+    /// The characters that the marks are anchored on.
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> + '_ {
+        self.marks.iter().flat_map(|item| item.key.anchors())
+    }
+}
+
+impl Span {
+    fn anchors(&self) -> impl Iterator<Item = Dot> {
+        self.start.at.into_iter().chain(self.end.at)
+    }
+}
+
+impl TextBody {
+    pub(crate) fn live_len(&self) -> usize {
+        self.chars.extent().chars + self.marks.live_len()
+    }
+
+    /// The characters that ends of marks are beside: needed even when they are deleted.
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> + '_ {
+        self.anchored.keys().copied().flatten()
+    }
+
+    /// Puts text in the place of a range; gives the start and the length of what went. What is
+    /// typed where a mark ends that does not grow comes after that end, even when the characters
+    /// beside it are deleted.
+    pub(crate) fn replace(
+        &mut self,
+        unit: Unit,
+        range: Range<usize>,
+        text: &str,
+        change: &mut Change,
+    ) -> Result<(Extent, Extent), EditError> {
+        let (start, end) = self.chars.resolve_range(unit, range)?;
+        let chars = Chars::from(text);
+        let inserted = chars.extent().chars;
+        if inserted > 0 {
+            let (left, right) = self.gap(start.chars);
+            self.chars.insert_between(left, right, chars, change);
+        }
+        if start != end {
+            let by = change.dot();
+            let (at, len) = (start.chars + inserted, end.chars - start.chars);
+            let old = self.chars.delete_at(at, len);
+            change.removed(by, old);
+            self.drop_marks(self.empty_marks(at), by, change);
+        }
+        Ok((start, end - start))
+    }
+
+    /// The neighbours of what is inserted at an offset: characters that are shown, or deleted ones
+    /// that marks are anchored on.
+    fn gap(&self, offset: usize) -> (Option<Dot>, Option<Dot>) {
+        let mut left = offset
+            .checked_sub(1)
+            .and_then(|before| self.chars.dot_at(before));
+        let mut right = self.chars.dot_at(offset);
+        if self.anchored.is_empty() {
+            return (left, right);
+        }
+        let anchored = self.anchored_in_gap(left);
+        let ends_here = |dot: &Dot| {
+            let end = Anchor {
+                at: Some(*dot),
+                side: Side::Right,
+            };
+            self.anchored[&Some(*dot)]
+                .iter()
+                .any(|span| span.end == end)
+        };
+        let split = anchored
+            .iter()
+            .rposition(ends_here)
+            .map_or(0, |last| last + 1);
+        left = anchored[..split].last().copied().or(left);
+        right = anchored.get(split).copied().or(right);
+        (left, right)
+    }
+
+    /// The deleted characters between two that are shown on which marks are anchored, in order.
+    fn anchored_in_gap(&self, left: Option<Dot>) -> Vec<Dot> {
+        let runs = self.chars.gap_after(left);
+        let dots = runs.flat_map(|run| {
+            let range = Some(run.start)..=Some(run.start.plus(run.len - 1));
+            self.anchored.range(range).filter_map(|(&dot, _)| dot)
+        });
+        dots.collect()
+    }
+
+    /// The marks that cover nothing, after what stood at an offset was deleted.
+    fn empty_marks(&self, offset: usize) -> Vec<Span> {
+        if self.anchored.is_empty() {
+            return Vec::new();
+        }
+        let left = offset
+            .checked_sub(1)
+            .and_then(|before| self.chars.dot_at(before));
+        let mut near = self
+            .anchored_in_gap(left)
+            .into_iter()
+            .map(Some)
+            .collect::<Vec<_>>();
+        near.extend([left, self.chars.dot_at(offset), None]);
+        let spans = near
+            .iter()
+            .filter_map(|dot| self.anchored.get(dot))
+            .flatten();
+        let empty = spans.filter(|span| {
+            let (start, end) = (self.resolve(span.start), self.resolve(span.end));
+            start.zip(end).is_some_and(|(start, end)| start >= end)
+        });
+        empty
+            .cloned()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+
+    fn drop_marks(&mut self, spans: Vec<Span>, by: Dot, change: &mut Change) {
+        for span in spans {
+            let dots = self.marks.take(&span);
+            (0..dots.len()).for_each(|_| self.unanchor(&span));
+            change.removed(by, dots);
+        }
+    }
+
+    fn anchor(&mut self, span: &Span) {
+        for end in [span.start, span.end] {
+            self.anchored.entry(end.at).or_default().push(span.clone());
+        }
+    }
+
+    fn unanchor(&mut self, span: &Span) {
+        for end in [span.start, span.end] {
+            if let Some(spans) = self.anchored.get_mut(&end.at) {
+                if let Some(one) = spans.iter().position(|other| other == span) {
+                    spans.swap_remove(one);
+                }
+                if spans.is_empty() {
+                    self.anchored.remove(&end.at);
+                }
+            }
+        }
+    }
+
+    /// Marks a range; [`Value::Null`] takes the mark away. Nothing is written where nothing would
+    /// change by it.
+    pub(crate) fn mark(
+        &mut self,
+        (start, end): (Extent, Extent),
+        name: &str,
+        value: Value,
+        expand: Expand,
+        change: &mut Change,
+    ) {
+        let start = match expand {
+            Expand::Before | Expand::Both => self.anchor_at(start.chars, Side::Left),
+            Expand::None | Expand::After => self.anchor_at(start.chars, Side::Right),
+        };
+        let end = match expand {
+            Expand::After | Expand::Both => self.anchor_at(end.chars, Side::Right),
+            Expand::None | Expand::Before => self.anchor_at(end.chars, Side::Left),
+        };
+        let mut level = 0;
+        let (mut covered, mut beyond) = (Vec::new(), false);
+        for (span, _) in self.marks.iter().filter(|(span, _)| span.name == name) {
+            if self.compare(span.end, start).is_lt() || self.compare(end, span.start).is_lt() {
+                continue;
+            }
+            level = level.max(span.level.saturating_add(1));
+            if self.compare(start, span.start).is_le() && self.compare(span.end, end).is_le() {
+                covered.push(span.clone());
+            } else {
+                beyond = true;
+            }
+        }
+        if value != Value::Null || beyond {
+            let span = Span {
+                name: name.to_owned(),
+                start,
+                end,
+                level,
+            };
+            self.anchor(&span);
+            let by = self.marks.set(span, value, change);
+            self.drop_marks(covered, by, change);
+        } else if !covered.is_empty() {
+            // All that is seen of the mark goes: no need to say that it is not there.
+            let by = change.dot();
+            self.drop_marks(covered, by, change);
+        }
+    }
+
+    /// The anchor at an offset that hangs on the character before it (left) or after it (right).
+    pub(crate) fn anchor_at(&self, offset: usize, side: Side) -> Anchor {
+        match side {
+            Side::Left => Anchor {
+                at: offset
+                    .checked_sub(1)
+                    .and_then(|before| self.chars.dot_at(before)),
+                side: if offset == 0 { Side::Left } else { Side::Right },
+            },
+            Side::Right => {
+                let at = self.chars.dot_at(offset);
+                let side = if at.is_some() {
+                    Side::Left
+                } else {
+                    Side::Right
+                };
+                Anchor { at, side }
+            }
+        }
+    }
+
+    /// Where an anchor is; `None` when its character is unknown.
+    pub(crate) fn resolve(&self, anchor: Anchor) -> Option<Extent> {
+        match (anchor.at, anchor.side) {
+            (None, Side::Left) => Some(Extent::default()),
+            (None, Side::Right) => Some(self.chars.extent()),
+            (Some(dot), Side::Left) => Some(self.chars.span_of(dot)?.0),
+            (Some(dot), Side::Right) => Some(self.chars.span_of(dot)?.1),
+        }
+    }
+
+    /// Which of two anchors comes first, deleted characters counted.
+    fn compare(&self, a: Anchor, b: Anchor) -> Ordering {
+        match (a.at, b.at) {
+            (Some(x), Some(y)) => {
+                let characters = self.chars.compare(x, y);
+                characters
+                    .unwrap_or(Ordering::Equal)
+                    .then(a.side.cmp(&b.side))
+            }
+            (Some(_), None) if b.side == Side::Left => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) if a.side == Side::Left => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => a.side.cmp(&b.side),
+        }
+    }
+
+    /// The marks and where each is: its start and its end, the value, and what decides among those
+    /// of one name. Only those that cover something.
+    pub(crate) fn placed_marks(&self) -> Vec<PlacedMark<'_>> {
+        let spans = self.marks.iter().filter_map(|(span, register)| {
+            let (start, end) = (self.resolve(span.start)?, self.resolve(span.end)?);
+            (start.chars < end.chars).then_some((span, register, start, end))
+        });
+        let marks = spans.flat_map(|(span, register, start, end)| {
+            register.siblings().iter().map(move |sibling| PlacedMark {
+                name: &span.name,
+                start,
+                end,
+                rank: (span.level, sibling.stamp, sibling.dot),
+                value: &sibling.value,
+            })
+        });
+        marks.collect()
+    }
+
+    /// The text as pieces with the same marks all through; O(text + marks · log marks).
+    pub(crate) fn segments(&self) -> Vec<Segment> {
+        let marks = self.placed_marks();
+        let mut cuts: BTreeMap<usize, Vec<(bool, usize)>> = BTreeMap::new();
+        for (number, mark) in marks.iter().enumerate() {
+            cuts.entry(mark.start.chars)
+                .or_default()
+                .push((true, number));
+            cuts.entry(mark.end.chars)
+                .or_default()
+                .push((false, number));
+        }
+        cuts.entry(self.chars.extent().chars).or_default();
+        let mut open: BTreeMap<&str, BTreeSet<(Rank, usize)>> = BTreeMap::new();
+        let mut segments = Vec::new();
+        let text = self.chars.to_string();
+        let mut rest = text.chars();
+        let mut at = 0;
+        for (cut, events) in cuts {
+            let text: String = rest.by_ref().take(cut - at).collect();
+            at = cut;
+            if !text.is_empty() {
+                let winners = open.iter().filter_map(|(name, marks_of_name)| {
+                    let (_, winner) = marks_of_name.last()?;
+                    Some(((*name).to_owned(), marks[*winner].value.clone()))
+                });
+                push_segment(&mut segments, text, winners.collect());
+            }
+            for (opens, number) in events {
+                let mark = &marks[number];
+                let of_name = open.entry(mark.name).or_default();
+                if opens {
+                    of_name.insert((mark.rank, number));
+                } else {
+                    of_name.remove(&(mark.rank, number));
+                }
+            }
+        }
+        segments
+    }
+
+    /// Takes in what is new; gives what a reader sees of it.
+    pub(crate) fn join(&mut self, items: &TextItems, seen: &VersionVector) -> Vec<TextPatch> {
+        let mut patches = Vec::new();
+        self.chars
+            .join_with(&items.runs, items.anchors(), seen, &mut patches);
+        let new = items
+            .marks
+            .iter()
+            .filter(|item| !seen.contains(item.sibling.dot));
+        for MapItem { key, .. } in new {
+            self.anchor(key);
+        }
+        self.marks.join(&items.marks, seen, &mut BTreeSet::new());
+        patches.into_iter().map(TextPatch::from).collect()
+    }
+
+    /// Removes those of the dots that are alive.
+    pub(crate) fn remove(&mut self, dots: &DotSet) -> Vec<TextPatch> {
+        let mut patches: Vec<Patch<Chars>> = Vec::new();
+        self.chars.remove(dots, &mut patches);
+        if !self.marks.is_empty() {
+            for span in self.marks.keys_of(dots) {
+                self.unanchor(&span);
+            }
+            self.marks.remove(dots, &mut BTreeSet::new());
+        }
+        patches.into_iter().map(TextPatch::from).collect()
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn assert_invariants(&self) {
+        self.chars.assert_invariants();
+        let mut anchored: BTreeMap<Option<Dot>, usize> = BTreeMap::new();
+        for (span, register) in self.marks.iter() {
+            for end in [span.start, span.end] {
+                *anchored.entry(end.at).or_default() += register.siblings().len();
+                assert!(
+                    end.at.is_none_or(|dot| self.chars.knows(dot)),
+                    "an anchor is known"
+                );
+            }
+        }
+        let kept = self.anchored.iter().map(|(&at, spans)| (at, spans.len()));
+        assert_eq!(anchored, kept.collect(), "the anchors are kept right");
+    }
+}
+
+/// What decides which of several marks of one name counts.
+type Rank = (u32, Stamp, Dot);
+
+/// A mark and where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct PlacedMark<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) start: Extent,
+    pub(crate) end: Extent,
+    pub(crate) rank: Rank,
+    pub(crate) value: &'a Value,
+}
+
+fn push_segment(segments: &mut Vec<Segment>, text: String, mut marks: BTreeMap<String, Value>) {
+    let embed = marks.remove(EMBED).filter(|_| text == EMBED_CHAR);
+    marks.retain(|_, value| *value != Value::Null);
+    match segments.last_mut() {
+        Some(last) if last.marks == marks && last.embed.is_none() && embed.is_none() => {
+            last.text.push_str(&text);
+        }
+        _ => segments.push(Segment { text, embed, marks }),
+    }
+}

@@ -1,0 +1,429 @@
+//! A document's tree: nodes in an order under each other, that can be moved.
+//!
+//! All nodes stand in one sequence, whose order is that of the children of each. A node is named by the
+//! dot of the cell that made it, which also says under which node; moving it puts a [`Cell::Place`],
+//! in place of those that were seen. Concurrent moves may close a cycle, and no copy could know: so
+//! the parents are made out when the tree is read. Of all places, and of what was said when the nodes
+//! were made, those count that come first by (stamp, dot), from the greatest down, leaving out what
+//! would close a cycle. No log of moves is kept, unlike in Kleppmann et al., "A Highly-Available Move
+//! Operation for Replicated Trees", TPDS 2022.
+//!
+//! A node under one that is gone is at the top, and so is a deleted node of whose data something
+//! survived: nothing is lost from sight.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use super::cell::{Cell, Cells};
+use crate::sequence::run::RunItem;
+use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Sequence, Stamp, VersionVector};
+
+/// A move of a node that is alive.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Move {
+    stamp: Stamp,
+    place: Dot,
+    under: Option<Dot>,
+}
+
+/// What is known of a node.
+#[derive(Clone, Default, Debug)]
+struct Node {
+    /// Under which node it was made; `None` once it is deleted.
+    made: Option<Option<Dot>>,
+    moves: Vec<Move>,
+    /// Whether something of its data lives.
+    data: bool,
+}
+
+impl Node {
+    fn is_there(&self) -> bool {
+        self.made.is_some() || self.data
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.is_there() && self.moves.is_empty()
+    }
+}
+
+#[derive(Clone, Default, Debug)]
+pub(crate) struct TreeBody {
+    pub(crate) cells: Sequence<Cells>,
+    nodes: BTreeMap<Dot, Node>,
+    live: usize,
+    /// Made out when it is first asked for after a change.
+    shape: OnceLock<Shape>,
+}
+
+/// Which node is where.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Shape {
+    spots: BTreeMap<Dot, Spot>,
+    children: BTreeMap<Option<Dot>, Vec<Dot>>,
+    /// Whether something had to give way to something else: then a move may change what gives way.
+    contested: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    under: Option<Dot>,
+    /// The cell that says so, and in which order; a node that was kept has none.
+    cell: Option<Dot>,
+}
+
+impl Shape {
+    /// Whether the node is in the tree.
+    pub(crate) fn has(&self, node: Dot) -> bool {
+        self.spots.contains_key(&node)
+    }
+
+    /// What the node is under; `None` at the top.
+    pub(crate) fn parent(&self, node: Dot) -> Option<Dot> {
+        self.spots.get(&node)?.under
+    }
+
+    /// The nodes under one, or at the top, in order.
+    pub(crate) fn children(&self, under: Option<Dot>) -> &[Dot] {
+        self.children.get(&under).map_or(&[], Vec::as_slice)
+    }
+
+    /// A node and all under it, parents first.
+    pub(crate) fn subtree(&self, node: Dot) -> Vec<Dot> {
+        let mut all = vec![node];
+        let mut next = 0;
+        while next < all.len() {
+            all.extend(self.children(Some(all[next])));
+            next += 1;
+        }
+        all
+    }
+
+    /// Whether `node` is `above` or somewhere under it.
+    fn is_within(&self, node: Option<Dot>, above: Dot) -> bool {
+        let mut at = node;
+        while let Some(node) = at {
+            if node == above {
+                return true;
+            }
+            at = self.parent(node);
+        }
+        false
+    }
+
+    fn insert(&mut self, node: Dot, spot: Spot, index: usize) {
+        self.spots.insert(node, spot);
+        self.children
+            .entry(spot.under)
+            .or_default()
+            .insert(index, node);
+    }
+
+    fn take(&mut self, node: Dot) {
+        if let Some(spot) = self.spots.remove(&node) {
+            let siblings = self.children.entry(spot.under).or_default();
+            siblings.retain(|&sibling| sibling != node);
+        }
+    }
+}
+
+impl TreeBody {
+    pub(crate) fn live_len(&self) -> usize {
+        self.live
+    }
+
+    /// Which node is where; O(n log n) after a merge, else O(1).
+    pub(crate) fn shape(&self) -> &Shape {
+        self.shape.get_or_init(|| self.make_out())
+    }
+
+    fn make_out(&self) -> Shape {
+        let mut shape = Shape::default();
+        let mut edges: Vec<(Stamp, Dot, Dot, Option<Dot>)> = Vec::new();
+        for (&node, state) in self.nodes.iter().filter(|(_, state)| state.is_there()) {
+            shape.contested |= state.moves.len() > 1 || state.made.is_none();
+            let spot = Spot {
+                under: None,
+                cell: None,
+            };
+            shape.spots.insert(node, spot);
+            // Whatever was moved since it was made has a greater stamp than nothing.
+            edges.extend(
+                state
+                    .made
+                    .map(|under| (Stamp::default(), node, node, under)),
+            );
+            let moves = state.moves.iter();
+            edges.extend(moves.map(|m| (m.stamp, m.place, node, m.under)));
+        }
+        edges.sort_unstable_by_key(|&(stamp, cell, node, _)| {
+            std::cmp::Reverse((cell != node, stamp, cell))
+        });
+        for (_, cell, node, under) in edges {
+            let under = under.filter(|&under| shape.has(under));
+            if shape.spots[&node].cell.is_some() {
+                continue;
+            }
+            if shape.is_within(under, node) {
+                shape.contested = true;
+                continue;
+            }
+            let cell = Some(cell);
+            shape.spots.insert(node, Spot { under, cell });
+        }
+        for (start, cells) in self.cells.living() {
+            for (dot, cell) in (0..).map(|i| start.plus(i)).zip(&cells.0) {
+                let node = match cell {
+                    Cell::Place { of, .. } => *of,
+                    _ => dot,
+                };
+                let spot = shape.spots.get(&node).filter(|spot| spot.cell == Some(dot));
+                if let Some(&Spot { under, .. }) = spot {
+                    shape.children.entry(under).or_default().push(node);
+                }
+            }
+        }
+        let kept = shape.spots.iter().filter(|(_, spot)| spot.cell.is_none());
+        let kept: Vec<Dot> = kept.map(|(&node, _)| node).collect();
+        shape.children.entry(None).or_default().extend(kept);
+        shape
+    }
+
+    /// Makes a node; gives its name.
+    ///
+    /// # Errors
+    /// When `under` is not there, and past the end of its children.
+    pub(crate) fn create(
+        &mut self,
+        under: Option<Dot>,
+        index: usize,
+        change: &mut Change,
+    ) -> Result<Dot, EditError> {
+        let left = self.left_of(under, index, None)?;
+        let right = self.cells.alive_after(left);
+        let cell = Cell::Node { under };
+        let dot = self.cells.insert_between(left, right, cell.into(), change);
+        self.live += 1;
+        self.nodes.entry(dot).or_default().made = Some(under);
+        match self.shape.get_mut().filter(|shape| !shape.contested) {
+            Some(shape) => {
+                let cell = Some(dot);
+                shape.insert(dot, Spot { under, cell }, index);
+            }
+            None => self.changed(),
+        }
+        Ok(dot)
+    }
+
+    /// Moves a node, so that it is at `index` of the children of `under` afterwards.
+    ///
+    /// # Errors
+    /// When either is not there, when `under` is in the node, and past the end of its children.
+    pub(crate) fn move_to(
+        &mut self,
+        node: Dot,
+        under: Option<Dot>,
+        index: usize,
+        change: &mut Change,
+    ) -> Result<(), EditError> {
+        if !self.shape().has(node) {
+            return Err(EditError::Deleted);
+        }
+        if self.shape().is_within(under, node) {
+            return Err(EditError::Cycle);
+        }
+        let left = self.left_of(under, index, Some(node))?;
+        let right = self.cells.alive_after(left);
+        let stamp = change.stamp();
+        let cell = Cell::Place {
+            of: node,
+            under,
+            stamp,
+        };
+        let place = self.cells.insert_between(left, right, cell.into(), change);
+        self.live += 1;
+        let state = self
+            .nodes
+            .get_mut(&node)
+            .expect("a node that is there is known");
+        let new = Move {
+            stamp,
+            place,
+            under,
+        };
+        let old = std::mem::replace(&mut state.moves, vec![new]);
+        let old: DotSet = old.into_iter().map(|m| m.place).collect();
+        change.removed(place, old.runs());
+        self.live -= old.dots().count();
+        self.cells.remove(&old, &mut Vec::new());
+        match self.shape.get_mut().filter(|shape| !shape.contested) {
+            Some(shape) => {
+                let cell = Some(place);
+                shape.take(node);
+                shape.insert(node, Spot { under, cell }, index);
+            }
+            None => self.changed(),
+        }
+        Ok(())
+    }
+
+    /// The cell after which a child of this index is to be put; of `without` it is as if it were
+    /// not there.
+    fn left_of(
+        &self,
+        under: Option<Dot>,
+        index: usize,
+        without: Option<Dot>,
+    ) -> Result<Option<Dot>, EditError> {
+        let shape = self.shape();
+        if under.is_some_and(|under| !shape.has(under)) {
+            return Err(EditError::Deleted);
+        }
+        let siblings = shape.children(under).iter();
+        let siblings = siblings.filter(|&&sibling| Some(sibling) != without);
+        let Some(before) = index.checked_sub(1) else {
+            // The first child comes right after its parent, or as the very first.
+            let first = siblings.clone().next().is_some();
+            return Ok(under
+                .filter(|_| !first)
+                .and_then(|under| shape.spots[&under].cell));
+        };
+        let len = siblings.clone().count();
+        if index > len {
+            return Err(EditError::OutOfBounds {
+                position: index,
+                len,
+            });
+        }
+        let left = siblings
+            .clone()
+            .nth(before)
+            .and_then(|left| shape.spots[left].cell);
+        // Kept nodes have no cell to stand after; the last one that has will do.
+        let with_cells = siblings
+            .take(before)
+            .filter_map(|node| shape.spots[node].cell);
+        Ok(left.or_else(|| with_cells.last()))
+    }
+
+    /// The living dots of nodes: their cells and their places.
+    pub(crate) fn dots_of_nodes(&self, nodes: &[Dot]) -> DotSet {
+        let states = nodes
+            .iter()
+            .filter_map(|node| Some((node, self.nodes.get(node)?)));
+        let dots = states.flat_map(|(&node, state)| {
+            let made = state.made.map(|_| node);
+            made.into_iter().chain(state.moves.iter().map(|m| m.place))
+        });
+        dots.collect()
+    }
+
+    /// Takes in what is new; gives the nodes that it is about.
+    pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> BTreeSet<Dot> {
+        self.cells
+            .join_with(items, std::iter::empty(), seen, &mut Vec::new());
+        let mut touched = BTreeSet::new();
+        let new = items.iter().flat_map(RunItem::living);
+        for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {
+            self.live += 1;
+            let node = match *cell {
+                Cell::Node { under } => {
+                    self.nodes.entry(dot).or_default().made = Some(under);
+                    dot
+                }
+                Cell::Place { of, under, stamp } => {
+                    let new = Move {
+                        stamp,
+                        place: dot,
+                        under,
+                    };
+                    self.nodes.entry(of).or_default().moves.push(new);
+                    of
+                }
+                Cell::Value(_) | Cell::Child(_) => continue,
+            };
+            touched.insert(node);
+        }
+        self.changed();
+        touched
+    }
+
+    /// Removes those of the dots that are alive; gives the nodes that it is about.
+    pub(crate) fn remove(&mut self, dots: &DotSet) -> BTreeSet<Dot> {
+        let alive = dots.runs().flat_map(|run| self.cells.alive_in(run));
+        let alive: Vec<Dot> = alive.flat_map(DotRun::dots).collect();
+        let mut touched = BTreeSet::new();
+        for &dot in &alive {
+            let (cells, within) = self.cells.content_of(dot).expect("the dot is alive");
+            let node = match cells.0[within] {
+                Cell::Place { of, .. } => of,
+                _ => dot,
+            };
+            let state = self.nodes.entry(node).or_default();
+            if node == dot {
+                state.made = None;
+            } else {
+                state.moves.retain(|m| m.place != dot);
+            }
+            self.tidy(node);
+            touched.insert(node);
+        }
+        self.live -= alive.len();
+        self.cells.remove(dots, &mut Vec::new());
+        self.changed();
+        touched
+    }
+
+    /// Notes whether something lives in the data of a node; the node if that changes the tree.
+    pub(crate) fn keep(&mut self, node: Dot, lives: bool) -> Option<BTreeSet<Dot>> {
+        let state = self.nodes.entry(node).or_default();
+        state.data = lives;
+        let alive = state.made.is_some();
+        self.tidy(node);
+        if alive {
+            return None;
+        }
+        self.changed();
+        Some(BTreeSet::from([node]))
+    }
+
+    fn tidy(&mut self, node: Dot) {
+        if self.nodes.get(&node).is_some_and(Node::is_empty) {
+            self.nodes.remove(&node);
+        }
+    }
+
+    fn changed(&mut self) {
+        self.shape = OnceLock::new();
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn assert_invariants(&self) {
+        self.cells.assert_invariants();
+        assert_eq!(
+            self.live,
+            self.cells.live_runs().map(|run| run.len as usize).sum()
+        );
+        let (kept, fresh) = (self.shape(), self.make_out());
+        assert_eq!(
+            kept.children
+                .iter()
+                .filter(|(_, c)| !c.is_empty())
+                .collect::<Vec<_>>(),
+            fresh
+                .children
+                .iter()
+                .filter(|(_, c)| !c.is_empty())
+                .collect::<Vec<_>>(),
+            "the shape is kept right"
+        );
+        let mut found = 0;
+        let mut open = vec![None];
+        while let Some(under) = open.pop() {
+            for &child in fresh.children(under) {
+                found += 1;
+                open.push(Some(child));
+            }
+        }
+        assert_eq!(found, fresh.spots.len(), "every node is found from the top");
+    }
+}
