@@ -169,13 +169,39 @@ impl BodyItems {
         }
     }
 
-    /// All dots that name something in the container: those alive, and the skeleton of a sequence.
-    pub(crate) fn all(&self) -> Vec<DotRun> {
+    /// All dots that name something in the container, in the order of the items: those alive, and the
+    /// skeleton of a sequence.
+    pub(crate) fn for_each_run(&self, mut each: impl FnMut(DotRun)) {
+        let one = |start| DotRun { start, len: 1 };
         match self {
-            Self::List(runs) => runs.iter().map(RunItem::dots).collect(),
-            Self::Text(runs) => runs.iter().map(RunItem::dots).collect(),
-            Self::Map { .. } | Self::Set(_) | Self::Counter(_) => self.live().runs().collect(),
+            Self::Map { values, children } => {
+                values.iter().for_each(|item| each(one(item.sibling.dot)));
+                children.iter().for_each(|item| each(one(item.sibling.dot)));
+            }
+            Self::List(runs) => runs.iter().for_each(|run| each(run.dots())),
+            Self::Text(runs) => runs.iter().for_each(|run| each(run.dots())),
+            Self::Set(items) => items.iter().for_each(|item| each(one(item.sibling.dot))),
+            Self::Counter(tallies) => tallies.iter().for_each(|tally| each(one(tally.dot))),
         }
+    }
+
+    /// Those of them that are alive.
+    pub(crate) fn for_each_live(&self, mut each: impl FnMut(DotRun)) {
+        match self {
+            Self::List(runs) => runs.iter().flat_map(RunItem::live).for_each(each),
+            Self::Text(runs) => runs.iter().flat_map(RunItem::live).for_each(each),
+            Self::Map { .. } | Self::Set(_) | Self::Counter(_) => self.for_each_run(&mut each),
+        }
+    }
+
+    /// All dots that name something, sorted.
+    pub(crate) fn all(&self) -> Vec<DotRun> {
+        let mut count = 0;
+        self.for_each_run(|_| count += 1);
+        let mut all = Vec::with_capacity(count);
+        self.for_each_run(|run| all.push(run));
+        all.sort_unstable();
+        all
     }
 
     pub(crate) fn max_stamp(&self) -> Option<Stamp> {
@@ -265,6 +291,11 @@ impl Body {
         match (self, items) {
             (Self::List(list), BodyItems::List(items)) => list.check(items, seen),
             (Self::Text(text), BodyItems::Text(items)) => text.check(items, seen),
+            (Self::Map(map), BodyItems::Map { values, children }) => {
+                map.values.check(values, seen)?;
+                map.children.check(children, seen)
+            }
+            (Self::Set(set), BodyItems::Set(items)) => set.check(items, seen),
             _ => Ok(()),
         }
     }

@@ -136,11 +136,8 @@ pub(super) fn read(
             )?,
         },
         Kind::List => BodyItems::List(read_runs(input, names, |input, len| {
-            let mut elements = Vec::new();
-            for _ in 0..len {
-                elements.push(read_element(input)?);
-            }
-            Ok(elements)
+            let len = usize::try_from(len).map_err(|_| input.error("input ends early"))?;
+            input.times(len, 2, |input, _| read_element(input))
         })?),
         Kind::Text => BodyItems::Text(read_runs(input, names, read_chars)?),
         Kind::Set => BodyItems::Set(read_map(input, names, value::read, |_| Ok(()))?),
@@ -170,25 +167,29 @@ fn read_map<'a, K: Ord, V>(
     mut read_key: impl FnMut(&mut Reader<'a>) -> Result<K, DecodeError>,
     mut read_value: impl FnMut(&mut Reader<'a>) -> Result<V, DecodeError>,
 ) -> Result<Vec<MapItem<K, V>>, DecodeError> {
-    let count = input.count(usize::MAX, "too many entries", 4)?;
-    let mut items: Vec<MapItem<K, V>> = Vec::new();
-    for _ in 0..count {
+    let mut siblings = 0;
+    input.many(usize::MAX, "too many entries", 4, |input, before| {
         let key = read_key(input)?;
         let dot = names.read_dot(input)?;
-        if items
-            .last()
-            .is_some_and(|last| (&last.key, last.sibling.dot) >= (&key, dot))
-        {
+        let last = before.last();
+        if last.is_some_and(|last: &MapItem<K, V>| (&last.key, last.sibling.dot) >= (&key, dot)) {
             return Err(input.error("entries out of order"));
+        }
+        siblings = if last.is_some_and(|last| last.key == key) {
+            siblings + 1
+        } else {
+            1
+        };
+        if siblings > limits::SIBLINGS_MAX {
+            return Err(input.over("too many siblings", limits::SIBLINGS_MAX));
         }
         let stamp = names.read_stamp(input)?;
         let value = read_value(input)?;
-        items.push(MapItem {
+        Ok(MapItem {
             key,
             sibling: Sibling { dot, stamp, value },
-        });
-    }
-    Ok(items)
+        })
+    })
 }
 
 const CHILD: u8 = 0x10;
@@ -196,18 +197,21 @@ const CHILD: u8 = 0x10;
 fn write_element(out: &mut Writer, element: &Element) {
     match element {
         Element::Value(value) => value::write(out, value),
-        Element::Child(kind) => out.byte(CHILD | kind_code(*kind)),
+        Element::Child(kind) => {
+            out.byte(CHILD);
+            out.byte(kind_code(*kind));
+        }
     }
 }
 
 fn read_element(input: &mut Reader<'_>) -> Result<Element, DecodeError> {
     let mut ahead = input.clone();
-    let first = ahead.byte()?;
-    if first & CHILD == 0 {
+    if ahead.byte()? != CHILD {
         return value::read(input).map(Element::Value);
     }
     *input = ahead;
-    kind_of(first & !CHILD, input).map(Element::Child)
+    let code = input.byte()?;
+    kind_of(code, input).map(Element::Child)
 }
 
 /// `len` characters of UTF-8.
@@ -276,11 +280,12 @@ fn read_runs<'a, C: Content>(
     names: &Names,
     mut read_content: impl FnMut(&mut Reader<'a>, u64) -> Result<C, DecodeError>,
 ) -> Result<Vec<RunItem<C>>, DecodeError> {
-    let count = input.count(usize::MAX, "too many runs", 5)?;
-    let mut runs: Vec<RunItem<C>> = Vec::new();
-    for _ in 0..count {
+    input.many(usize::MAX, "too many runs", 5, |input, before| {
         let start = names.read_dot(input)?;
-        if runs.last().is_some_and(|last| last.start >= start) {
+        if before
+            .last()
+            .is_some_and(|last: &RunItem<C>| last.start >= start)
+        {
             return Err(input.error("runs out of order"));
         }
         let flags = input.varint()?;
@@ -301,14 +306,13 @@ fn read_runs<'a, C: Content>(
             _ => return Err(input.error("impossible parent")),
         };
         let pieces = read_pieces(input, start, &mut read_content)?;
-        runs.push(RunItem {
+        Ok(RunItem {
             start,
             parent,
             side,
             pieces,
-        });
-    }
-    Ok(runs)
+        })
+    })
 }
 
 fn read_pieces<'a, C: Content>(
@@ -316,16 +320,13 @@ fn read_pieces<'a, C: Content>(
     start: Dot,
     read_content: &mut impl FnMut(&mut Reader<'a>, u64) -> Result<C, DecodeError>,
 ) -> Result<Vec<PieceItem<C>>, DecodeError> {
-    let count = input.count(usize::MAX, "too many pieces", 1)?;
-    let mut pieces: Vec<PieceItem<C>> = Vec::new();
     let mut next = start.seq;
-    for _ in 0..count {
+    let pieces = input.many(usize::MAX, "too many pieces", 1, |input, before| {
         let code = input.varint()?;
         let (len, alive) = (code >> 1, code & 1 == 1);
-        let follows = pieces
-            .last()
-            .is_some_and(|last| last.content.is_some() == alive);
-        if len == 0 || len > limits::SEQ_MAX - next + 1 || follows {
+        let last = before.last();
+        let follows = last.is_some_and(|last: &PieceItem<C>| last.content.is_some() == alive);
+        if len == 0 || len > limits::SEQ_MAX + 1 - next || follows {
             return Err(input.error("impossible piece"));
         }
         next += len;
@@ -334,8 +335,8 @@ fn read_pieces<'a, C: Content>(
         } else {
             None
         };
-        pieces.push(PieceItem { len, content });
-    }
+        Ok(PieceItem { len, content })
+    })?;
     if pieces.is_empty() {
         return Err(input.error("empty run"));
     }
@@ -343,13 +344,12 @@ fn read_pieces<'a, C: Content>(
 }
 
 fn read_tallies(input: &mut Reader<'_>, names: &Names) -> Result<Vec<Tally>, DecodeError> {
-    let count = input.count(limits::REPLICAS_MAX, "too many replicas", 4)?;
-    let mut tallies: Vec<Tally> = Vec::new();
-    for _ in 0..count {
+    let max = limits::REPLICAS_MAX;
+    input.many(max, "too many replicas", 4, |input, before| {
         let dot = names.read_dot(input)?;
-        if tallies
+        if before
             .last()
-            .is_some_and(|last| last.dot.replica >= dot.replica)
+            .is_some_and(|last: &Tally| last.dot.replica >= dot.replica)
         {
             return Err(input.error("replicas out of order"));
         }
@@ -357,16 +357,13 @@ fn read_tallies(input: &mut Reader<'_>, names: &Names) -> Result<Vec<Tally>, Dec
         if up.max(down) > limits::COUNTER_MAX {
             return Err(input.over("counter too large", limits::COUNTER_MAX));
         }
-        tallies.push(Tally { dot, up, down });
-    }
-    Ok(tallies)
+        Ok(Tally { dot, up, down })
+    })
 }
 
 /// Every replica that the items name.
 pub(super) fn replicas(items: &BodyItems, mut note: impl FnMut(ReplicaId)) {
-    for run in items.all() {
-        note(run.start.replica);
-    }
+    items.for_each_run(|run| note(run.start.replica));
     let mut parents = |parent: Option<Dot>| parent.map_or((), |dot| note(dot.replica));
     match items {
         BodyItems::List(runs) => runs.iter().for_each(|run| parents(run.parent)),

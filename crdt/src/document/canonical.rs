@@ -9,14 +9,14 @@ use crate::{Delta, Dot};
 
 /// Drops the deleted elements that no living one hangs on.
 pub(super) fn prune(mut whole: Delta) -> Delta {
-    for items in whole.items.containers.values_mut() {
+    for (_, items) in &mut whole.items.bodies {
         match items {
             BodyItems::Text(runs) => prune_runs(runs),
             BodyItems::List(runs) => prune_runs(runs),
             BodyItems::Map { .. } | BodyItems::Set(_) | BodyItems::Counter(_) => {}
         }
     }
-    whole.items.containers.retain(|_, items| !items.is_empty());
+    whole.items.tidy();
     whole
 }
 

@@ -1,13 +1,12 @@
 //! Reading a document.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::path::{Key, Kind, Path, Step};
 use super::tree::{ContainerId, Seen, Tree, ROOT};
 use crate::container::{Body, Element, MapBody};
 use crate::sequence::content::{Extent, Unit};
-use crate::{Dot, EditError, List, OrSet, Sibling, Text, Value};
+use crate::{Dot, EditError, List, OrSet, Sibling, Text, Value, ValueMap};
 
 /// What is at a key or an index.
 #[derive(Clone, PartialEq, Debug)]
@@ -207,7 +206,7 @@ impl<'a> MapRef<'a> {
     /// The map and all in it as a plain value.
     pub fn to_value(&self) -> Value {
         match self.0.to_value() {
-            Value::Null => Value::Map(BTreeMap::new()),
+            Value::Null => Value::Map(ValueMap::new()),
             value => value,
         }
     }
@@ -290,7 +289,7 @@ impl<'a> ListRef<'a> {
 /// A container as a plain value, where it may be one that nobody has written to yet.
 fn empty_as_value(node: NodeRef<'_>, kind: Kind) -> Value {
     match (node.to_value(), kind) {
-        (Value::Null, Kind::Map) => Value::Map(BTreeMap::new()),
+        (Value::Null, Kind::Map) => Value::Map(ValueMap::new()),
         (Value::Null, Kind::List | Kind::Set) => Value::List(Vec::new()),
         (Value::Null, Kind::Text) => Value::String(String::new()),
         (Value::Null, Kind::Counter) => Value::Int(0),

@@ -3,17 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::homes::Homes;
+use super::items::{Items, Place};
 use super::path::{Key, Kind, Path, Step};
 use crate::container::{Body, BodyItems, ChangeKind, Changes, Element, MapBody};
 use crate::map::MapItem;
 use crate::{limits, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp, Value};
 use crate::{ReplicaId, VersionVector};
-
-/// The live part of a document's delta: what it says of each container.
-#[derive(Clone, PartialEq, Default, Debug)]
-pub struct Items {
-    pub(crate) containers: BTreeMap<Path, BodyItems>,
-}
 
 /// The number of a container in this copy. Numbers are never given again.
 pub(crate) type ContainerId = u32;
@@ -28,7 +23,8 @@ pub(crate) struct Container {
     pub(crate) step: Option<Step>,
     depth: usize,
     pub(crate) body: Body,
-    children: BTreeMap<Step, ContainerId>,
+    /// How many containers were ever named in this one.
+    children: u32,
     /// How many dots are alive in this container and those inside of it.
     live: usize,
 }
@@ -37,6 +33,8 @@ pub(crate) struct Container {
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     containers: Vec<Container>,
+    /// What is in what, for all containers at once: a map for each would cost many times a container.
+    children: BTreeMap<(ContainerId, Step), ContainerId>,
     homes: Homes,
 }
 
@@ -47,11 +45,12 @@ impl Default for Tree {
             step: None,
             depth: 0,
             body: Body::new(Kind::Map),
-            children: BTreeMap::new(),
+            children: 0,
             live: 0,
         };
         Self {
             containers: vec![top],
+            children: BTreeMap::new(),
             homes: Homes::default(),
         }
     }
@@ -81,7 +80,23 @@ impl Tree {
 
     /// The container inside of this one, if it was ever named here.
     pub(crate) fn child(&self, parent: ContainerId, step: &Step) -> Option<ContainerId> {
-        self.get(parent).children.get(step).copied()
+        if self.get(parent).children == 0 {
+            return None;
+        }
+        self.children.get(&(parent, step.clone())).copied()
+    }
+
+    /// The containers in this one, in the order of their steps.
+    fn children(&self, parent: ContainerId) -> impl Iterator<Item = (&Step, ContainerId)> {
+        let first = Step {
+            key: "".into(),
+            kind: Kind::Map,
+        };
+        let inside = self.children.range((parent, first)..);
+        inside
+            .take_while(move |((of, _), _)| *of == parent)
+            .map(|((_, step), &id)| (step, id))
+            .take(self.get(parent).children as usize)
     }
 
     /// The container inside of this one. Naming it does not make it exist for others.
@@ -95,10 +110,11 @@ impl Tree {
             step: Some(step.clone()),
             depth: self.get(parent).depth + 1,
             body: Body::new(step.kind),
-            children: BTreeMap::new(),
+            children: 0,
             live: 0,
         });
-        self.containers[parent as usize].children.insert(step, id);
+        self.containers[parent as usize].children += 1;
+        self.children.insert((parent, step), id);
         id
     }
 
@@ -136,7 +152,7 @@ impl Tree {
         let mut all = vec![id];
         let mut next = 0;
         while next < all.len() {
-            all.extend(self.get(all[next]).children.values());
+            all.extend(self.children(all[next]).map(|(_, id)| id));
             next += 1;
         }
         all
@@ -146,7 +162,7 @@ impl Tree {
     /// last; a container of which only the content survived a deletion comes after all others.
     pub(crate) fn seen_at(&self, map: ContainerId, key: &str) -> Option<Seen<'_>> {
         let body = self.map_body(map)?;
-        if self.get(map).children.is_empty() && body.children.is_empty() {
+        if self.get(map).children == 0 && body.children.is_empty() {
             return body.values.get(key).map(Seen::Value);
         }
         let value = body
@@ -179,11 +195,7 @@ impl Tree {
         let Some(body) = self.map_body(map) else {
             return BTreeSet::new();
         };
-        let survivors = self
-            .get(map)
-            .children
-            .iter()
-            .filter(|(_, &id)| self.get(id).live > 0);
+        let survivors = self.children(map).filter(|&(_, id)| self.get(id).live > 0);
         let survivors = survivors.filter_map(|(step, _)| match &step.key {
             Key::Name(name) => Some(&**name),
             Key::Element(_) => None,
@@ -311,6 +323,40 @@ impl Tree {
         }
     }
 
+    /// The items of containers, with the containers that these are in, in the order of their paths;
+    /// O(result), whatever else is in the same maps.
+    fn tabulate(&self, mut found: BTreeMap<ContainerId, BodyItems>) -> Items {
+        let mut named: Vec<(ContainerId, &Step, ContainerId)> = Vec::new();
+        let mut known = BTreeSet::new();
+        for mut id in found.keys().copied() {
+            while let Some(step) = self.get(id).step.as_ref().filter(|_| known.insert(id)) {
+                named.push((self.get(id).parent, step, id));
+                id = self.get(id).parent;
+            }
+        }
+        named.sort_unstable();
+        let mut items = Items::default();
+        items.table.reserve_exact(named.len());
+        items.bodies.reserve_exact(found.len());
+        // What is still to be visited, the next one last: its number in `named`, and that of its parent.
+        let mut open: Vec<(usize, u32)> = Vec::new();
+        let (mut id, mut number) = (ROOT, 0);
+        loop {
+            items
+                .bodies
+                .extend(found.remove(&id).map(|items| (number, items)));
+            let first = named.partition_point(|&(parent, ..)| parent < id);
+            let last = named.partition_point(|&(parent, ..)| parent <= id);
+            open.extend((first..last).rev().map(|child| (child, number)));
+            let Some((next, parent)) = open.pop() else {
+                return items;
+            };
+            let step = named[next].1.clone();
+            items.table.push(Place { parent, step });
+            (id, number) = (named[next].2, items.table.len() as u32);
+        }
+    }
+
     fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
         let spans = interval.spans();
         spans
@@ -335,11 +381,8 @@ impl Tree {
                 Body::List(list) => list.assert_invariants(),
                 _ => {}
             }
-            let below: usize = container
-                .children
-                .values()
-                .map(|&child| self.get(child).live)
-                .sum();
+            let children = self.children(id as ContainerId);
+            let below: usize = children.map(|(_, child)| self.get(child).live).sum();
             assert_eq!(
                 container.live,
                 container.body.live_len() + below,
@@ -380,13 +423,9 @@ impl DotStore for Tree {
     type Effects = Changes;
 
     fn collect(&self, interval: Interval<'_>) -> Items {
-        let items = self.containers_in(interval).into_iter().filter_map(|id| {
-            let items = self.get(id).body.collect(interval);
-            (!items.is_empty()).then(|| (self.path(id), items))
-        });
-        Items {
-            containers: items.collect(),
-        }
+        let homes = self.containers_in(interval).into_iter();
+        let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
+        self.tabulate(found.filter(|(_, items)| !items.is_empty()).collect())
     }
 
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
@@ -399,33 +438,38 @@ impl DotStore for Tree {
 
     fn dots_of(items: &Items) -> DotSet {
         let mut live = DotSet::new();
-        for items in items.containers.values() {
+        for items in items.bodies() {
             live.extend(&items.live());
         }
         live
     }
 
     fn max_stamp(items: &Items) -> Option<Stamp> {
-        items
-            .containers
-            .values()
-            .filter_map(BodyItems::max_stamp)
-            .max()
+        items.bodies().filter_map(BodyItems::max_stamp).max()
     }
 
     fn check(&self, items: &Items, seen: &VersionVector) -> Result<(), MergeError> {
-        items
-            .containers
-            .iter()
-            .try_for_each(|(path, items)| match self.find(path) {
-                Some(id) => self.get(id).body.check(items, seen),
-                None => Body::new(items.kind()).check(items, seen),
-            })
+        let mut ids = Vec::with_capacity(items.table.len() + 1);
+        ids.push(Some(ROOT));
+        for Place { parent, step } in &items.table {
+            let parent: Option<ContainerId> = ids[*parent as usize];
+            ids.push(parent.and_then(|parent| self.child(parent, step)));
+        }
+        let mut bodies = items.bodies.iter();
+        bodies.try_for_each(|(number, items)| match ids[*number as usize] {
+            Some(id) => self.get(id).body.check(items, seen),
+            None => Body::new(items.kind()).check(items, seen),
+        })
     }
 
     fn join(&mut self, items: &Items, seen: &VersionVector, changes: &mut Changes) {
-        for (path, items) in &items.containers {
-            let id = self.find_or_name(path);
+        let mut ids = Vec::with_capacity(items.table.len() + 1);
+        ids.push(ROOT);
+        for Place { parent, step } in &items.table {
+            ids.push(self.child_named(ids[*parent as usize], step.clone()));
+        }
+        for (number, items) in &items.bodies {
+            let id = ids[*number as usize];
             let before = self.get(id).body.live_len();
             let change = self.body_mut(id).join(items, seen);
             self.note(id, change, changes);

@@ -1,6 +1,6 @@
 //! The tree: what hangs on what, and where that is in reading order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sequence::content::Content;
 use crate::sequence::run::{RunItem, Side};
@@ -40,8 +40,32 @@ pub(super) struct Runs {
     links: BTreeMap<Dot, Link>,
     /// The first dots of the runs that hang on an element, in order. Within a run each element's
     /// next one is a right child too, and is not listed.
-    children: BTreeMap<(Side, Option<Dot>), Vec<Dot>>,
+    children: BTreeSet<(Slot, Option<Dot>, Dot)>,
 }
+
+/// Where under its parent a run hangs: what is on the right is before or after the place of the
+/// parent's next dot. Those after it are kept apart, so that the way to the last element of a run's
+/// tree is found without looking at all that hangs on the run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Slot {
+    Left,
+    Before,
+    After,
+}
+
+impl Slot {
+    fn of(side: Side, parent: Option<Dot>, start: Dot) -> Self {
+        match (side, parent) {
+            (Side::Left, _) => Self::Left,
+            (Side::Right, Some(parent)) if start < parent.plus(1) => Self::Before,
+            (Side::Right, _) => Self::After,
+        }
+    }
+}
+
+/// Lower, and higher, than any dot of an element.
+const LOWEST: Dot = Dot::new(ReplicaId::new(0), 0);
+const HIGHEST: Dot = Dot::new(ReplicaId::new(u64::MAX), u64::MAX);
 
 impl Runs {
     /// Whether a run starts with this element.
@@ -74,9 +98,8 @@ impl Runs {
             }
         }
         self.links.insert(start, Link { len, parent, side });
-        let siblings = self.children.entry((side, parent)).or_default();
-        let place = siblings.partition_point(|&sibling| sibling < start);
-        siblings.insert(place, start);
+        self.children
+            .insert((Slot::of(side, parent, start), parent, start));
     }
 
     /// The runs with dots from `first` to `last`, cut to that range, in order of dot.
@@ -120,10 +143,13 @@ impl Runs {
         (next.seq < run.start.seq + run.len).then_some(next)
     }
 
-    fn children(&self, side: Side, parent: Option<Dot>) -> &[Dot] {
-        self.children
-            .get(&(side, parent))
-            .map_or(&[], Vec::as_slice)
+    fn children(
+        &self,
+        slot: Slot,
+        parent: Option<Dot>,
+    ) -> impl DoubleEndedIterator<Item = Dot> + '_ {
+        let range = (slot, parent, LOWEST)..=(slot, parent, HIGHEST);
+        self.children.range(range).map(|&(.., child)| child)
     }
 
     /// What a new element between two living neighbours hangs on: the left one if it has no living
@@ -135,7 +161,8 @@ impl Runs {
         left: Option<Dot>,
         right: impl FnOnce() -> Option<Dot>,
     ) -> (Option<Dot>, Side) {
-        let childless = self.children(Side::Right, left).is_empty()
+        let childless = self.children(Slot::Before, left).next().is_none()
+            && self.children(Slot::After, left).next().is_none()
             && left.and_then(|left| self.continuation(left)).is_none();
         if childless {
             return (left, Side::Right);
@@ -175,18 +202,25 @@ impl Runs {
     /// Where a run that is not here yet belongs; its parent is here. O(log runs) where its gap has
     /// no others; else O(depth of those in runs).
     pub(super) fn place(&self, start: Dot, parent: Option<Dot>, side: Side) -> Neighbour {
-        let siblings = self.children(side, parent);
-        let greater = siblings.partition_point(|&sibling| sibling < start);
+        let slot = Slot::of(side, parent, start);
         match side {
             Side::Left => {
                 let parent = parent.expect("only elements have left children");
-                let next = siblings.get(greater).map(|&next| self.leftmost(next));
+                let greater = (slot, Some(parent), start)..=(slot, Some(parent), HIGHEST);
+                let next = self.children.range(greater).next();
+                let next = next.map(|&(.., next)| self.leftmost(next));
                 Neighbour::Before(next.unwrap_or(parent))
             }
             Side::Right => {
-                let listed = greater.checked_sub(1).map(|i| siblings[i]);
-                let continuation = parent.and_then(|parent| self.continuation(parent));
-                let before = listed.max(continuation.filter(|&next| next < start));
+                let less = (slot, parent, LOWEST)..(slot, parent, start);
+                let listed = self.children.range(less).next_back();
+                let listed = listed.map(|&(.., sibling)| sibling);
+                let before = match slot {
+                    Slot::After => listed
+                        .or_else(|| parent.and_then(|parent| self.continuation(parent)))
+                        .or_else(|| self.children(Slot::Before, parent).next_back()),
+                    Slot::Left | Slot::Before => listed,
+                };
                 match before.map(|before| self.rightmost(before)).or(parent) {
                     Some(dot) => Neighbour::After(dot),
                     None => Neighbour::Start,
@@ -197,27 +231,25 @@ impl Runs {
 
     /// The first element, in reading order, of the tree under this one.
     fn leftmost(&self, mut dot: Dot) -> Dot {
-        while let Some(&first) = self.children(Side::Left, Some(dot)).first() {
+        while let Some(first) = self.children(Slot::Left, Some(dot)).next() {
             dot = first;
         }
         dot
     }
 
-    /// The last element, in reading order, of the tree under this one.
+    /// The last element, in reading order, of the tree under this one; O(log runs) a turn.
     fn rightmost(&self, mut dot: Dot) -> Dot {
         loop {
             let run = self.run_of(dot).expect("the element is in the sequence");
             let end = run.start.plus(run.len - 1);
             // The way goes along the run, unless one of its elements has a right child after the
             // next in the run.
-            let range = (Side::Right, Some(dot))..=(Side::Right, Some(end));
-            let turn = self
-                .children
-                .range(range)
-                .find_map(|(&(_, parent), children)| {
-                    let last = *children.last()?;
-                    (parent == Some(end) || parent.map(|p| p.plus(1)) < Some(last)).then_some(last)
-                });
+            let along = (Slot::After, Some(dot), LOWEST)..=(Slot::After, Some(end), HIGHEST);
+            let turn = self.children.range(along).next();
+            let turn = match turn {
+                Some(&(slot, parent, _)) => self.children(slot, parent).next_back(),
+                None => self.children(Slot::Before, Some(end)).next_back(),
+            };
             match turn {
                 Some(child) => dot = child,
                 None => return end,
@@ -228,62 +260,67 @@ impl Runs {
     /// Checks that runs and children say the same.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn assert_invariants(&self) {
-        let mut listed = 0;
-        for (&(side, parent), children) in &self.children {
+        for &(slot, parent, child) in &self.children {
+            let link = &self.links[&child];
+            assert_eq!(link.parent, parent);
+            assert_eq!(Slot::of(link.side, parent, child), slot);
+            assert!(parent.is_none_or(|parent| self.run_of(parent).is_some()));
             assert!(
-                children.windows(2).all(|pair| pair[0] < pair[1]),
-                "siblings are in order"
+                slot == Slot::Left
+                    || parent.map(|p| p.plus(1)) != Some(child)
+                    || self.continuation(parent.expect("it has one")).is_some(),
+                "a run is as long as it can be"
             );
-            listed += children.len();
-            for child in children {
-                let link = &self.links[child];
-                assert_eq!((link.side, link.parent), (side, parent));
-                assert!(parent.is_none_or(|parent| self.run_of(parent).is_some()));
-                assert!(
-                    side == Side::Left
-                        || parent.map(|p| p.plus(1)) != Some(*child)
-                        || self.continuation(parent.expect("it has one")).is_some(),
-                    "a run is as long as it can be"
-                );
-            }
         }
-        assert_eq!(listed, self.links.len(), "every run is a child once");
+        let count = self.children.len();
+        assert_eq!(count, self.links.len(), "every run is a child once");
     }
 }
 
 impl<C: Content> Sequence<C> {
-    /// What is new in the items, parents before children.
-    pub(super) fn in_causal_order(
+    /// Those of the items that bring something new, parents before children.
+    pub(super) fn in_causal_order<'a>(
         &self,
-        items: &[RunItem<C>],
+        items: &'a [RunItem<C>],
         seen: &VersionVector,
-    ) -> Result<Vec<RunItem<C>>, MergeError> {
+    ) -> Result<Vec<&'a RunItem<C>>, MergeError> {
+        let new = |item: &RunItem<C>| item.new_dots(seen.get(item.start.replica));
         let mut ready = Vec::new();
-        let mut waiting: BTreeMap<Dot, Vec<RunItem<C>>> = BTreeMap::new();
+        let mut waiting: Vec<(Dot, &RunItem<C>)> = Vec::new();
         for item in items {
-            let Some(item) = item.after(seen.get(item.start.replica)) else {
+            let Some((_, parent)) = new(item) else {
                 continue;
             };
-            match item.parent {
-                Some(parent) if self.runs.run_of(parent).is_none() => {
-                    waiting.entry(parent).or_default().push(item);
-                }
+            match parent {
+                Some(parent) if self.runs.run_of(parent).is_none() => waiting.push((parent, item)),
                 _ => ready.push(item),
             }
         }
+        // Stable: siblings stay in order.
+        waiting.sort_by_key(|&(parent, _)| parent);
+        let mut left = waiting.len();
+        let mut taken = vec![false; left];
         let mut next = 0;
-        while next < ready.len() {
-            let DotRun { start, len } = ready[next].dots();
-            let range = start..=start.plus(len - 1);
-            let anchors: Vec<Dot> = waiting.range(range).map(|(&anchor, _)| anchor).collect();
-            for anchor in anchors {
-                ready.extend(waiting.remove(&anchor).expect("the anchor was just found"));
+        while let Some(&item) = ready.get(next) {
+            let (dots, _) = new(item).expect("what is new was filtered above");
+            let end = dots.start.plus(dots.len);
+            let first = waiting.partition_point(|&(parent, _)| parent < dots.start);
+            for (place, &(_, item)) in waiting.iter().enumerate().skip(first) {
+                if waiting[place].0 >= end {
+                    break;
+                }
+                if !std::mem::replace(&mut taken[place], true) {
+                    ready.push(item);
+                    left -= 1;
+                }
             }
             next += 1;
         }
         // What still waits hangs on what nobody has, or on itself.
-        match waiting.into_keys().next() {
-            Some(anchor) => Err(MergeError::MissingAnchor { anchor }),
+        match taken.iter().position(|taken| !taken).filter(|_| left > 0) {
+            Some(place) => Err(MergeError::MissingAnchor {
+                anchor: waiting[place].0,
+            }),
             None => Ok(ready),
         }
     }

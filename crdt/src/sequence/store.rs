@@ -70,7 +70,9 @@ impl<C: Content> DotStore for Sequence<C> {
         let runs = self
             .in_causal_order(items, seen)
             .expect("the items were checked");
-        for run in runs {
+        for item in runs {
+            let run = item.after(seen.get(item.start.replica));
+            let run = run.expect("the items in order are those with something new");
             self.integrate(
                 run.start,
                 (run.parent, run.side),
