@@ -280,10 +280,9 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
     if flags & !(COMPLETE | STAMPED) != 0 {
         return Err(input.error("unknown flags"));
     }
-    let base = if flags & STAMPED == 0 {
-        0
-    } else {
-        input.varint()?
+    let base = match flags & STAMPED {
+        0 => None,
+        _ => Some(input.varint()?),
     };
     let max = 2 * limits::REPLICAS_MAX;
     let replicas = input.many(max, "too many replicas", 8, |input, before| {
@@ -293,7 +292,10 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         }
         Ok(replica)
     })?;
-    let names = Names { replicas, base };
+    let names = Names {
+        replicas,
+        base: base.unwrap_or(0),
+    };
     let from = read_version(input, &VersionVector::new(), &names)?;
     let to = read_version(input, &from, &names)?;
     let items = read_containers(input, &names)?;
@@ -305,7 +307,7 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         removals,
         complete: flags & COMPLETE != 0,
     };
-    check(&delta, &names).map_err(|reason| input.error(reason))?;
+    check(&delta, base, &names.replicas).map_err(|reason| input.error(reason))?;
     Ok(delta)
 }
 
@@ -338,7 +340,7 @@ fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, Deco
 
 /// Checks that the parts agree: every dot lies inside of the delta and names one thing, and nothing
 /// is both there and removed.
-fn check(delta: &Delta, names: &Names) -> Result<(), &'static str> {
+fn check(delta: &Delta, base: Option<u64>, replicas: &[ReplicaId]) -> Result<(), &'static str> {
     let interval = delta.interval();
     let inside = |run: &DotRun| interval.contains(run.start) && interval.contains(end(run));
     let runs = sorted(|each| {
@@ -362,10 +364,10 @@ fn check(delta: &Delta, names: &Names) -> Result<(), &'static str> {
     }
     // One encoding: the stamps are counted from the lowest, the table has no more than is used.
     let lowest = delta.items.bodies().filter_map(items::min_stamp).min();
-    if lowest.unwrap_or(0) != names.base {
+    if lowest != base {
         return Err("stamps not counted from the lowest");
     }
-    if names_of(delta) != names.replicas {
+    if names_of(delta) != replicas {
         return Err("a replica is listed and not used");
     }
     Ok(())
