@@ -205,17 +205,48 @@ impl BodyItems {
         }
     }
 
-    /// All dots that name something in the container: those alive, and the skeleton of a sequence.
-    pub(crate) fn all(&self) -> Vec<DotRun> {
+    /// All dots that name something in the container, in the order of the items: those alive, and the
+    /// skeleton of a sequence.
+    pub(crate) fn for_each_run(&self, mut each: impl FnMut(DotRun)) {
+        let one = |start| DotRun { start, len: 1 };
         match self {
-            Self::List(runs) | Self::Tree(runs) => runs.iter().map(RunItem::dots).collect(),
-            Self::Text(text) => {
-                let marks = LwwMap::dots_of(&text.marks);
-                let runs = text.runs.iter().map(RunItem::dots);
-                runs.chain(marks.runs()).collect()
+            Self::Map { values, children } => {
+                values.iter().for_each(|item| each(one(item.sibling.dot)));
+                children.iter().for_each(|item| each(one(item.sibling.dot)));
             }
-            Self::Map { .. } | Self::Set(_) | Self::Counter(_) => self.live().runs().collect(),
+            Self::List(runs) | Self::Tree(runs) => runs.iter().for_each(|run| each(run.dots())),
+            Self::Text(text) => {
+                text.runs.iter().for_each(|run| each(run.dots()));
+                text.marks.iter().for_each(|item| each(one(item.sibling.dot)));
+            }
+            Self::Set(items) => items.iter().for_each(|item| each(one(item.sibling.dot))),
+            Self::Counter(tallies) => tallies.iter().for_each(|tally| each(one(tally.dot))),
         }
+    }
+
+    /// Those of them that are alive.
+    pub(crate) fn for_each_live(&self, mut each: impl FnMut(DotRun)) {
+        match self {
+            Self::List(runs) | Self::Tree(runs) => {
+                runs.iter().flat_map(RunItem::live).for_each(each);
+            }
+            Self::Text(text) => {
+                text.runs.iter().flat_map(RunItem::live).for_each(&mut each);
+                let marks = text.marks.iter().map(|item| item.sibling.dot);
+                marks.for_each(|start| each(DotRun { start, len: 1 }));
+            }
+            Self::Map { .. } | Self::Set(_) | Self::Counter(_) => self.for_each_run(&mut each),
+        }
+    }
+
+    /// All dots that name something, sorted.
+    pub(crate) fn all(&self) -> Vec<DotRun> {
+        let mut count = 0;
+        self.for_each_run(|_| count += 1);
+        let mut all = Vec::with_capacity(count);
+        self.for_each_run(|run| all.push(run));
+        all.sort_unstable();
+        all
     }
 
     pub(crate) fn max_stamp(&self) -> Option<Stamp> {
@@ -341,9 +372,16 @@ impl Body {
         let wanted = wanted.iter().copied();
         match (self, items) {
             (Self::List(list), BodyItems::List(runs)) => list.cells.check_with(runs, wanted, seen),
+            (Self::Tree(tree), BodyItems::Tree(runs)) => tree.cells.check_with(runs, [], seen),
             (Self::Text(text), BodyItems::Text(items)) => {
-                text.chars.check_with(&items.runs, items.anchors(), seen)
+                text.chars.check_with(&items.runs, items.anchors(), seen)?;
+                text.marks.check(&items.marks, seen)
             }
+            (Self::Map(map), BodyItems::Map { values, children }) => {
+                map.values.check(values, seen)?;
+                map.children.check(children, seen)
+            }
+            (Self::Set(set), BodyItems::Set(items)) => set.check(items, seen),
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 mod canonical;
 mod edit;
 mod homes;
+mod items;
 mod path;
 mod read;
 mod tree;
@@ -11,9 +12,10 @@ use crate::codec;
 use crate::container::Changes;
 use crate::{Delta, LoadError, MergeError, ReplicaId, Replicated, Value, VersionVector};
 pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
+pub use items::Items;
+pub(crate) use items::Place;
 pub use path::{Key, Kind, Path, Step};
 pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef, TreeRef};
-pub use tree::Items;
 pub(crate) use tree::Tree;
 
 /// A JSON-like document: maps, lists, texts, sets and counters inside of each other.

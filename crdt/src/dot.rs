@@ -148,6 +148,16 @@ impl FromIterator<Dot> for DotSet {
     }
 }
 
+impl FromIterator<DotRun> for DotSet {
+    fn from_iter<I: IntoIterator<Item = DotRun>>(runs: I) -> Self {
+        let mut set = Self::new();
+        for run in runs {
+            set.insert_run(run);
+        }
+        set
+    }
+}
+
 impl fmt::Debug for DotSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()

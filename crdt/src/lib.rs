@@ -90,5 +90,5 @@ pub use sequence::{Patch, Sequence};
 pub use set::OrSet;
 pub use stamp::{Minute, Stamp};
 pub use text::Text;
-pub use value::Value;
+pub use value::{Value, ValueMap};
 pub use version_vector::VersionVector;

@@ -13,5 +13,5 @@ pub const KEY_BYTES_MAX: usize = 1_024;
 pub const VALUE_BYTES_MAX: usize = 512 * 1_024;
 /// The sum of the increments, and that of the decrements, of one replica in one counter.
 pub const COUNTER_MAX: u64 = 1 << 53;
-/// Concurrent values that one delta may bring for one key.
+/// Concurrent values of one key.
 pub const SIBLINGS_MAX: usize = 4_096;

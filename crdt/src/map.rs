@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
+use crate::limits::SIBLINGS_MAX;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, MvRegister, Sibling};
 use crate::{Stamp, VersionVector};
 
@@ -190,7 +191,24 @@ where
         items.iter().map(|item| item.sibling.stamp).max()
     }
 
-    fn check(&self, _: &Self::Items, _: &VersionVector) -> Result<(), MergeError> {
+    /// Bounds the siblings of a key: what they would be if the delta removed none.
+    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError> {
+        for of_key in items.chunk_by(|a, b| a.key == b.key) {
+            let here = self.register(&of_key[0].key);
+            let here = here.map_or(0, |register| register.siblings().len());
+            if here + of_key.len() <= SIBLINGS_MAX {
+                continue;
+            }
+            let new = of_key
+                .iter()
+                .filter(|item| !seen.contains(item.sibling.dot));
+            if here + new.count() > SIBLINGS_MAX {
+                return Err(MergeError::Limit {
+                    what: "siblings of a key",
+                    max: SIBLINGS_MAX as u64,
+                });
+            }
+        }
         Ok(())
     }
 

@@ -14,6 +14,7 @@
 //! ([`Runs`]); what is alive and deleted of it, in reading order, as *pieces* ([`Index`]). Deleting
 //! frees the content at once and keeps the run.
 
+mod causal;
 pub(crate) mod content;
 mod fugue;
 mod index;

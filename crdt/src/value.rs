@@ -27,7 +27,97 @@ pub enum Value {
     /// Values in order.
     List(Vec<Value>),
     /// Values by name.
-    Map(BTreeMap<String, Value>),
+    Map(ValueMap),
+}
+
+/// Values by name, in the order of their names.
+///
+/// A sorted vector, made once and only read then: a tree's nodes would take hundreds of bytes for a
+/// map of one entry, of which a peer can put one into five bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct ValueMap {
+    entries: Vec<(String, Value)>,
+}
+
+impl ValueMap {
+    /// A map without entries.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From entries whose names ascend.
+    pub(crate) fn from_sorted(entries: Vec<(String, Value)>) -> Self {
+        Self { entries }
+    }
+
+    /// The value of this name; O(log n).
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let place = self.place(name).ok()?;
+        Some(&self.entries[place].1)
+    }
+
+    /// Sets a value and gives the one before; O(n).
+    pub fn insert(&mut self, name: String, value: Value) -> Option<Value> {
+        match self.place(&name) {
+            Ok(place) => Some(std::mem::replace(&mut self.entries[place].1, value)),
+            Err(place) => {
+                self.entries.insert(place, (name, value));
+                None
+            }
+        }
+    }
+
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.entries
+            .binary_search_by(|(other, _)| other.as_str().cmp(name))
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&String, &Value)> {
+        self.entries.iter().map(|(name, value)| (name, value))
+    }
+
+    /// The names, in order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &String> {
+        self.entries.iter().map(|(name, _)| name)
+    }
+
+    /// The values, in the order of their names.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.entries.iter().map(|(_, value)| value)
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl From<BTreeMap<String, Value>> for ValueMap {
+    fn from(entries: BTreeMap<String, Value>) -> Self {
+        Self::from_sorted(entries.into_iter().collect())
+    }
+}
+
+impl FromIterator<(String, Value)> for ValueMap {
+    /// Of entries with one name the last stays.
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
+        BTreeMap::from_iter(entries).into()
+    }
+}
+
+impl IntoIterator for ValueMap {
+    type Item = (String, Value);
+    type IntoIter = std::vec::IntoIter<(String, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
 }
 
 impl Value {
@@ -130,5 +220,6 @@ from! {
     String => |value| Self::String(value);
     Vec<u8> => |value| Self::Bytes(value);
     Vec<Value> => |value| Self::List(value);
-    BTreeMap<String, Value> => |value| Self::Map(value);
+    BTreeMap<String, Value> => |value| Self::Map(value.into());
+    ValueMap => |value| Self::Map(value);
 }

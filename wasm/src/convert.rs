@@ -90,7 +90,7 @@ fn nested(js: &JsValue, depth: usize) -> Result<Value, Failure> {
                 map.insert(key, nested(&item, depth + 1)?);
             }
         }
-        return Ok(Value::Map(map));
+        return Ok(map.into());
     }
     Err(Failure::new(
         "INVALID_VALUE",

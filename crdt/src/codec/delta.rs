@@ -1,10 +1,10 @@
 //! A document's delta as bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::items::{self, kind_code, kind_of, read_key, Names};
 use super::varint::{DecodeError, Reader, Writer};
-use crate::document::{Items, Key, Path, Step};
+use crate::document::{Items, Key, Place, Step};
 use crate::VersionVector;
 use crate::{limits, Delta, Dot, DotRun, Kind, Minute, Removal, Removals, ReplicaId, Stamp};
 
@@ -82,7 +82,7 @@ fn write(out: &mut Writer, delta: &Delta) {
 
 /// The first minute of what the delta brings and removes, from which its times are counted.
 fn first_minute(delta: &Delta) -> Option<Minute> {
-    let items = delta.items.containers.values();
+    let items = delta.items.bodies();
     let removals = delta.removals.values().map(|removal| removal.minute);
     items.filter_map(items::min_minute).chain(removals).min()
 }
@@ -95,14 +95,14 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
         .chain(delta.to.iter())
         .map(|(replica, _)| replica)
         .collect();
-    for (path, items) in &delta.items.containers {
+    for items in delta.items.bodies() {
         items::replicas(items, |replica| {
             names.insert(replica);
         });
-        for step in path.steps() {
-            if let Key::Element(dot) = &step.key {
-                names.insert(dot.replica);
-            }
+    }
+    for place in &delta.items.table {
+        if let Key::Element(dot) = &place.step.key {
+            names.insert(dot.replica);
         }
     }
     for (by, removal) in &delta.removals {
@@ -144,111 +144,141 @@ fn read_version(
     Ok(version)
 }
 
-/// The containers with items and those that they are in, parents first.
+/// The table of containers, then the items of those that have some.
 fn write_containers(out: &mut Writer, items: &Items, names: &Names) {
-    let mut table: BTreeMap<&[Step], u64> = BTreeMap::new();
-    for path in items.containers.keys() {
-        for len in 1..=path.steps().len() {
-            table.insert(&path.steps()[..len], 0);
-        }
-    }
-    let top = items.containers.get(&Path::from_steps(Vec::new()));
-    out.varint(table.len() as u64 + 1);
-    out.byte(if top.is_some() { HAS_ITEMS } else { 0 });
-    if let Some(top) = top {
-        items::write(out, top, names);
-    }
-    for (number, place) in table.values_mut().enumerate() {
-        *place = number as u64 + 1;
-    }
-    for steps in table.keys() {
-        let (step, parent) = steps.split_last().expect("no path in the table is empty");
-        let items = items.containers.get(&Path::from_steps(steps.to_vec()));
-        let flags = kind_code(step.kind) | if items.is_some() { HAS_ITEMS } else { 0 };
+    let mut with_items = items.bodies.iter().map(|&(number, _)| number).peekable();
+    let mut has_items = |number: u32| match with_items.next_if_eq(&number) {
+        Some(_) => HAS_ITEMS,
+        None => 0,
+    };
+    out.varint(items.table.len() as u64 + 1);
+    out.byte(has_items(0));
+    for (number, Place { parent, step }) in (1..).zip(&items.table) {
+        let flags = kind_code(step.kind) | has_items(number);
         match &step.key {
             Key::Name(name) => {
                 out.byte(flags | NAME);
-                out.varint(table.get(parent).copied().unwrap_or(0));
+                out.varint(u64::from(*parent));
                 out.str(name);
             }
             Key::Element(dot) => {
                 out.byte(flags | ELEMENT);
-                out.varint(table.get(parent).copied().unwrap_or(0));
+                out.varint(u64::from(*parent));
                 names.write_dot(out, *dot);
             }
         }
-        if let Some(items) = items {
-            items::write(out, items, names);
-        }
+    }
+    for items in items.bodies() {
+        items::write(out, items, names);
     }
 }
 
+/// The fewest bytes of a container in the table, and of a container's items.
+const PLACE_BYTES: usize = 3;
+const BODY_BYTES: usize = 5;
+
 fn read_containers(input: &mut Reader<'_>, names: &Names) -> Result<Items, DecodeError> {
-    let count = input.count(usize::MAX, "too many containers", 1)?;
-    let mut items = Items::default();
-    let mut table: Vec<Path> = Vec::new();
-    let mut used = Vec::new();
-    for number in 0..count {
-        let flags = input.byte()?;
-        let path = if number == 0 {
-            if flags & !HAS_ITEMS != 0 {
-                return Err(input.error("impossible container"));
-            }
-            Path::from_steps(Vec::new())
-        } else {
-            read_path(input, flags, &table, &mut used, names)?
-        };
-        if flags & HAS_ITEMS != 0 {
-            let body = items::read(input, path.kind(), names)?;
-            if body.is_empty() {
-                return Err(input.error("container without items"));
-            }
-            items.containers.insert(path.clone(), body);
-        }
-        if table.last().is_some_and(|last| *last >= path) {
-            return Err(input.error("containers out of order"));
-        }
-        used.push(flags & HAS_ITEMS != 0);
-        table.push(path);
+    let count = input.count(u32::MAX as usize, "too many containers", 1)?;
+    let listed = count.checked_sub(1);
+    let listed = listed.ok_or_else(|| input.error("container without items"))?;
+    let top = input.byte()?;
+    if top & !HAS_ITEMS != 0 {
+        return Err(input.error("impossible container"));
     }
-    if table.is_empty() || used.iter().skip(1).any(|used| !used) {
+    let mut with_items = usize::from(top != 0);
+    let mut order = Order::default();
+    // Which containers have items is remembered by bits, a byte for eight of them.
+    let mut bits = vec![top; 1];
+    let table = input.times(listed, PLACE_BYTES, |input, table: &[Place]| {
+        let flags = input.byte()?;
+        let place = read_place(input, flags, names)?;
+        order.add(input, table, &place, flags & HAS_ITEMS != 0)?;
+        bits.push(flags & HAS_ITEMS);
+        with_items += usize::from(flags & HAS_ITEMS != 0);
+        Ok(place)
+    })?;
+    if !order.used && !table.is_empty() {
         return Err(input.error("container without items"));
     }
+    let mut items = Items {
+        table,
+        bodies: Vec::new(),
+    };
+    let mut numbers = (0..).zip(bits).filter(|&(_, bits)| bits != 0);
+    items.bodies = input.times(with_items, BODY_BYTES, |input, _| {
+        let (number, _) = numbers.next().expect("as many were counted");
+        let body = items::read(input, items.kind(number), names)?;
+        if body.is_empty() {
+            return Err(input.error("container without items"));
+        }
+        Ok((number, body))
+    })?;
     Ok(items)
 }
 
-fn read_path(
-    input: &mut Reader<'_>,
-    flags: u8,
-    table: &[Path],
-    used: &mut [bool],
-    names: &Names,
-) -> Result<Path, DecodeError> {
+fn read_place(input: &mut Reader<'_>, flags: u8, names: &Names) -> Result<Place, DecodeError> {
     let kind = kind_of(flags & KIND, input)?;
-    let parent = input.varint()?;
-    let parent = usize::try_from(parent)
-        .ok()
-        .filter(|&parent| parent < table.len());
-    let parent = parent.ok_or_else(|| input.error("unknown container"))?;
-    used[parent] = true;
+    let parent = u32::try_from(input.varint()?);
+    let parent = parent.map_err(|_| input.error("unknown container"))?;
     let key = match flags & !(HAS_ITEMS | KIND) {
         NAME => Key::from(read_key(input)?),
         ELEMENT => Key::Element(names.read_dot(input)?),
         _ => return Err(input.error("impossible container")),
     };
-    let parent = &table[parent];
-    let fits =
-        matches!(
-            (&key, parent.kind()),
+    let step = Step { key, kind };
+    Ok(Place { parent, step })
+}
+
+/// Checks that containers come in the order of their paths, each after what it is in, and that none
+/// is named for nothing; O(depth) a container.
+#[derive(Default)]
+struct Order {
+    /// The containers that the last one is in, from the top, and itself.
+    way: Vec<u32>,
+    /// Whether the last one has items.
+    used: bool,
+}
+
+impl Order {
+    fn add(
+        &mut self,
+        input: &Reader<'_>,
+        table: &[Place],
+        place: &Place,
+        has_items: bool,
+    ) -> Result<(), DecodeError> {
+        if self.way.is_empty() {
+            (self.way, self.used) = (vec![0], true);
+        }
+        let depth = self.way.iter().rposition(|&number| number == place.parent);
+        let depth = depth.ok_or_else(|| input.error("containers out of order"))?;
+        let kind = match place.parent.checked_sub(1) {
+            Some(at) => table[at as usize].step.kind,
+            None => Kind::Map,
+        };
+        let fits = matches!(
+            (&place.step.key, kind),
             (Key::Name(_), Kind::Map) | (Key::Element(_), Kind::List)
-        ) || (matches!(key, Key::Element(_)) && parent.kind() == Kind::Tree && kind == Kind::Map);
-    if !fits {
-        return Err(input.error("impossible container"));
+        );
+        if !fits {
+            return Err(input.error("impossible container"));
+        }
+        if depth >= limits::DEPTH_MAX {
+            return Err(input.over("containers too deep", limits::DEPTH_MAX));
+        }
+        if let Some(&before) = self.way.get(depth + 1) {
+            if table[before as usize - 1].step >= place.step {
+                return Err(input.error("containers out of order"));
+            }
+            if !self.used {
+                return Err(input.error("container without items"));
+            }
+        }
+        self.way.truncate(depth + 1);
+        self.way.push(table.len() as u32 + 1);
+        self.used = has_items;
+        Ok(())
     }
-    if parent.steps().len() >= limits::DEPTH_MAX {
-        return Err(input.over("containers too deep", limits::DEPTH_MAX));
-    }
-    Ok(parent.child(Step { key, kind }))
 }
 
 fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
@@ -259,23 +289,22 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
     if flags & !(COMPLETE | TIMED) != 0 {
         return Err(input.error("unknown flags"));
     }
-    let base = if flags & TIMED == 0 {
-        None
-    } else {
-        let minutes = u32::try_from(input.varint()?);
-        Some(Minute::new(
-            minutes.map_err(|_| input.error("minute over 32 bits"))?,
-        ))
+    let base = match flags & TIMED {
+        0 => None,
+        _ => {
+            let minutes = u32::try_from(input.varint()?);
+            let minutes = minutes.map_err(|_| input.error("minute over 32 bits"))?;
+            Some(Minute::new(minutes))
+        }
     };
-    let count = input.count(2 * limits::REPLICAS_MAX, "too many replicas", 8)?;
-    let mut replicas: Vec<ReplicaId> = Vec::with_capacity(count);
-    for _ in 0..count {
+    let max = 2 * limits::REPLICAS_MAX;
+    let replicas = input.many(max, "too many replicas", 8, |input, before| {
         let replica = ReplicaId::new(input.u64_le()?);
-        if replicas.last() >= Some(&replica) {
+        if before.last() >= Some(&replica) {
             return Err(input.error("replicas out of order"));
         }
-        replicas.push(replica);
-    }
+        Ok(replica)
+    })?;
     let names = Names {
         replicas,
         base: base.unwrap_or_default(),
@@ -291,7 +320,7 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         removals,
         complete: flags & COMPLETE != 0,
     };
-    check(&delta, &names, base).map_err(|reason| input.error(reason))?;
+    check(&delta, base, &names.replicas).map_err(|reason| input.error(reason))?;
     Ok(delta)
 }
 
@@ -307,16 +336,14 @@ fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, Deco
             return Err(input.error("removals out of order"));
         }
         let minute = names.read_minute(input)?;
-        let count = input.count(usize::MAX, "too many removals", 3)?;
-        let mut runs = Vec::new();
-        for _ in 0..count {
+        let runs = input.many(usize::MAX, "too many removals", 3, |input, _| {
             let start = names.read_dot(input)?;
             let len = input.varint()?;
             if len == 0 || len > limits::SEQ_MAX - start.seq + 1 {
                 return Err(input.error("impossible removal"));
             }
-            runs.push(DotRun { start, len });
-        }
+            Ok(DotRun { start, len })
+        })?;
         if runs.is_empty() {
             return Err(input.error("empty removal"));
         }
@@ -327,54 +354,83 @@ fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, Deco
 
 /// Checks that the parts agree: every dot lies inside of the delta and names one thing, and nothing
 /// is both there and removed.
-fn check(delta: &Delta, names: &Names, base: Option<Minute>) -> Result<(), &'static str> {
-    let mut runs: Vec<DotRun> = delta
-        .items
-        .containers
-        .values()
-        .flat_map(super::super::container::BodyItems::all)
-        .collect();
-    runs.sort_unstable();
-    let end = |run: &DotRun| Dot::new(run.start.replica, run.start.seq + run.len - 1);
+fn check(
+    delta: &Delta,
+    base: Option<Minute>,
+    replicas: &[ReplicaId],
+) -> Result<(), &'static str> {
+    let interval = delta.interval();
+    let inside = |run: &DotRun| interval.contains(run.start) && interval.contains(end(run));
+    let runs = sorted(|each| {
+        delta
+            .items
+            .bodies()
+            .for_each(|items| items.for_each_run(&mut *each));
+    });
     if runs.windows(2).any(|pair| end(&pair[0]) >= pair[1].start) {
         return Err("a dot names two things");
-    }
-    let interval = delta.interval();
-    let mut live: Vec<DotRun> = delta
-        .items
-        .containers
-        .values()
-        .flat_map(|i| i.live().runs().collect::<Vec<_>>())
-        .collect();
-    live.sort_unstable();
-    if !live
-        .iter()
-        .all(|run| interval.contains(run.start) && interval.contains(end(run)))
-    {
-        return Err("a dot lies outside of the delta");
     }
     // What is deleted may be older: what others hang on comes along when it is asked for.
     let known = |dot: Dot| dot.seq <= delta.from.get(dot.replica).max(delta.to.get(dot.replica));
     if !runs.iter().all(|run| known(end(run))) {
-        return Err("a dot lies after the delta");
+        return Err("a dot lies outside of the delta");
     }
-    for (by, removal) in &delta.removals {
-        if !interval.contains(*by) {
-            return Err("a removal lies outside of the delta");
-        }
-        for run in &removal.runs {
-            let next = live.partition_point(|live| end(live) < run.start);
-            if live.get(next).is_some_and(|live| live.start <= end(run)) {
-                return Err("a dot is both there and removed");
-            }
-        }
+    drop(runs);
+    let mut all_inside = true;
+    for items in delta.items.bodies() {
+        items.for_each_live(|run| all_inside &= inside(&run));
     }
-    // One encoding: the stamps are counted from the lowest, the table has no more than is used.
+    if !all_inside {
+        return Err("a living dot lies outside of the delta");
+    }
+    if !delta.removals.keys().all(|&by| interval.contains(by)) {
+        return Err("a removal lies outside of the delta");
+    }
+    if removes_what_is_there(delta) {
+        return Err("a dot is both there and removed");
+    }
+    // One encoding: the times are counted from the first, the table has no more than is used.
     if first_minute(delta) != base {
         return Err("times not counted from the first");
     }
-    if names_of(delta) != names.replicas {
+    if names_of(delta) != replicas {
         return Err("a replica is listed and not used");
     }
     Ok(())
+}
+
+fn removes_what_is_there(delta: &Delta) -> bool {
+    let removals = || delta.removals.values().flat_map(|removal| &removal.runs);
+    let mut removed = sorted(|each| removals().copied().for_each(each));
+    // Overlapping runs are made one, so that the ends are in order as well.
+    removed.dedup_by(|next, run| {
+        let overlap = next.start <= end(run);
+        if overlap {
+            run.len = run.len.max(end(next).seq - run.start.seq + 1);
+        }
+        overlap
+    });
+    let mut found = false;
+    for items in delta.items.bodies().take_while(|_| !removed.is_empty()) {
+        items.for_each_live(|live| {
+            let next = removed.partition_point(|run| end(run) < live.start);
+            found |= removed.get(next).is_some_and(|run| run.start <= end(&live));
+        });
+    }
+    found
+}
+
+/// The last dot of a run.
+fn end(run: &DotRun) -> Dot {
+    run.start.plus(run.len - 1)
+}
+
+/// The runs that `each_run` calls back with, sorted, in no more room than they take.
+fn sorted(each_run: impl Fn(&mut dyn FnMut(DotRun))) -> Vec<DotRun> {
+    let mut count = 0;
+    each_run(&mut |_| count += 1);
+    let mut runs = Vec::with_capacity(count);
+    each_run(&mut |run| runs.push(run));
+    runs.sort_unstable();
+    runs
 }

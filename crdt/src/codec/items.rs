@@ -2,7 +2,7 @@
 
 use super::value;
 use super::varint::{DecodeError, Reader, Writer};
-use crate::container::cell::{self, Cell, Cells};
+use crate::container::cell::{self, Cell, Cells, Moved};
 use crate::container::text::{Anchor, Span, TextItems};
 use crate::container::BodyItems;
 use crate::counter::Tally;
@@ -137,6 +137,11 @@ pub(super) fn read(
     kind: Kind,
     names: &Names,
 ) -> Result<BodyItems, DecodeError> {
+    let read_cells = |input: &mut Reader<'_>, len| {
+        let len = usize::try_from(len).map_err(|_| input.error("input ends early"))?;
+        let cells = input.times(len, 2, |input, _| read_cell(input, kind, names))?;
+        Ok(Cells(cells))
+    };
     Ok(match kind {
         Kind::Map => BodyItems::Map {
             values: read_map(
@@ -156,12 +161,8 @@ pub(super) fn read(
                 |_| Ok(()),
             )?,
         },
-        Kind::List => BodyItems::List(read_runs(input, names, |input, len| {
-            read_cells(input, len, kind, names)
-        })?),
-        Kind::Tree => BodyItems::Tree(read_runs(input, names, |input, len| {
-            read_cells(input, len, kind, names)
-        })?),
+        Kind::List => BodyItems::List(read_runs(input, names, read_cells)?),
+        Kind::Tree => BodyItems::Tree(read_runs(input, names, read_cells)?),
         Kind::Text => BodyItems::Text(TextItems {
             runs: read_runs(input, names, read_chars)?,
             marks: read_map(input, names, |input| read_span(input, names), value::read)?,
@@ -193,32 +194,34 @@ fn read_map<'a, K: Ord, V>(
     mut read_key: impl FnMut(&mut Reader<'a>) -> Result<K, DecodeError>,
     mut read_value: impl FnMut(&mut Reader<'a>) -> Result<V, DecodeError>,
 ) -> Result<Vec<MapItem<K, V>>, DecodeError> {
-    let count = input.count(usize::MAX, "too many entries", 4)?;
-    let mut items: Vec<MapItem<K, V>> = Vec::new();
-    for _ in 0..count {
+    let mut siblings = 0;
+    input.many(usize::MAX, "too many entries", 4, |input, before| {
         let key = read_key(input)?;
         let dot = names.read_dot(input)?;
-        if items
-            .last()
-            .is_some_and(|last| (&last.key, last.sibling.dot) >= (&key, dot))
-        {
+        let last = before.last();
+        if last.is_some_and(|last: &MapItem<K, V>| (&last.key, last.sibling.dot) >= (&key, dot)) {
             return Err(input.error("entries out of order"));
+        }
+        siblings = if last.is_some_and(|last| last.key == key) {
+            siblings + 1
+        } else {
+            1
+        };
+        if siblings > limits::SIBLINGS_MAX {
+            return Err(input.over("too many siblings", limits::SIBLINGS_MAX));
         }
         let stamp = names.read_stamp(input)?;
         let value = read_value(input)?;
-        items.push(MapItem {
+        Ok(MapItem {
             key,
             sibling: Sibling { dot, stamp, value },
-        });
-    }
-    Ok(items)
+        })
+    })
 }
 
 const CHILD: u8 = 0x10;
 const NODE: u8 = 0x20;
 const PLACE: u8 = 0x30;
-/// The kinds of cells that are no plain values.
-const CELL: u8 = 0x30;
 /// Flag of a node or a place: it is under another node.
 const UNDER: u8 = 0x01;
 
@@ -226,70 +229,58 @@ fn write_cell(out: &mut Writer, cell: &Cell, names: &Names) {
     let under_flag = |under: &Option<Dot>| if under.is_some() { UNDER } else { 0 };
     match cell {
         Cell::Value(value) => value::write(out, value),
-        Cell::Child(kind) => out.byte(CHILD | kind_code(*kind)),
+        Cell::Child(kind) => {
+            out.byte(CHILD);
+            out.byte(kind_code(*kind));
+        }
         Cell::Node { under } => {
-            out.byte(NODE | under_flag(under));
+            out.byte(NODE);
+            out.byte(under_flag(under));
             under.iter().for_each(|dot| names.write_dot(out, *dot));
         }
-        Cell::Place { of, under, stamp } => {
-            out.byte(PLACE | under_flag(under));
-            under.iter().for_each(|dot| names.write_dot(out, *dot));
-            names.write_dot(out, *of);
-            names.write_stamp(out, *stamp);
+        Cell::Place(moved) => {
+            out.byte(PLACE);
+            out.byte(under_flag(&moved.under));
+            moved.under.iter().for_each(|dot| names.write_dot(out, *dot));
+            names.write_dot(out, moved.of);
+            names.write_stamp(out, moved.stamp);
         }
     }
 }
 
-/// `len` cells of a list or a tree, as `kind` says.
-fn read_cells(
-    input: &mut Reader<'_>,
-    len: u64,
-    kind: Kind,
-    names: &Names,
-) -> Result<Cells, DecodeError> {
-    let mut cells = Vec::new();
-    for _ in 0..len {
-        let cell = read_cell(input, names)?;
-        let fits = match &cell {
-            Cell::Value(_) | Cell::Child(_) => kind == Kind::List,
-            Cell::Node { .. } => kind == Kind::Tree,
-            Cell::Place { under, .. } => kind == Kind::Tree || under.is_none(),
-        };
-        if !fits {
-            return Err(input.error("impossible element"));
-        }
-        cells.push(cell);
-    }
-    Ok(Cells(cells))
-}
-
-fn read_cell(input: &mut Reader<'_>, names: &Names) -> Result<Cell, DecodeError> {
+/// A cell of a list or a tree, as `kind` says.
+fn read_cell(input: &mut Reader<'_>, kind: Kind, names: &Names) -> Result<Cell, DecodeError> {
     let mut ahead = input.clone();
     let first = ahead.byte()?;
-    if first & CELL == 0 {
+    let fits = match first {
+        NODE => kind == Kind::Tree,
+        PLACE => true,
+        _ => kind == Kind::List,
+    };
+    if !fits {
+        return Err(input.error("impossible element"));
+    }
+    if !matches!(first, CHILD | NODE | PLACE) {
         return value::read(input).map(Cell::Value);
     }
     *input = ahead;
-    let rest = first & !CELL;
-    if first & CELL == CHILD {
-        return kind_of(rest, input).map(Cell::Child);
+    if first == CHILD {
+        let code = input.byte()?;
+        return kind_of(code, input).map(Cell::Child);
     }
-    if rest & !UNDER != 0 {
-        return Err(input.error("unknown kind of element"));
-    }
-    let under = if rest == UNDER {
-        Some(names.read_dot(input)?)
-    } else {
-        None
+    let under = match input.byte()? {
+        0 => None,
+        UNDER if kind == Kind::Tree => Some(names.read_dot(input)?),
+        _ => return Err(input.error("impossible element")),
     };
-    if first & CELL == NODE {
+    if first == NODE {
         return Ok(Cell::Node { under });
     }
-    Ok(Cell::Place {
+    Ok(Cell::Place(Box::new(Moved {
         under,
         of: names.read_dot(input)?,
         stamp: names.read_stamp(input)?,
-    })
+    })))
 }
 
 /// Flags of an end of a mark: which side of the character, and whether there is one.
@@ -406,11 +397,12 @@ fn read_runs<'a, C: Content>(
     names: &Names,
     mut read_content: impl FnMut(&mut Reader<'a>, u64) -> Result<C, DecodeError>,
 ) -> Result<Vec<RunItem<C>>, DecodeError> {
-    let count = input.count(usize::MAX, "too many runs", 5)?;
-    let mut runs: Vec<RunItem<C>> = Vec::new();
-    for _ in 0..count {
+    input.many(usize::MAX, "too many runs", 5, |input, before| {
         let start = names.read_dot(input)?;
-        if runs.last().is_some_and(|last| last.start >= start) {
+        if before
+            .last()
+            .is_some_and(|last: &RunItem<C>| last.start >= start)
+        {
             return Err(input.error("runs out of order"));
         }
         let flags = input.varint()?;
@@ -432,15 +424,14 @@ fn read_runs<'a, C: Content>(
         };
         let minute = names.read_minute(input)?;
         let pieces = read_pieces(input, start, &mut read_content)?;
-        runs.push(RunItem {
+        Ok(RunItem {
             start,
             parent,
             side,
             minute,
             pieces,
-        });
-    }
-    Ok(runs)
+        })
+    })
 }
 
 fn read_pieces<'a, C: Content>(
@@ -448,16 +439,13 @@ fn read_pieces<'a, C: Content>(
     start: Dot,
     read_content: &mut impl FnMut(&mut Reader<'a>, u64) -> Result<C, DecodeError>,
 ) -> Result<Vec<PieceItem<C>>, DecodeError> {
-    let count = input.count(usize::MAX, "too many pieces", 1)?;
-    let mut pieces: Vec<PieceItem<C>> = Vec::new();
     let mut next = start.seq;
-    for _ in 0..count {
+    let pieces = input.many(usize::MAX, "too many pieces", 1, |input, before| {
         let code = input.varint()?;
         let (len, alive) = (code >> 1, code & 1 == 1);
-        let follows = pieces
-            .last()
-            .is_some_and(|last| last.content.is_some() == alive);
-        if len == 0 || len > limits::SEQ_MAX - next + 1 || follows {
+        let last = before.last();
+        let follows = last.is_some_and(|last: &PieceItem<C>| last.content.is_some() == alive);
+        if len == 0 || len > limits::SEQ_MAX + 1 - next || follows {
             return Err(input.error("impossible piece"));
         }
         next += len;
@@ -466,8 +454,8 @@ fn read_pieces<'a, C: Content>(
         } else {
             None
         };
-        pieces.push(PieceItem { len, content });
-    }
+        Ok(PieceItem { len, content })
+    })?;
     if pieces.is_empty() {
         return Err(input.error("empty run"));
     }
@@ -475,13 +463,12 @@ fn read_pieces<'a, C: Content>(
 }
 
 fn read_tallies(input: &mut Reader<'_>, names: &Names) -> Result<Vec<Tally>, DecodeError> {
-    let count = input.count(limits::REPLICAS_MAX, "too many replicas", 4)?;
-    let mut tallies: Vec<Tally> = Vec::new();
-    for _ in 0..count {
+    let max = limits::REPLICAS_MAX;
+    input.many(max, "too many replicas", 4, |input, before| {
         let dot = names.read_dot(input)?;
-        if tallies
+        if before
             .last()
-            .is_some_and(|last| last.dot.replica >= dot.replica)
+            .is_some_and(|last: &Tally| last.dot.replica >= dot.replica)
         {
             return Err(input.error("replicas out of order"));
         }
@@ -490,21 +477,18 @@ fn read_tallies(input: &mut Reader<'_>, names: &Names) -> Result<Vec<Tally>, Dec
         if up.max(down) > limits::COUNTER_MAX {
             return Err(input.over("counter too large", limits::COUNTER_MAX));
         }
-        tallies.push(Tally {
+        Ok(Tally {
             dot,
             minute,
             up,
             down,
-        });
-    }
-    Ok(tallies)
+        })
+    })
 }
 
 /// Every replica that the items name.
 pub(super) fn replicas(items: &BodyItems, mut note: impl FnMut(ReplicaId)) {
-    for run in items.all() {
-        note(run.start.replica);
-    }
+    items.for_each_run(|run| note(run.start.replica));
     match items {
         BodyItems::List(runs) | BodyItems::Tree(runs) => {
             runs.iter()

@@ -87,12 +87,18 @@ impl Writer {
 pub struct Reader<'a> {
     bytes: &'a [u8],
     offset: usize,
+    /// What was counted and is yet to be read takes so many bytes at least.
+    owed: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A reader at the start of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, offset: 0 }
+        Self {
+            bytes,
+            offset: 0,
+            owed: 0,
+        }
     }
 
     /// Where the reader stands.
@@ -226,10 +232,53 @@ impl<'a> Reader<'a> {
             return Err(self.over(what, max));
         }
         let count = count as usize;
-        if count.saturating_mul(bytes_each) > self.remaining() {
+        let free = self.remaining().saturating_sub(self.owed);
+        if count.saturating_mul(bytes_each) > free {
             return Err(self.error("input ends early"));
         }
         Ok(count)
+    }
+
+    /// A count and the things that follow it, each of which `read` reads, seeing those before it.
+    ///
+    /// Room is taken once, for exactly so many: whatever is counted inside of things that were counted
+    /// themselves, the bytes for all of it are there, so the room for all of it is bounded by them.
+    ///
+    /// # Errors
+    /// As [`Self::count`], and those of `read`.
+    pub fn many<T>(
+        &mut self,
+        max: usize,
+        what: &'static str,
+        bytes_each: usize,
+        mut read: impl FnMut(&mut Self, &[T]) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let count = self.count(max, what, bytes_each)?;
+        self.times(count, bytes_each, &mut read)
+    }
+
+    /// As [`Self::many`], where the count was read before.
+    ///
+    /// # Errors
+    /// When the input cannot hold so many, and those of `read`.
+    pub fn times<T>(
+        &mut self,
+        count: usize,
+        bytes_each: usize,
+        mut read: impl FnMut(&mut Self, &[T]) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let bytes = count.saturating_mul(bytes_each);
+        if bytes > self.remaining().saturating_sub(self.owed) {
+            return Err(self.error("input ends early"));
+        }
+        self.owed += bytes;
+        let mut things = Vec::with_capacity(count);
+        for _ in 0..count {
+            self.owed -= bytes_each;
+            let thing = read(self, &things)?;
+            things.push(thing);
+        }
+        Ok(things)
     }
 
     /// A seq: from 1 to [`limits::SEQ_MAX`].

@@ -13,18 +13,23 @@ pub(crate) enum Cell {
     Child(Kind),
     /// A node of a tree, named after this cell, under another or at the top.
     Node { under: Option<Dot> },
-    /// Where the element or node `of` has been moved to; of several that are alive the one with the
-    /// greatest (stamp, dot) counts. In a tree also under which node.
-    Place {
-        of: Dot,
-        under: Option<Dot>,
-        stamp: Stamp,
-    },
+    /// Where an element or a node has been moved to; of several that are alive the one with the
+    /// greatest (stamp, dot) counts.
+    Place(Box<Moved>),
+}
+
+/// Where an element or node has been moved to.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Moved {
+    pub(crate) of: Dot,
+    /// In a tree: under which node, or at the top.
+    pub(crate) under: Option<Dot>,
+    pub(crate) stamp: Stamp,
 }
 
 impl Cell {
     fn is_place(&self) -> bool {
-        matches!(self, Self::Place { .. })
+        matches!(self, Self::Place(_))
     }
 }
 
@@ -105,7 +110,7 @@ pub(super) fn max_stamp(runs: &[RunItem<Cells>]) -> Option<Stamp> {
 pub(crate) fn stamps(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Stamp> + '_ {
     let cells = runs.iter().flat_map(RunItem::living);
     cells.filter_map(|(_, cell)| match cell {
-        Cell::Place { stamp, .. } => Some(*stamp),
+        Cell::Place(moved) => Some(moved.stamp),
         _ => None,
     })
 }
@@ -115,7 +120,7 @@ pub(crate) fn named(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Dot> + '_ {
     let cells = runs.iter().flat_map(RunItem::living);
     cells.flat_map(|(_, cell)| {
         let (of, under) = match cell {
-            Cell::Place { of, under, .. } => (Some(*of), *under),
+            Cell::Place(moved) => (Some(moved.of), moved.under),
             Cell::Node { under } => (None, *under),
             Cell::Value(_) | Cell::Child(_) => (None, None),
         };

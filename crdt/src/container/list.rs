@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cell::{Cell, Cells};
+use super::cell::{Cell, Cells, Moved};
 use super::ListPatch;
 use crate::sequence::run::RunItem;
 use crate::sequence::{Life, Patch};
@@ -64,7 +64,7 @@ impl ListBody {
         match &cells.0[within] {
             Cell::Value(value) => Some(Element::Value(value)),
             Cell::Child(kind) => Some(Element::Child(*kind)),
-            Cell::Node { .. } | Cell::Place { .. } => None,
+            Cell::Node { .. } | Cell::Place(_) => None,
         }
     }
 
@@ -78,7 +78,7 @@ impl ListBody {
     fn element(&self, cell: Dot) -> Option<(Dot, Element<'_>)> {
         let (cells, within) = self.cells.content_of(cell)?;
         let dot = match &cells.0[within] {
-            Cell::Place { of, .. } => *of,
+            Cell::Place(moved) => moved.of,
             _ => cell,
         };
         Some((dot, self.by_dot(dot)?))
@@ -106,11 +106,11 @@ impl ListBody {
     ) -> Vec<ListPatch> {
         let (of, _) = self.get(from).expect("the caller has bounded the index");
         let before = if to > from { to + 1 } else { to };
-        let cell = Cell::Place {
+        let cell = Cell::Place(Box::new(Moved {
             of,
             under: None,
             stamp: change.stamp(),
-        };
+        }));
         let place = self.cells.insert_at(before, cell.into(), change);
         self.cells.set_life(place, Life::Hidden, None);
         self.live += 1;
@@ -153,9 +153,10 @@ impl ListBody {
                 }
                 self.live += 1;
                 match cell {
-                    Cell::Place { of, stamp, .. } => {
-                        self.places.entry(*of).or_default().push((*stamp, dot));
-                        moved.insert(*of);
+                    Cell::Place(place) => {
+                        let places = self.places.entry(place.of).or_default();
+                        places.push((place.stamp, dot));
+                        moved.insert(place.of);
                     }
                     _ => {
                         moved.insert(dot);
@@ -177,9 +178,9 @@ impl ListBody {
         for dot in alive {
             touched.insert(match self.cells.content_of(dot) {
                 Some((cells, within)) => match &cells.0[within] {
-                    Cell::Place { of, .. } => {
-                        forget_place(&mut self.places, *of, dot);
-                        *of
+                    Cell::Place(moved) => {
+                        forget_place(&mut self.places, moved.of, dot);
+                        moved.of
                     }
                     _ => dot,
                 },

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::cell::{Cell, Cells};
+use super::cell::{Cell, Cells, Moved};
 use crate::sequence::run::RunItem;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Sequence, Stamp, VersionVector};
 
@@ -173,7 +173,7 @@ impl TreeBody {
         for (start, cells) in self.cells.living() {
             for (dot, cell) in (0..).map(|i| start.plus(i)).zip(&cells.0) {
                 let node = match cell {
-                    Cell::Place { of, .. } => *of,
+                    Cell::Place(moved) => moved.of,
                     _ => dot,
                 };
                 let spot = shape.spots.get(&node).filter(|spot| spot.cell == Some(dot));
@@ -234,11 +234,11 @@ impl TreeBody {
         let left = self.left_of(under, index, Some(node))?;
         let right = self.cells.alive_after(left);
         let stamp = change.stamp();
-        let cell = Cell::Place {
+        let cell = Cell::Place(Box::new(Moved {
             of: node,
             under,
             stamp,
-        };
+        }));
         let place = self.cells.insert_between(left, right, cell.into(), change);
         self.live += 1;
         let state = self
@@ -320,24 +320,24 @@ impl TreeBody {
     /// Takes in what is new; gives the nodes that it is about.
     pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> BTreeSet<Dot> {
         self.cells
-            .join_with(items, std::iter::empty(), seen, &mut Vec::new());
+            .join_with(items, [], seen, &mut Vec::new());
         let mut touched = BTreeSet::new();
         let new = items.iter().flat_map(RunItem::living);
         for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {
             self.live += 1;
-            let node = match *cell {
+            let node = match cell {
                 Cell::Node { under } => {
-                    self.nodes.entry(dot).or_default().made = Some(under);
+                    self.nodes.entry(dot).or_default().made = Some(*under);
                     dot
                 }
-                Cell::Place { of, under, stamp } => {
+                Cell::Place(moved) => {
                     let new = Move {
-                        stamp,
+                        stamp: moved.stamp,
                         place: dot,
-                        under,
+                        under: moved.under,
                     };
-                    self.nodes.entry(of).or_default().moves.push(new);
-                    of
+                    self.nodes.entry(moved.of).or_default().moves.push(new);
+                    moved.of
                 }
                 Cell::Value(_) | Cell::Child(_) => continue,
             };
@@ -354,8 +354,8 @@ impl TreeBody {
         let mut touched = BTreeSet::new();
         for &dot in &alive {
             let (cells, within) = self.cells.content_of(dot).expect("the dot is alive");
-            let node = match cells.0[within] {
-                Cell::Place { of, .. } => of,
+            let node = match &cells.0[within] {
+                Cell::Place(moved) => moved.of,
                 _ => dot,
             };
             let state = self.nodes.entry(node).or_default();

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::path::Path;
-use super::tree::{wanted, Items};
 use crate::container::BodyItems;
 use crate::sequence::content::Content;
 use crate::sequence::run::RunItem;
@@ -12,29 +10,22 @@ use crate::{Delta, Dot};
 /// Drops the deleted elements that nothing needs: on which no living one hangs, no mark is anchored,
 /// and in which nothing lives.
 pub(super) fn prune(mut whole: Delta) -> Delta {
-    let kept = kept(&whole.items);
-    for (path, items) in &mut whole.items.containers {
+    let mut kept = whole.items.wanted();
+    for (number, items) in &mut whole.items.bodies {
         match items {
             BodyItems::Text(text) => {
                 let anchors: Vec<Dot> = text.anchors().collect();
                 prune_runs(&mut text.runs, anchors);
             }
             BodyItems::List(runs) => {
-                prune_runs(runs, kept.get(path).into_iter().flatten().copied());
+                prune_runs(runs, kept.remove(number).unwrap_or_default());
             }
             BodyItems::Tree(runs) => prune_runs(runs, []),
             BodyItems::Map { .. } | BodyItems::Set(_) | BodyItems::Counter(_) => {}
         }
     }
-    whole.items.containers.retain(|_, items| !items.is_empty());
+    whole.items.tidy();
     whole
-}
-
-/// The elements of each list of whose containers something lives.
-fn kept(items: &Items) -> BTreeMap<Path, Vec<Dot>> {
-    let kept = wanted(items).into_iter();
-    kept.map(|(list, elements)| (Path::from_steps(list.to_vec()), elements))
-        .collect()
 }
 
 fn prune_runs<C: Content>(runs: &mut Vec<RunItem<C>>, extra: impl IntoIterator<Item = Dot>) {

@@ -1,6 +1,5 @@
 //! Reading a document.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::path::{Key, Kind, Path, Step};
@@ -10,7 +9,7 @@ use crate::container::text::{Segment, TextBody};
 use crate::container::tree::TreeBody;
 use crate::container::{Body, MapBody};
 use crate::sequence::content::{Extent, Unit};
-use crate::{Dot, EditError, OrSet, Sibling, Value};
+use crate::{Dot, EditError, OrSet, Sibling, Value, ValueMap};
 
 /// What is at a key or an index.
 #[derive(Clone, PartialEq, Debug)]
@@ -221,7 +220,7 @@ impl<'a> MapRef<'a> {
     /// The map and all in it as a plain value.
     pub fn to_value(&self) -> Value {
         match self.0.to_value() {
-            Value::Null => Value::Map(BTreeMap::new()),
+            Value::Null => Value::Map(ValueMap::new()),
             value => value,
         }
     }
@@ -309,7 +308,7 @@ impl<'a> ListRef<'a> {
 /// A container as a plain value, where it may be one that nobody has written to yet.
 fn empty_as_value(node: NodeRef<'_>, kind: Kind) -> Value {
     match (node.to_value(), kind) {
-        (Value::Null, Kind::Map) => Value::Map(BTreeMap::new()),
+        (Value::Null, Kind::Map) => Value::Map(ValueMap::new()),
         (Value::Null, Kind::List | Kind::Set | Kind::Tree) => Value::List(Vec::new()),
         (Value::Null, Kind::Text) => Value::String(String::new()),
         (Value::Null, Kind::Counter) => Value::Int(0),
@@ -489,7 +488,8 @@ impl<'a> TreeRef<'a> {
             while waiting.last().is_some_and(|(below, _)| *below > depth) {
                 children.extend(waiting.pop().map(|(_, child)| child));
             }
-            let mut value = BTreeMap::from([("data".to_owned(), self.data(node).to_value())]);
+            let mut value = ValueMap::new();
+            value.insert("data".to_owned(), self.data(node).to_value());
             if !children.is_empty() {
                 value.insert("children".to_owned(), Value::List(children));
             }

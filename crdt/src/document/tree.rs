@@ -3,18 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::homes::Homes;
+use super::items::{Items, Place};
 use super::path::{Key, Kind, Path, Step};
 use crate::container::list::Element;
 use crate::container::{Body, BodyItems, ChangeKind, Changes, MapBody};
 use crate::map::MapItem;
 use crate::{limits, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp, Value};
 use crate::{ReplicaId, VersionVector};
-
-/// The live part of a document's delta: what it says of each container.
-#[derive(Clone, PartialEq, Default, Debug)]
-pub struct Items {
-    pub(crate) containers: BTreeMap<Path, BodyItems>,
-}
 
 /// The number of a container in this copy. Numbers are never given again.
 pub(crate) type ContainerId = u32;
@@ -29,7 +24,8 @@ pub(crate) struct Container {
     pub(crate) step: Option<Step>,
     depth: usize,
     pub(crate) body: Body,
-    children: BTreeMap<Step, ContainerId>,
+    /// How many containers were ever named in this one.
+    children: u32,
     /// How many dots are alive in this container and those inside of it.
     live: usize,
 }
@@ -38,6 +34,8 @@ pub(crate) struct Container {
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     containers: Vec<Container>,
+    /// What is in what, for all containers at once: a map for each would cost many times a container.
+    children: BTreeMap<(ContainerId, Step), ContainerId>,
     homes: Homes,
 }
 
@@ -48,11 +46,12 @@ impl Default for Tree {
             step: None,
             depth: 0,
             body: Body::new(Kind::Map),
-            children: BTreeMap::new(),
+            children: 0,
             live: 0,
         };
         Self {
             containers: vec![top],
+            children: BTreeMap::new(),
             homes: Homes::default(),
         }
     }
@@ -82,7 +81,23 @@ impl Tree {
 
     /// The container inside of this one, if it was ever named here.
     pub(crate) fn child(&self, parent: ContainerId, step: &Step) -> Option<ContainerId> {
-        self.get(parent).children.get(step).copied()
+        if self.get(parent).children == 0 {
+            return None;
+        }
+        self.children.get(&(parent, step.clone())).copied()
+    }
+
+    /// The containers in this one, in the order of their steps.
+    fn children(&self, parent: ContainerId) -> impl Iterator<Item = (&Step, ContainerId)> {
+        let first = Step {
+            key: "".into(),
+            kind: Kind::Map,
+        };
+        let inside = self.children.range((parent, first)..);
+        inside
+            .take_while(move |((of, _), _)| *of == parent)
+            .map(|((_, step), &id)| (step, id))
+            .take(self.get(parent).children as usize)
     }
 
     /// The container inside of this one. Naming it does not make it exist for others.
@@ -96,10 +111,11 @@ impl Tree {
             step: Some(step.clone()),
             depth: self.get(parent).depth + 1,
             body: Body::new(step.kind),
-            children: BTreeMap::new(),
+            children: 0,
             live: 0,
         });
-        self.containers[parent as usize].children.insert(step, id);
+        self.containers[parent as usize].children += 1;
+        self.children.insert((parent, step), id);
         id
     }
 
@@ -135,7 +151,7 @@ impl Tree {
         let mut all = vec![id];
         let mut next = 0;
         while next < all.len() {
-            all.extend(self.get(all[next]).children.values());
+            all.extend(self.children(all[next]).map(|(_, id)| id));
             next += 1;
         }
         all
@@ -145,7 +161,7 @@ impl Tree {
     /// last; a container of which only the content survived a deletion comes after all others.
     pub(crate) fn seen_at(&self, map: ContainerId, key: &str) -> Option<Seen<'_>> {
         let body = self.map_body(map)?;
-        if self.get(map).children.is_empty() && body.children.is_empty() {
+        if self.get(map).children == 0 && body.children.is_empty() {
             return body.values.get(key).map(Seen::Value);
         }
         let value = body
@@ -178,11 +194,7 @@ impl Tree {
         let Some(body) = self.map_body(map) else {
             return BTreeSet::new();
         };
-        let survivors = self
-            .get(map)
-            .children
-            .iter()
-            .filter(|(_, &id)| self.get(id).live > 0);
+        let survivors = self.children(map).filter(|&(_, id)| self.get(id).live > 0);
         let survivors = survivors.filter_map(|(step, _)| match &step.key {
             Key::Name(name) => Some(&**name),
             Key::Element(_) => None,
@@ -324,6 +336,40 @@ impl Tree {
         }
     }
 
+    /// The items of containers, with the containers that these are in, in the order of their paths;
+    /// O(result), whatever else is in the same maps.
+    fn tabulate(&self, mut found: BTreeMap<ContainerId, BodyItems>) -> Items {
+        let mut named: Vec<(ContainerId, &Step, ContainerId)> = Vec::new();
+        let mut known = BTreeSet::new();
+        for mut id in found.keys().copied() {
+            while let Some(step) = self.get(id).step.as_ref().filter(|_| known.insert(id)) {
+                named.push((self.get(id).parent, step, id));
+                id = self.get(id).parent;
+            }
+        }
+        named.sort_unstable();
+        let mut items = Items::default();
+        items.table.reserve_exact(named.len());
+        items.bodies.reserve_exact(found.len());
+        // What is still to be visited, the next one last: its number in `named`, and that of its parent.
+        let mut open: Vec<(usize, u32)> = Vec::new();
+        let (mut id, mut number) = (ROOT, 0);
+        loop {
+            items
+                .bodies
+                .extend(found.remove(&id).map(|items| (number, items)));
+            let first = named.partition_point(|&(parent, ..)| parent < id);
+            let last = named.partition_point(|&(parent, ..)| parent <= id);
+            open.extend((first..last).rev().map(|child| (child, number)));
+            let Some((next, parent)) = open.pop() else {
+                return items;
+            };
+            let step = named[next].1.clone();
+            items.table.push(Place { parent, step });
+            (id, number) = (named[next].2, items.table.len() as u32);
+        }
+    }
+
     fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
         let spans = interval.spans();
         spans
@@ -349,11 +395,8 @@ impl Tree {
                 Body::Tree(tree) => tree.assert_invariants(),
                 _ => {}
             }
-            let below: usize = container
-                .children
-                .values()
-                .map(|&child| self.get(child).live)
-                .sum();
+            let children = self.children(id as ContainerId);
+            let below: usize = children.map(|(_, child)| self.get(child).live).sum();
             assert_eq!(
                 container.live,
                 container.body.live_len() + below,
@@ -389,38 +432,14 @@ pub(crate) fn check_key(key: &str) -> Result<(), EditError> {
     Ok(())
 }
 
-/// The elements of each list that containers with something alive are in: they must be known there.
-pub(super) fn wanted(items: &Items) -> BTreeMap<&[Step], Vec<Dot>> {
-    let mut wanted: BTreeMap<&[Step], Vec<Dot>> = BTreeMap::new();
-    for (path, _) in items
-        .containers
-        .iter()
-        .filter(|(_, items)| items.has_live())
-    {
-        for (depth, step) in path.steps().iter().enumerate() {
-            if let Key::Element(dot) = step.key {
-                let list = &path.steps()[..depth];
-                if list.last().is_some_and(|step| step.kind == Kind::List) {
-                    wanted.entry(list).or_default().push(dot);
-                }
-            }
-        }
-    }
-    wanted
-}
-
 impl DotStore for Tree {
     type Items = Items;
     type Effects = Changes;
 
     fn collect(&self, interval: Interval<'_>) -> Items {
-        let items = self.containers_in(interval).into_iter().filter_map(|id| {
-            let items = self.get(id).body.collect(interval);
-            (!items.is_empty()).then(|| (self.path(id), items))
-        });
-        Items {
-            containers: items.collect(),
-        }
+        let homes = self.containers_in(interval).into_iter();
+        let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
+        self.tabulate(found.filter(|(_, items)| !items.is_empty()).collect())
     }
 
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
@@ -433,44 +452,43 @@ impl DotStore for Tree {
 
     fn dots_of(items: &Items) -> DotSet {
         let mut live = DotSet::new();
-        for items in items.containers.values() {
+        for items in items.bodies() {
             live.extend(&items.live());
         }
         live
     }
 
     fn max_stamp(items: &Items) -> Option<Stamp> {
-        items
-            .containers
-            .values()
-            .filter_map(BodyItems::max_stamp)
-            .max()
+        items.bodies().filter_map(BodyItems::max_stamp).max()
     }
 
     fn check(&self, items: &Items, seen: &VersionVector) -> Result<(), MergeError> {
-        let mut wanted = wanted(items);
+        let mut ids = Vec::with_capacity(items.table.len() + 1);
+        ids.push(Some(ROOT));
+        for Place { parent, step } in &items.table {
+            let parent: Option<ContainerId> = ids[*parent as usize];
+            ids.push(parent.and_then(|parent| self.child(parent, step)));
+        }
+        let mut wanted = items.wanted();
         let mut missing = Vec::new();
-        let mut note = |checked| match checked {
-            Err(MergeError::MissingAnchors { anchors }) => {
-                missing.extend(anchors);
-                Ok(())
-            }
-            other => other,
-        };
-        for (path, items) in &items.containers {
-            let wanted = wanted.remove(path.steps()).unwrap_or_default();
-            note(match self.find(path.steps()) {
+        let mut check = |number: u32, items: &BodyItems, wanted: &mut BTreeMap<u32, Vec<Dot>>| {
+            let wanted = wanted.remove(&number).unwrap_or_default();
+            let checked = match ids[number as usize] {
                 Some(id) => self.get(id).body.check(items, &wanted, seen),
                 None => Body::new(items.kind()).check(items, &wanted, seen),
-            })?;
+            };
+            match checked {
+                Err(MergeError::MissingAnchors { anchors }) => missing.extend(anchors),
+                other => other?,
+            }
+            Ok(())
+        };
+        for (number, items) in &items.bodies {
+            check(*number, items, &mut wanted)?;
         }
-        for (steps, wanted) in wanted {
-            let kind = steps.last().map_or(Kind::Map, |step| step.kind);
-            let nothing = BodyItems::none(kind);
-            note(match self.find(steps) {
-                Some(id) => self.get(id).body.check(&nothing, &wanted, seen),
-                None => Body::new(kind).check(&nothing, &wanted, seen),
-            })?;
+        let silent: Vec<u32> = wanted.keys().copied().collect();
+        for number in silent {
+            check(number, &BodyItems::none(Kind::List), &mut wanted)?;
         }
         if missing.is_empty() {
             Ok(())
@@ -480,10 +498,15 @@ impl DotStore for Tree {
     }
 
     fn join(&mut self, items: &Items, seen: &VersionVector, changes: &mut Changes) {
-        let mut wanted = wanted(items);
-        for (path, items) in &items.containers {
-            let wanted = wanted.remove(path.steps()).unwrap_or_default();
-            let id = self.find_or_name(path.steps());
+        let mut ids = Vec::with_capacity(items.table.len() + 1);
+        ids.push(ROOT);
+        for Place { parent, step } in &items.table {
+            ids.push(self.child_named(ids[*parent as usize], step.clone()));
+        }
+        let mut wanted = items.wanted();
+        for (number, items) in &items.bodies {
+            let wanted = wanted.remove(number).unwrap_or_default();
+            let id = ids[*number as usize];
             let before = self.get(id).body.live_len();
             let change = self.body_mut(id).join(items, &wanted, seen);
             self.note(id, change, changes);
@@ -514,8 +537,8 @@ impl DotStore for Tree {
             }
         }
         // Lists of which the delta says nothing but what is in their elements.
-        for (steps, wanted) in wanted {
-            let id = self.find_or_name(steps);
+        for (number, wanted) in wanted {
+            let id = ids[number as usize];
             let nothing = BodyItems::none(Kind::List);
             let change = self.body_mut(id).join(&nothing, &wanted, seen);
             self.note(id, change, changes);

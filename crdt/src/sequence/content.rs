@@ -91,7 +91,9 @@ pub trait Content: Clone + PartialEq + Debug {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Chars {
     text: String,
-    extent: Extent,
+    // Short, since a piece may hold a single character: there is no text of four billion.
+    chars: u32,
+    utf16: u32,
 }
 
 impl Chars {
@@ -102,7 +104,7 @@ impl Chars {
 
     /// Where the element `at` starts, in bytes.
     fn byte_of(&self, at: usize) -> usize {
-        if self.text.len() == self.extent.chars {
+        if self.text.len() == self.chars as usize {
             return at;
         }
         self.text
@@ -122,7 +124,8 @@ impl From<String> for Chars {
         };
         Self {
             text,
-            extent: Extent { chars, utf16 },
+            chars: chars as u32,
+            utf16: utf16 as u32,
         }
     }
 }
@@ -135,11 +138,14 @@ impl From<&str> for Chars {
 
 impl Content for Chars {
     fn extent(&self) -> Extent {
-        self.extent
+        Extent {
+            chars: self.chars as usize,
+            utf16: self.utf16 as usize,
+        }
     }
 
     fn extent_to(&self, at: usize) -> Extent {
-        if self.extent.chars == self.extent.utf16 {
+        if self.chars == self.utf16 {
             return Extent {
                 chars: at,
                 utf16: at,
@@ -154,17 +160,19 @@ impl Content for Chars {
 
     fn split_off(&mut self, at: usize) -> Self {
         let rest = Self::from(self.text.split_off(self.byte_of(at)));
-        self.extent -= rest.extent;
+        self.chars -= rest.chars;
+        self.utf16 -= rest.utf16;
         rest
     }
 
     fn append(&mut self, next: Self) {
         self.text.push_str(&next.text);
-        self.extent += next.extent;
+        self.chars += next.chars;
+        self.utf16 += next.utf16;
     }
 
     fn elements_in(&self, unit: Unit, offset: usize) -> Option<usize> {
-        if unit == Unit::Chars || self.extent.chars == self.extent.utf16 {
+        if unit == Unit::Chars || self.chars == self.utf16 {
             return Some(offset);
         }
         let mut units = 0;
@@ -174,7 +182,7 @@ impl Content for Chars {
             }
             units += c.len_utf16();
         }
-        (units == offset).then_some(self.extent.chars)
+        (units == offset).then_some(self.chars as usize)
     }
 }
 

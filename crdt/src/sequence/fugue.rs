@@ -1,11 +1,9 @@
 //! The tree: what hangs on what, and where that is in reading order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sequence::content::Content;
-use crate::sequence::run::{PieceItem, RunItem, Side};
-use crate::sequence::Sequence;
-use crate::{Dot, DotRun, DotSet, MergeError, Minute, ReplicaId, VersionVector};
+use crate::sequence::run::Side;
+use crate::{Dot, DotRun, Minute, ReplicaId};
 
 /// The element beside which another belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,8 +40,32 @@ pub(super) struct Runs {
     links: BTreeMap<Dot, Link>,
     /// The first dots of the runs that hang on an element, in order. Within a run each element's
     /// next one is a right child too, and is not listed.
-    children: BTreeMap<(Side, Option<Dot>), Vec<Dot>>,
+    children: BTreeSet<(Slot, Option<Dot>, Dot)>,
 }
+
+/// Where under its parent a run hangs: what is on the right is before or after the place of the
+/// parent's next dot. Those after it are kept apart, so that the way to the last element of a run's
+/// tree is found without looking at all that hangs on the run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Slot {
+    Left,
+    Before,
+    After,
+}
+
+impl Slot {
+    fn of(side: Side, parent: Option<Dot>, start: Dot) -> Self {
+        match (side, parent) {
+            (Side::Left, _) => Self::Left,
+            (Side::Right, Some(parent)) if start < parent.plus(1) => Self::Before,
+            (Side::Right, _) => Self::After,
+        }
+    }
+}
+
+/// Lower, and higher, than any dot of an element.
+const LOWEST: Dot = Dot::new(ReplicaId::new(0), 0);
+const HIGHEST: Dot = Dot::new(ReplicaId::new(u64::MAX), u64::MAX);
 
 impl Runs {
     /// When the element was inserted.
@@ -64,12 +86,6 @@ impl Runs {
             len: link.len,
         };
         (start.replica == dot.replica && dot.seq < start.seq + link.len).then_some(run)
-    }
-
-    /// The seq at which the replica's next run after this element starts.
-    fn next_start(&self, dot: Dot) -> Option<u64> {
-        let (next, _) = self.links.range(dot.plus(1)..).next()?;
-        (next.replica == dot.replica).then_some(next.seq)
     }
 
     /// Adds a run, or makes the one longer that it goes on from.
@@ -98,9 +114,8 @@ impl Runs {
             minute,
         };
         self.links.insert(start, link);
-        let siblings = self.children.entry((side, parent)).or_default();
-        let place = siblings.partition_point(|&sibling| sibling < start);
-        siblings.insert(place, start);
+        self.children
+            .insert((Slot::of(side, parent, start), parent, start));
     }
 
     /// The runs with dots from `first` to `last`, cut to that range, in order of dot.
@@ -146,10 +161,13 @@ impl Runs {
         (next.seq < run.start.seq + run.len).then_some(next)
     }
 
-    fn children(&self, side: Side, parent: Option<Dot>) -> &[Dot] {
-        self.children
-            .get(&(side, parent))
-            .map_or(&[], Vec::as_slice)
+    fn children(
+        &self,
+        slot: Slot,
+        parent: Option<Dot>,
+    ) -> impl DoubleEndedIterator<Item = Dot> + '_ {
+        let range = (slot, parent, LOWEST)..=(slot, parent, HIGHEST);
+        self.children.range(range).map(|&(.., child)| child)
     }
 
     /// What a new element between two needed neighbours hangs on: the left one if it has no needed
@@ -161,7 +179,8 @@ impl Runs {
         left: Option<Dot>,
         right: impl FnOnce() -> Option<Dot>,
     ) -> (Option<Dot>, Side) {
-        let childless = self.children(Side::Right, left).is_empty()
+        let childless = self.children(Slot::Before, left).next().is_none()
+            && self.children(Slot::After, left).next().is_none()
             && left.and_then(|left| self.continuation(left)).is_none();
         if childless {
             return (left, Side::Right);
@@ -201,18 +220,25 @@ impl Runs {
     /// Where a run that is not here yet belongs; its parent is here. O(log runs) where its gap has
     /// no others; else O(depth of those in runs).
     pub(super) fn place(&self, start: Dot, parent: Option<Dot>, side: Side) -> Neighbour {
-        let siblings = self.children(side, parent);
-        let greater = siblings.partition_point(|&sibling| sibling < start);
+        let slot = Slot::of(side, parent, start);
         match side {
             Side::Left => {
                 let parent = parent.expect("only elements have left children");
-                let next = siblings.get(greater).map(|&next| self.leftmost(next));
+                let greater = (slot, Some(parent), start)..=(slot, Some(parent), HIGHEST);
+                let next = self.children.range(greater).next();
+                let next = next.map(|&(.., next)| self.leftmost(next));
                 Neighbour::Before(next.unwrap_or(parent))
             }
             Side::Right => {
-                let listed = greater.checked_sub(1).map(|i| siblings[i]);
-                let continuation = parent.and_then(|parent| self.continuation(parent));
-                let before = listed.max(continuation.filter(|&next| next < start));
+                let less = (slot, parent, LOWEST)..(slot, parent, start);
+                let listed = self.children.range(less).next_back();
+                let listed = listed.map(|&(.., sibling)| sibling);
+                let before = match slot {
+                    Slot::After => listed
+                        .or_else(|| parent.and_then(|parent| self.continuation(parent)))
+                        .or_else(|| self.children(Slot::Before, parent).next_back()),
+                    Slot::Left | Slot::Before => listed,
+                };
                 match before.map(|before| self.rightmost(before)).or(parent) {
                     Some(dot) => Neighbour::After(dot),
                     None => Neighbour::Start,
@@ -223,27 +249,25 @@ impl Runs {
 
     /// The first element, in reading order, of the tree under this one.
     fn leftmost(&self, mut dot: Dot) -> Dot {
-        while let Some(&first) = self.children(Side::Left, Some(dot)).first() {
+        while let Some(first) = self.children(Slot::Left, Some(dot)).next() {
             dot = first;
         }
         dot
     }
 
-    /// The last element, in reading order, of the tree under this one.
+    /// The last element, in reading order, of the tree under this one; O(log runs) a turn.
     fn rightmost(&self, mut dot: Dot) -> Dot {
         loop {
             let run = self.run_of(dot).expect("the element is in the sequence");
             let end = run.start.plus(run.len - 1);
             // The way goes along the run, unless one of its elements has a right child after the
             // next in the run.
-            let range = (Side::Right, Some(dot))..=(Side::Right, Some(end));
-            let turn = self
-                .children
-                .range(range)
-                .find_map(|(&(_, parent), children)| {
-                    let last = *children.last()?;
-                    (parent == Some(end) || parent.map(|p| p.plus(1)) < Some(last)).then_some(last)
-                });
+            let along = (Slot::After, Some(dot), LOWEST)..=(Slot::After, Some(end), HIGHEST);
+            let turn = self.children.range(along).next();
+            let turn = match turn {
+                Some(&(slot, parent, _)) => self.children(slot, parent).next_back(),
+                None => self.children(Slot::Before, Some(end)).next_back(),
+            };
             match turn {
                 Some(child) => dot = child,
                 None => return end,
@@ -254,183 +278,19 @@ impl Runs {
     /// Checks that runs and children say the same.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn assert_invariants(&self) {
-        let mut listed = 0;
-        for (&(side, parent), children) in &self.children {
+        for &(slot, parent, child) in &self.children {
+            let link = &self.links[&child];
+            assert_eq!(link.parent, parent);
+            assert_eq!(Slot::of(link.side, parent, child), slot);
+            assert!(parent.is_none_or(|parent| self.run_of(parent).is_some()));
+            let before = parent.filter(|p| slot != Slot::Left && p.plus(1) == child);
             assert!(
-                children.windows(2).all(|pair| pair[0] < pair[1]),
-                "siblings are in order"
+                before.is_none_or(|before| self.continuation(before).is_some()
+                    || self.minute_of(before) != Some(link.minute)),
+                "a run is as long as it can be"
             );
-            listed += children.len();
-            for child in children {
-                let link = &self.links[child];
-                assert_eq!((link.side, link.parent), (side, parent));
-                assert!(parent.is_none_or(|parent| self.run_of(parent).is_some()));
-                let before = parent.filter(|p| side == Side::Right && p.plus(1) == *child);
-                assert!(
-                    before.is_none_or(|before| self.continuation(before).is_some()
-                        || self.minute_of(before) != Some(link.minute)),
-                    "a run is as long as it can be"
-                );
-            }
         }
-        assert_eq!(listed, self.links.len(), "every run is a child once");
-    }
-}
-
-impl<C: Content> Sequence<C> {
-    /// What is new in the items, parents before children; and of the deleted elements that were
-    /// dropped here, those that something new hangs on or that are `wanted`.
-    pub(super) fn in_causal_order(
-        &self,
-        items: &[RunItem<C>],
-        wanted: impl Iterator<Item = Dot>,
-        seen: &VersionVector,
-    ) -> Result<Vec<RunItem<C>>, MergeError> {
-        let mut order = CausalOrder::new(&self.runs);
-        let mut dropped: BTreeMap<Dot, RunItem<C>> = BTreeMap::new();
-        for item in items {
-            for run in self.dropped_of(item, seen.get(item.start.replica)) {
-                dropped.insert(run.start, run);
-            }
-            if let Some(new) = item.after(seen.get(item.start.replica)) {
-                order.add(new);
-            }
-        }
-        for dot in wanted {
-            if !order.knows(dot) {
-                order.waiting.entry(dot).or_default();
-            }
-        }
-        let mut missing = Vec::new();
-        while let Some((anchor, hanging)) = order.waiting.pop_first() {
-            let found = dropped.range(..=anchor).next_back();
-            let found = found.filter(|(_, run)| run.dots().contains(anchor));
-            let Some((&start, _)) = found else {
-                missing.push(anchor);
-                continue;
-            };
-            let run = dropped.remove(&start).expect("the run was just found");
-            let (needed, rest) = run.cut(anchor.seq - start.seq + 1);
-            if let Some(rest) = rest {
-                dropped.insert(rest.start, rest);
-            }
-            order.waiting.insert(anchor, hanging);
-            order.add(needed);
-        }
-        if missing.is_empty() {
-            Ok(order.ready)
-        } else {
-            Err(MergeError::MissingAnchors { anchors: missing })
-        }
-    }
-
-    /// The elements of a run up to seq `seen` that are not here, as deleted ones.
-    fn dropped_of(&self, item: &RunItem<C>, seen: u64) -> Vec<RunItem<C>> {
-        let DotRun { start, len } = item.dots();
-        let end = (start.seq + len).min(seen + 1);
-        let mut dropped = Vec::new();
-        let mut seq = start.seq;
-        while seq < end {
-            let at = Dot::new(start.replica, seq);
-            if let Some(here) = self.runs.run_of(at) {
-                seq = here.start.seq + here.len;
-                continue;
-            }
-            let next = self.runs.next_start(at).map_or(end, |next| next.min(end));
-            let before = (seq > start.seq).then(|| Dot::new(start.replica, seq - 1));
-            dropped.push(RunItem {
-                start: at,
-                parent: before.or(item.parent),
-                side: before.map_or(item.side, |_| Side::Right),
-                minute: item.minute,
-                pieces: vec![PieceItem {
-                    len: next - seq,
-                    content: None,
-                }],
-            });
-            seq = next;
-        }
-        dropped
-    }
-
-    /// Everything that these elements hang on, themselves included, as far as its seqs are not after
-    /// `from`: as deleted elements, in order of dot.
-    pub(crate) fn skeleton_of(&self, dots: &[Dot], from: &VersionVector) -> Vec<RunItem<C>> {
-        let mut lasts: BTreeMap<Dot, u64> = BTreeMap::new();
-        let mut open = dots.to_vec();
-        while let Some(dot) = open.pop() {
-            let Some(run) = self.runs.run_of(dot) else {
-                continue;
-            };
-            if lasts.get(&run.start).is_none_or(|&last| last < dot.seq) {
-                lasts.insert(run.start, dot.seq);
-                open.extend(self.runs.links[&run.start].parent);
-            }
-        }
-        let runs = lasts.into_iter().filter_map(|(start, last)| {
-            let link = &self.runs.links[&start];
-            let last = last.min(from.get(start.replica));
-            let len = (last + 1).checked_sub(start.seq).filter(|&len| len > 0)?;
-            Some(RunItem {
-                start,
-                parent: link.parent,
-                side: link.side,
-                minute: link.minute,
-                pieces: vec![PieceItem { len, content: None }],
-            })
-        });
-        runs.collect()
-    }
-}
-
-/// Runs in the making of an order in which each comes after what it hangs on.
-struct CausalOrder<'a, C> {
-    here: &'a Runs,
-    ready: Vec<RunItem<C>>,
-    placed: DotSet,
-    /// The runs that hang on an element that has not come yet.
-    waiting: BTreeMap<Dot, Vec<RunItem<C>>>,
-}
-
-impl<'a, C: Content> CausalOrder<'a, C> {
-    fn new(here: &'a Runs) -> Self {
-        Self {
-            here,
-            ready: Vec::new(),
-            placed: DotSet::new(),
-            waiting: BTreeMap::new(),
-        }
-    }
-
-    fn knows(&self, dot: Dot) -> bool {
-        self.here.run_of(dot).is_some() || self.placed.contains(dot)
-    }
-
-    /// Adds a run, and those that waited for it.
-    fn add(&mut self, run: RunItem<C>) {
-        let mut open = vec![run];
-        while let Some(run) = open.pop() {
-            let unknown = run.parent.filter(|&parent| !self.knows(parent));
-            if let Some(parent) = unknown {
-                self.waiting.entry(parent).or_default().push(run);
-                continue;
-            }
-            let DotRun { start, len } = run.dots();
-            self.placed.insert_run(run.dots());
-            self.ready.push(run);
-            let range = start..=start.plus(len - 1);
-            let anchors: Vec<Dot> = self
-                .waiting
-                .range(range)
-                .map(|(&anchor, _)| anchor)
-                .collect();
-            for anchor in anchors {
-                open.extend(
-                    self.waiting
-                        .remove(&anchor)
-                        .expect("the anchor was just found"),
-                );
-            }
-        }
+        let count = self.children.len();
+        assert_eq!(count, self.links.len(), "every run is a child once");
     }
 }

@@ -74,6 +74,18 @@ impl<C: Content> RunItem<C> {
         })
     }
 
+    /// Its dots after seq `seen` and what the first of them hangs on; `None` when there are none.
+    pub(crate) fn new_dots(&self, seen: u64) -> Option<(DotRun, Option<Dot>)> {
+        let dots = self.dots();
+        if seen < self.start.seq {
+            return Some((dots, self.parent));
+        }
+        let skip = seen + 1 - self.start.seq;
+        let len = dots.len.checked_sub(skip).filter(|&len| len > 0)?;
+        let start = self.start.plus(skip);
+        Some((DotRun { start, len }, Some(self.start.plus(skip - 1))))
+    }
+
     /// Without the elements up to and including seq `seen`; `None` when that is all.
     pub(crate) fn after(&self, seen: u64) -> Option<Self> {
         if seen < self.start.seq {

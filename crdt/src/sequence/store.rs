@@ -1,5 +1,6 @@
 //! A sequence as a store of dots: what it gives out and takes in.
 
+use super::causal::Incoming;
 use super::content::{Content, Extent};
 use super::run::{push_piece, PieceItem, RunItem};
 use super::{Patch, Sequence};
@@ -64,11 +65,11 @@ impl<C: Content> DotStore for Sequence<C> {
     }
 
     fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError> {
-        self.check_with(items, std::iter::empty(), seen)
+        self.check_with(items, [], seen)
     }
 
     fn join(&mut self, items: &Self::Items, seen: &VersionVector, patches: &mut Vec<Patch<C>>) {
-        self.join_with(items, std::iter::empty(), seen, patches);
+        self.join_with(items, [], seen, patches);
     }
 
     fn remove(&mut self, dots: &DotSet, patches: &mut Vec<Patch<C>>) {
@@ -96,10 +97,10 @@ impl<C: Content> Sequence<C> {
     pub(crate) fn check_with(
         &self,
         items: &[RunItem<C>],
-        wanted: impl Iterator<Item = Dot>,
+        wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
     ) -> Result<(), MergeError> {
-        self.in_causal_order(items, wanted, seen).map(drop)
+        self.incoming(items, wanted, seen).map(drop)
     }
 
     /// As [`DotStore::join`]; of the elements `wanted` those that were dropped here come back as
@@ -107,12 +108,17 @@ impl<C: Content> Sequence<C> {
     pub(crate) fn join_with(
         &mut self,
         items: &[RunItem<C>],
-        wanted: impl Iterator<Item = Dot>,
+        wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
         patches: &mut Vec<Patch<C>>,
     ) {
-        let runs = self.in_causal_order(items, wanted, seen);
-        for run in runs.expect("the items were checked") {
+        let incoming = self.incoming(items, wanted, seen);
+        let Incoming { restored, new } = incoming.expect("the items were checked");
+        let new = new.into_iter().map(|item| {
+            let run = item.after(seen.get(item.start.replica));
+            run.expect("the items in order are those with something new")
+        });
+        for run in restored.into_iter().chain(new) {
             self.integrate(run, &mut |at, content| {
                 patches.push(Patch {
                     at,

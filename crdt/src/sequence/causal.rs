@@ -1,0 +1,209 @@
+//! In which order the runs of a delta can be put in their places.
+
+use std::collections::BTreeMap;
+
+use super::content::Content;
+use super::fugue::{RunLink, Runs};
+use super::run::{PieceItem, RunItem, Side};
+use super::Sequence;
+use crate::{Dot, DotRun, DotSet, MergeError, VersionVector};
+
+/// What a delta brings to a sequence, parents before children.
+pub(super) struct Incoming<'a, C> {
+    /// Deleted elements that were dropped here and that something needs again.
+    pub(super) restored: Vec<RunItem<C>>,
+    /// Those of the items that bring something new.
+    pub(super) new: Vec<&'a RunItem<C>>,
+}
+
+impl<C: Content> Sequence<C> {
+    /// What is new in the items; and of the deleted elements that were dropped here, those that
+    /// something new hangs on or that are `wanted`.
+    pub(super) fn incoming<'a>(
+        &self,
+        items: &'a [RunItem<C>],
+        wanted: impl IntoIterator<Item = Dot>,
+        seen: &VersionVector,
+    ) -> Result<Incoming<'a, C>, MergeError> {
+        let new = |item: &RunItem<C>| item.new_dots(seen.get(item.start.replica));
+        let known = |dot| self.runs.run_of(dot).is_some();
+        let mut restored = Vec::new();
+        let order = match in_order(items, new, known) {
+            Ok(order) => Ok(order),
+            Err(missing) => {
+                restored = self.restore(missing, items, seen)?;
+                let here: DotSet = restored.iter().map(RunItem::dots).collect();
+                in_order(items, new, |dot| known(dot) || here.contains(dot))
+            }
+        };
+        let new = order.map_err(|anchors| MergeError::MissingAnchors { anchors })?;
+        let mut wanted: Vec<Dot> = wanted.into_iter().filter(|&dot| !known(dot)).collect();
+        if !wanted.is_empty() {
+            let brought: DotSet = new.iter().map(|item| item.dots()).collect();
+            wanted.retain(|&dot| !brought.contains(dot));
+        }
+        if !wanted.is_empty() {
+            // What was restored above may be among what this needs.
+            let parents = restored.iter().filter_map(|run| run.parent).filter(|&dot| !known(dot));
+            let ends = restored.iter().map(|run| run.start.plus(run.len() - 1));
+            let all = wanted.into_iter().chain(parents).chain(ends).collect();
+            restored = self.restore(all, items, seen)?;
+        }
+        Ok(Incoming { restored, new })
+    }
+
+    /// These elements, which were dropped here, and what they hang on, out of the items.
+    fn restore(
+        &self,
+        mut open: Vec<Dot>,
+        items: &[RunItem<C>],
+        seen: &VersionVector,
+    ) -> Result<Vec<RunItem<C>>, MergeError> {
+        let mut dropped: BTreeMap<Dot, RunItem<C>> = BTreeMap::new();
+        for item in items {
+            let runs = self.dropped_of(item, seen.get(item.start.replica));
+            dropped.extend(runs.into_iter().map(|run| (run.start, run)));
+        }
+        let mut restored = Vec::new();
+        let mut here = DotSet::new();
+        let mut missing = Vec::new();
+        while let Some(anchor) = open.pop() {
+            if self.runs.run_of(anchor).is_some() || here.contains(anchor) {
+                continue;
+            }
+            let found = dropped.range(..=anchor).next_back();
+            let found = found.filter(|(_, run)| run.dots().contains(anchor));
+            let Some((&start, _)) = found else {
+                missing.push(anchor);
+                continue;
+            };
+            let run = dropped.remove(&start).expect("the run was just found");
+            let (needed, rest) = run.cut(anchor.seq - start.seq + 1);
+            dropped.extend(rest.map(|rest| (rest.start, rest)));
+            open.extend(needed.parent);
+            here.insert_run(needed.dots());
+            restored.push(needed);
+        }
+        if !missing.is_empty() {
+            return Err(MergeError::MissingAnchors { anchors: missing });
+        }
+        let all = |run: &RunItem<C>| run.new_dots(0);
+        let order = in_order(&restored, all, |dot| self.runs.run_of(dot).is_some());
+        let order = order.map_err(|anchors| MergeError::MissingAnchors { anchors })?;
+        Ok(order.into_iter().cloned().collect())
+    }
+
+    /// The elements of a run up to seq `seen` that are not here, as deleted ones.
+    fn dropped_of(&self, item: &RunItem<C>, seen: u64) -> Vec<RunItem<C>> {
+        let DotRun { start, len } = item.dots();
+        let end = (start.seq + len).min(seen.saturating_add(1));
+        let Some(len) = end.checked_sub(start.seq).filter(|&len| len > 0) else {
+            return Vec::new();
+        };
+        let unknown = self.unknown_in(DotRun { start, len }).into_iter();
+        let dropped = unknown.map(|DotRun { start: at, len }| {
+            let before = (at != start).then(|| Dot::new(at.replica, at.seq - 1));
+            RunItem {
+                start: at,
+                parent: before.or(item.parent),
+                side: before.map_or(item.side, |_| Side::Right),
+                minute: item.minute,
+                pieces: vec![PieceItem { len, content: None }],
+            }
+        });
+        dropped.collect()
+    }
+
+    /// Everything that these elements hang on, themselves included, as far as its seqs are not after
+    /// `from`: as deleted elements, in order of dot.
+    pub(crate) fn skeleton_of(&self, dots: &[Dot], from: &VersionVector) -> Vec<RunItem<C>> {
+        let runs = self.runs.ancestry(dots).into_iter().filter_map(|run| {
+            let last = run.dots.start.seq + run.dots.len - 1;
+            let last = last.min(from.get(run.dots.start.replica));
+            let len = (last + 1).checked_sub(run.dots.start.seq);
+            let len = len.filter(|&len| len > 0)?;
+            Some(RunItem {
+                start: run.dots.start,
+                parent: run.parent,
+                side: run.side,
+                minute: run.minute,
+                pieces: vec![PieceItem { len, content: None }],
+            })
+        });
+        runs.collect()
+    }
+}
+
+impl Runs {
+    /// The runs that these elements are in and hang on, each up to the last element that is needed,
+    /// in order of dot.
+    fn ancestry(&self, dots: &[Dot]) -> Vec<RunLink> {
+        let mut lasts: BTreeMap<Dot, RunLink> = BTreeMap::new();
+        let mut open = dots.to_vec();
+        while let Some(dot) = open.pop() {
+            let Some(start) = self.run_of(dot).map(|run| run.start) else {
+                continue;
+            };
+            let len = dot.seq - start.seq + 1;
+            if lasts.get(&start).is_some_and(|run| run.dots.len >= len) {
+                continue;
+            }
+            let run = self.between(start.replica, start.seq, dot.seq).next();
+            let run = run.expect("the run was just found");
+            open.extend(run.parent);
+            lasts.insert(start, run);
+        }
+        lasts.into_values().collect()
+    }
+}
+
+/// Those of the items of which something is `new`, parents before children; else the parents that
+/// neither are `known` nor come with the items.
+fn in_order<C: Content>(
+    items: &[RunItem<C>],
+    new: impl Fn(&RunItem<C>) -> Option<(DotRun, Option<Dot>)>,
+    known: impl Fn(Dot) -> bool,
+) -> Result<Vec<&RunItem<C>>, Vec<Dot>> {
+    let mut ready = Vec::new();
+    let mut waiting: Vec<(Dot, &RunItem<C>)> = Vec::new();
+    for item in items {
+        let Some((_, parent)) = new(item) else {
+            continue;
+        };
+        match parent.filter(|&parent| !known(parent)) {
+            Some(parent) => waiting.push((parent, item)),
+            None => ready.push(item),
+        }
+    }
+    // Stable: siblings stay in order.
+    waiting.sort_by_key(|&(parent, _)| parent);
+    let mut taken = vec![false; waiting.len()];
+    let mut next = 0;
+    while let Some(&item) = ready.get(next) {
+        let (dots, _) = new(item).expect("what is new was filtered above");
+        let end = dots.start.plus(dots.len);
+        let first = waiting.partition_point(|&(parent, _)| parent < dots.start);
+        for (place, &(_, item)) in waiting.iter().enumerate().skip(first) {
+            if waiting[place].0 >= end {
+                break;
+            }
+            if !std::mem::replace(&mut taken[place], true) {
+                ready.push(item);
+            }
+        }
+        next += 1;
+    }
+    // What still waits hangs on what nobody has, or on itself.
+    let left = waiting.iter().zip(&taken).filter(|(_, taken)| !**taken);
+    let left: Vec<&(Dot, &RunItem<C>)> = left.map(|(waiting, _)| waiting).collect();
+    if left.is_empty() {
+        return Ok(ready);
+    }
+    let brought: DotSet = left.iter().map(|(_, item)| item.dots()).collect();
+    let mut missing: Vec<Dot> = left.iter().map(|(parent, _)| *parent).collect();
+    missing.dedup();
+    if missing.iter().any(|&parent| !brought.contains(parent)) {
+        missing.retain(|&parent| !brought.contains(parent));
+    }
+    Err(missing)
+}

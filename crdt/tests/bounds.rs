@@ -1,0 +1,264 @@
+//! Deltas made to take much memory or time for few bytes, and what they take.
+
+use driftwood_crdt::codec::Writer;
+use driftwood_crdt::{Delta, Doc, ReplicaId};
+
+#[allow(dead_code)]
+#[path = "checks/mod.rs"]
+mod checks;
+
+/// A delta of one replica: `seqs` dots, a table of containers, their items, and removals.
+fn hostile(stamped: bool, seqs: u64, table: &[u8], bodies: &[u8], removals: &[u8]) -> Vec<u8> {
+    let mut out = Writer::new();
+    if stamped {
+        out.raw(&[1, 2, 0, 1]);
+    } else {
+        out.raw(&[1, 0, 1]);
+    }
+    out.u64_le(7);
+    out.raw(&[0, 1, 0]);
+    out.varint(seqs);
+    out.raw(table);
+    out.raw(bodies);
+    out.raw(removals);
+    out.into_vec()
+}
+
+/// One container at the top, with these items.
+fn lone(kind: u8, seqs: u64, items: &[u8]) -> Vec<u8> {
+    hostile(
+        matches!(kind, 0 | 3),
+        seqs,
+        &[2, 0, 0x10 | kind, 0, 0],
+        items,
+        &[0],
+    )
+}
+
+fn repeat(count: u64, mut each: impl FnMut(&mut Writer, u64)) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.varint(count);
+    (1..=count).for_each(|number| each(&mut out, number));
+    out.into_vec()
+}
+
+fn entry(out: &mut Writer, number: u64, value: impl FnOnce(&mut Writer)) {
+    out.str(&format!("{number:04x}"));
+    out.byte(0);
+    out.varint(number);
+    out.byte(0);
+    value(out);
+}
+
+/// As many as fit.
+fn fitting(bytes: usize, make: impl Fn(u64) -> Vec<u8>) -> Vec<u8> {
+    let (mut low, mut high) = (1, bytes as u64);
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if make(middle).len() <= bytes {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    make(low)
+}
+
+fn nulls(n: u64) -> Vec<u8> {
+    let nulls = repeat(n, |out, _| out.raw(&[0, 0]));
+    lone(3, 1, &[&[1, 7], &nulls[..], &[0, 1, 0]].concat())
+}
+
+fn nested_maps(n: u64) -> Vec<u8> {
+    // Lists of maps, 60 deep each.
+    let maps = repeat(n / 60 + 1, |out, _| {
+        (0..60).for_each(|_| out.raw(&[8, 1, 0]));
+        out.raw(&[0, 0]);
+    });
+    lone(3, 1, &[&[1, 7], &maps[..], &[0, 1, 0]].concat())
+}
+
+fn entries(n: u64) -> Vec<u8> {
+    let values = repeat(n, |out, i| entry(out, i, |out| out.raw(&[0, 0])));
+    lone(0, n, &[&values[..], &[0]].concat())
+}
+
+fn siblings(n: u64) -> Vec<u8> {
+    let n = n.min(4_096);
+    let values = repeat(n, |out, i| {
+        out.raw(&[0, 0]);
+        out.varint(i);
+        out.raw(&[0, 0, 0]);
+    });
+    lone(0, n, &[&values[..], &[0]].concat())
+}
+
+fn marks(n: u64) -> Vec<u8> {
+    let marks = repeat(n, |out, i| {
+        out.str(&format!("{i:04x}"));
+        out.raw(&[2, 0]);
+        out.varint(i);
+        out.byte(0);
+    });
+    lone(0, n, &[&[0], &marks[..]].concat())
+}
+
+fn pieces(n: u64) -> Vec<u8> {
+    let pieces = repeat(n, |out, i| {
+        if i % 2 == 0 {
+            out.raw(&[3, b'x']);
+        } else {
+            out.byte(2);
+        }
+    });
+    lone(2, n, &[&[1, 0, 1, 2], &pieces[..]].concat())
+}
+
+/// Runs of one deleted element at one gap; every second dot, so that they stay apart.
+fn dead_runs(n: u64) -> Vec<u8> {
+    let runs = repeat(n, |out, i| {
+        out.byte(0);
+        out.varint(2 * i);
+        out.raw(&[2, 1, 2]);
+    });
+    lone(2, 2 * n, &runs)
+}
+
+/// Runs of one character, each to the left of the one before.
+fn chain(n: u64) -> Vec<u8> {
+    let runs = repeat(n, |out, i| {
+        out.byte(0);
+        out.varint(2 * i);
+        if i == 1 {
+            out.byte(2);
+        } else {
+            out.raw(&[1, 0]);
+            out.varint(2 * i - 2);
+        }
+        out.raw(&[1, 3, b'x']);
+    });
+    lone(2, 2 * n, &runs)
+}
+
+fn children_of_lists(n: u64) -> Vec<u8> {
+    let mut run = Writer::new();
+    run.raw(&[1, 0, 1, 2, 1]);
+    run.varint(n << 1 | 1);
+    (0..n).for_each(|_| run.raw(&[0x10, 0]));
+    lone(1, n, &run.into_vec())
+}
+
+/// Counters 64 deep, beside each other.
+fn deep(n: u64) -> Vec<u8> {
+    let mut table = Writer::new();
+    table.varint(63 + n + 1);
+    table.byte(0);
+    (0..63).for_each(|parent| table.raw(&[0, parent, 0]));
+    (1..=n).for_each(|i| {
+        table.raw(&[0x14, 63]);
+        table.str(&format!("{i:04x}"));
+    });
+    let mut bodies = Writer::new();
+    (1..=n).for_each(|i| {
+        bodies.raw(&[1, 0]);
+        bodies.varint(i);
+        bodies.raw(&[1, 0]);
+    });
+    hostile(false, n, &table.into_vec(), &bodies.into_vec(), &[0])
+}
+
+/// Ways down 64 deep that have nothing in common.
+fn ways(n: u64) -> Vec<u8> {
+    let n = n / 64 + 1;
+    let mut table = Writer::new();
+    table.varint(64 * n + 1);
+    table.byte(0);
+    for way in 0..n {
+        table.raw(&[0, 0]);
+        table.str(&format!("{way:04x}"));
+        (1..64).for_each(|depth| {
+            table.byte(if depth == 63 { 0x14 } else { 0 });
+            table.varint(way * 64 + depth);
+            table.byte(0);
+        });
+    }
+    let mut bodies = Writer::new();
+    (1..=n).for_each(|i| {
+        bodies.raw(&[1, 0]);
+        bodies.varint(i);
+        bodies.raw(&[1, 0]);
+    });
+    hostile(false, n, &table.into_vec(), &bodies.into_vec(), &[0])
+}
+
+fn removals(n: u64) -> Vec<u8> {
+    let removals = repeat(n, |out, i| {
+        out.byte(0);
+        out.varint(i);
+        out.raw(&[1, 0, 1, 1]);
+    });
+    hostile(false, n, &[1, 0], &[], &removals)
+}
+
+fn removed_runs(n: u64) -> Vec<u8> {
+    let runs = repeat(n, |out, i| {
+        out.byte(0);
+        out.varint(2 * i);
+        out.byte(1);
+    });
+    hostile(
+        false,
+        2 * n,
+        &[1, 0],
+        &[],
+        &[&[1, 0, 1], &runs[..]].concat(),
+    )
+}
+
+type Shape = (&'static str, fn(u64) -> Vec<u8>);
+
+const SHAPES: [Shape; 13] = [
+    ("nulls", nulls),
+    ("nested maps", nested_maps),
+    ("entries", entries),
+    ("siblings", siblings),
+    ("marks", marks),
+    ("pieces", pieces),
+    ("dead runs", dead_runs),
+    ("chain of runs", chain),
+    ("children of lists", children_of_lists),
+    ("deep containers", deep),
+    ("ways down", ways),
+    ("removals", removals),
+    ("removed runs", removed_runs),
+];
+
+/// Prints the cost of each shape; the checks have the bounds.
+#[test]
+fn hostile_deltas_stay_in_bounds() {
+    for bytes in [64 << 10, 400 << 10] {
+        for (name, make) in SHAPES {
+            let input = fitting(bytes, make);
+            let (delta, decode) = checks::measure(|| Delta::decode(&input));
+            let delta = delta.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut doc = Doc::new(ReplicaId::new(9));
+            let (merged, merge) = checks::measure(|| doc.merge(&delta));
+            merged.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let ratio = |bytes: usize| bytes as f64 / input.len() as f64;
+            println!(
+                "{name:18} {:>7} bytes: decoding x{:.1} {:?}, merging x{:.1} {:?}",
+                input.len(),
+                ratio(decode.bytes),
+                decode.time,
+                ratio(merge.bytes),
+                merge.time,
+            );
+            drop((doc, delta));
+            if bytes <= 64 << 10 {
+                checks::merge(&input);
+                checks::saved(&input);
+            }
+            checks::delta(&input);
+        }
+    }
+}
