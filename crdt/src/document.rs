@@ -12,7 +12,11 @@ use crate::container::Changes;
 use crate::{Delta, LoadError, MergeError, ReplicaId, Replicated, Value, VersionVector};
 pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit};
 pub use path::{Key, Kind, Path, Step};
+#[cfg(feature = "serde")]
+pub(crate) use read::Found;
 pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef};
+#[cfg(feature = "serde")]
+pub(crate) use tree::check_key;
 pub use tree::Items;
 pub(crate) use tree::Tree;
 

@@ -1,5 +1,8 @@
 //! Reading a document.
 
+#[cfg(feature = "serde")]
+mod typed;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -8,6 +11,8 @@ use super::tree::{ContainerId, Seen, Tree, ROOT};
 use crate::container::{Body, Element, MapBody};
 use crate::sequence::content::{Extent, Unit};
 use crate::{Dot, EditError, List, OrSet, Sibling, Text, Value};
+#[cfg(feature = "serde")]
+pub(crate) use typed::Found;
 
 /// What is at a key or an index.
 #[derive(Clone, PartialEq, Debug)]
