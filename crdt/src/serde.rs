@@ -61,6 +61,9 @@
 //! is neither, and could not be read. An enum with a `tag` is a struct to serde, and so a map here:
 //! put it into a [`PlainField`].
 //!
+//! Where one copy deletes a map and another writes a field of it meanwhile, that field survives alone,
+//! as ever in a document: give the fields of what may be deleted a `#[serde(default)]`.
+//!
 //! Keys that the Rust value does not have are deleted. To keep those of a newer version of a program,
 //! give the struct a map to hold them: `#[serde(flatten)] rest: BTreeMap<String, Value>`. Keys that
 //! are integers, `bool`s or enums without content are written as strings.

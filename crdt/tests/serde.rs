@@ -312,16 +312,16 @@ fn a_text_is_edited_where_it_differs() {
 
 #[test]
 fn numbers_and_sequences_go_into_counters_and_sets() {
-    let mut doc = doc(1);
-    let mut edit = doc.edit(1);
-    edit.map("m").counter("n").add(4).unwrap();
-    edit.map("m").set_at("s").add("old").unwrap();
-    edit.commit();
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Plain {
         n: i64,
         s: Vec<String>,
     }
+    let mut doc = doc(1);
+    let mut edit = doc.edit(1);
+    edit.map("m").counter("n").add(4).unwrap();
+    edit.map("m").set_at("s").add("old").unwrap();
+    edit.commit();
     let plain = Plain {
         n: -2,
         s: vec!["new".into()],

@@ -135,6 +135,7 @@ fn assign_key(map: &mut MapEdit<'_>, key: &str, shape: Shape) -> Result<(), Assi
 }
 
 /// What an element of a list needs to become what it should be.
+#[derive(Clone, Copy)]
 enum Need {
     Nothing,
     /// To be changed as a container of this kind.

@@ -6,7 +6,7 @@ use super::super::tree::{ContainerId, Seen, Tree};
 use super::{ListRef, MapRef, NodeRef, SetRef};
 use crate::container::Element;
 use crate::serde::{ReadError, Reader};
-use crate::{Kind, Value};
+use crate::{Kind, List, OrSet, Value};
 
 /// What is at a key or an index, without a copy.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,7 @@ impl<'a> ListRef<'a> {
 
     pub(crate) fn found(&self) -> impl Iterator<Item = Found<'a>> {
         let node = self.0;
-        let elements = self.list().into_iter().flat_map(|list| list.elements());
+        let elements = self.list().into_iter().flat_map(List::elements);
         elements.map(move |(dot, element)| match element {
             Element::Value(value) => Found::Value(value),
             Element::Child(kind) => Found::Node(node.child(dot.into(), *kind), *kind),
@@ -110,6 +110,6 @@ impl<'a> ListRef<'a> {
 
 impl<'a> SetRef<'a> {
     pub(crate) fn found(&self) -> impl Iterator<Item = &'a Value> {
-        self.set().into_iter().flat_map(|set| set.iter())
+        self.set().into_iter().flat_map(OrSet::iter)
     }
 }

@@ -1,6 +1,6 @@
 //! The serializer that makes a [`Shape`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ::serde::ser::{self, Error, Serialize, Serializer};
 
@@ -31,7 +31,7 @@ impl Builder {
     fn items(self, end: End) -> Result<Items, AssignError> {
         Ok(Items {
             inside: self.deeper()?,
-            items: Vec::new(),
+            made: Vec::new(),
             end,
         })
     }
@@ -39,7 +39,7 @@ impl Builder {
     fn fields(self, end: End) -> Result<Fields, AssignError> {
         Ok(Fields {
             inside: self.deeper()?,
-            fields: BTreeMap::new(),
+            made: BTreeMap::new(),
             key: None,
             end,
         })
@@ -138,9 +138,9 @@ impl Serializer for Builder {
         Ok(match (name, shape) {
             (TEXT, Shape::Plain(Value::String(text))) => Shape::Text(text),
             (COUNTER, Shape::Plain(Value::Int(sum))) => Shape::Counter(sum),
-            (SET, Shape::List(items)) => Shape::Set(BTreeSet::from_iter(
-                items.into_iter().map(Shape::into_value),
-            )),
+            (SET, Shape::List(items)) => {
+                Shape::Set(items.into_iter().map(Shape::into_value).collect())
+            }
             (PLAIN, shape) if shape != Shape::Absent => Shape::Plain(shape.into_value()),
             (_, shape) => shape,
         })
@@ -201,17 +201,17 @@ impl Serializer for Builder {
 /// A sequence or tuple in the making.
 pub(super) struct Items {
     inside: Builder,
-    items: Vec<Shape>,
+    made: Vec<Shape>,
     end: End,
 }
 
 impl Items {
     fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AssignError> {
-        let index = self.items.len();
+        let index = self.made.len();
         let item = value.serialize(self.inside);
         let item = item.map_err(|error| error.within(format_args!("[{index}]")))?;
         // What is nothing has its place in a sequence all the same.
-        self.items.push(match item {
+        self.made.push(match item {
             Shape::Absent => Shape::Plain(Value::Null),
             item => item,
         });
@@ -219,7 +219,7 @@ impl Items {
     }
 
     fn finish(self) -> Shape {
-        self.end.of(Shape::List(self.items))
+        self.end.of(Shape::List(self.made))
     }
 }
 
@@ -250,7 +250,7 @@ items! {
 /// A map or struct in the making.
 pub(super) struct Fields {
     inside: Builder,
-    fields: BTreeMap<String, Shape>,
+    made: BTreeMap<String, Shape>,
     /// A map's, whose value comes next.
     key: Option<String>,
     end: End,
@@ -261,13 +261,13 @@ impl Fields {
         let field = value.serialize(self.inside);
         let field = field.map_err(|error| error.within(&key))?;
         if field != Shape::Absent {
-            self.fields.insert(key, field);
+            self.made.insert(key, field);
         }
         Ok(())
     }
 
     fn finish(self) -> Shape {
-        self.end.of(Shape::Map(self.fields))
+        self.end.of(Shape::Map(self.made))
     }
 }
 
