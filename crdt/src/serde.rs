@@ -68,12 +68,14 @@
 //! give the struct a map to hold them: `#[serde(flatten)] rest: BTreeMap<String, Value>`. Keys that
 //! are integers, `bool`s or enums without content are written as strings.
 
+mod common;
 mod error;
 mod field;
 mod plain;
 mod read;
 mod shape;
 
+pub(crate) use common::common;
 pub use error::{AssignError, ReadError};
 pub use field::{CounterField, PlainField, SetField, TextField};
 pub(crate) use read::Reader;

@@ -278,6 +278,9 @@ fn elements_beside_a_change_keep_their_names() {
     list.insert(1, day("new"));
     let (_, now) = write(&list);
     assert_eq!([now[0], now[2], now[3]], [ids[0], ids[1], ids[3]]);
+    // Several changes at once: one goes, one stays, one is changed, one is new.
+    let list = [list[1].clone(), list[2].clone(), day("D"), day("e")];
+    assert_eq!(write(&list).1[..3], now[1..]);
 }
 
 #[test]

@@ -7,15 +7,16 @@ use ::serde::Serialize;
 
 use super::{CounterEdit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit};
 use crate::document::{Found, NodeRef};
-use crate::serde::{AssignError, Shape};
+use crate::serde::{common, AssignError, Shape};
 use crate::{EditError, Kind, Value};
 
 impl NodeEdit<'_> {
     /// Makes the container equal to a Rust value and writes only what differs; see
     /// [`serde`](crate::serde). `None` empties it.
     ///
-    /// In a list, what is alike at its start and at its end stays; between, elements are compared
-    /// one by one, in place where both are containers of a kind. Costs a walk over the container.
+    /// In a list, elements that are equal stay (beyond some hundred changes: those at its start and
+    /// end). Between them, elements are paired in their order, and changed in place where both are
+    /// containers of a kind. Costs a walk over the container.
     ///
     /// # Errors
     /// [`AssignError::Unsupported`] for a value that a container of this kind cannot hold,
@@ -134,65 +135,49 @@ fn assign_key(map: &mut MapEdit<'_>, key: &str, shape: Shape) -> Result<(), Assi
     assign(map.child(key, kind), shape)
 }
 
-/// What an element of a list needs to become what it should be.
-#[derive(Clone, Copy)]
-enum Need {
-    Nothing,
-    /// To be changed as a container of this kind.
-    Inside(Kind),
-    Replacement,
-}
-
-impl Need {
-    fn of(item: &Shape, found: Found<'_>) -> Self {
-        match found {
-            found if item.is(found) => Self::Nothing,
-            Found::Node(_, kind) if item.fits(kind) => Self::Inside(kind),
-            _ => Self::Replacement,
-        }
-    }
-}
-
-fn assign_list(mut list: ListEdit<'_>, mut items: Vec<Shape>) -> Result<(), AssignError> {
+fn assign_list(mut list: ListEdit<'_>, items: Vec<Shape>) -> Result<(), AssignError> {
     let old: Vec<_> = list.0.now().as_list().found().collect();
-    let same = |(item, found): &(&Shape, &Found<'_>)| item.is(**found);
-    let start = items.iter().zip(&old).take_while(same).count();
-    let (new_rest, old_rest) = (&items[start..], &old[start..]);
-    let ends = new_rest.iter().rev().zip(old_rest.iter().rev());
-    let end = ends.take_while(same).count();
-    let (new_len, old_len) = (new_rest.len() - end, old_rest.len() - end);
-    let pairs = new_rest[..new_len].iter().zip(&old_rest[..old_len]);
-    let needs: Vec<_> = pairs.map(|(item, &found)| Need::of(item, found)).collect();
+    let lens = (old.len(), items.len());
+    let mut kept = common(lens, |at, item| items[item].is(old[at]));
+    kept.push(lens);
+    let old = old.into_iter().map(|found| match found {
+        Found::Value(_) => None,
+        Found::Node(_, kind) => Some(kind),
+    });
+    let old: Vec<Option<Kind>> = old.collect();
 
-    let mut needs = needs.into_iter();
-    for (index, item) in (start..).zip(items.drain(start..start + new_len)) {
-        let done = match needs.next() {
-            Some(need) => assign_element(&mut list, index, need, item),
-            None => insert(&mut list, index, item),
-        };
-        done.map_err(|error| error.within(format_args!("[{index}]")))?;
-    }
-    if old_len > new_len {
-        list.delete(start + new_len..start + old_len)?;
+    let mut items = items.into_iter();
+    let (mut old_at, mut at) = (0, 0);
+    for (old_end, end) in kept {
+        // Between two elements that stay, old and new ones are paired in their order.
+        let mut gone = old[old_at..old_end].iter();
+        for (index, item) in (at..end).zip(&mut items) {
+            let done = match gone.next() {
+                Some(kind) => assign_element(&mut list, index, *kind, item),
+                None => insert(&mut list, index, item),
+            };
+            done.map_err(|error| error.within(format_args!("[{index}]")))?;
+        }
+        list.delete(end..end + gone.len())?;
+        items.next();
+        (old_at, at) = (old_end + 1, end + 1);
     }
     Ok(())
 }
 
+/// Makes one element another: in place, where it is a container of a kind that can take it.
 fn assign_element(
     list: &mut ListEdit<'_>,
     index: usize,
-    need: Need,
+    kind: Option<Kind>,
     item: Shape,
 ) -> Result<(), AssignError> {
-    match need {
-        Need::Nothing => Ok(()),
-        Need::Inside(kind) => assign(list.child(index, kind)?, item),
-        Need::Replacement => {
-            // The new element comes first, while the old one is alive to hang on.
-            insert(list, index, item)?;
-            Ok(list.delete(index + 1..index + 2)?)
-        }
+    if let Some(kind) = kind.filter(|&kind| item.fits(kind)) {
+        return assign(list.child(index, kind)?, item);
     }
+    // The new element comes first, while the old one is alive to hang on.
+    insert(list, index, item)?;
+    Ok(list.delete(index + 1..index + 2)?)
 }
 
 fn insert(list: &mut ListEdit<'_>, index: usize, item: Shape) -> Result<(), AssignError> {
