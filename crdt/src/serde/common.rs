@@ -71,8 +71,11 @@ mod tests {
         match (old, new) {
             ([a, old_rest @ ..], [b, new_rest @ ..]) => {
                 let skipped = model(old_rest, new).max(model(old, new_rest));
-                skipped
-                    .max(usize::from(a == b) + if a == b { model(old_rest, new_rest) } else { 0 })
+                if a == b {
+                    skipped.max(1 + model(old_rest, new_rest))
+                } else {
+                    skipped
+                }
             }
             _ => 0,
         }
