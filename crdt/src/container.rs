@@ -217,7 +217,9 @@ impl BodyItems {
             Self::List(runs) | Self::Tree(runs) => runs.iter().for_each(|run| each(run.dots())),
             Self::Text(text) => {
                 text.runs.iter().for_each(|run| each(run.dots()));
-                text.marks.iter().for_each(|item| each(one(item.sibling.dot)));
+                text.marks
+                    .iter()
+                    .for_each(|item| each(one(item.sibling.dot)));
             }
             Self::Set(items) => items.iter().for_each(|item| each(one(item.sibling.dot))),
             Self::Counter(tallies) => tallies.iter().for_each(|tally| each(one(tally.dot))),

@@ -15,7 +15,11 @@ pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit
 pub use items::Items;
 pub(crate) use items::Place;
 pub use path::{Key, Kind, Path, Step};
+#[cfg(feature = "serde")]
+pub(crate) use read::Found;
 pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef, TreeRef};
+#[cfg(feature = "serde")]
+pub(crate) use tree::check_key;
 pub(crate) use tree::Tree;
 
 /// A JSON-like document: maps, lists, texts, sets and counters inside of each other.

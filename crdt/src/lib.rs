@@ -60,6 +60,8 @@ mod register;
 mod replica_id;
 mod replicated;
 mod sequence;
+#[cfg(feature = "serde")]
+pub mod serde;
 mod set;
 mod stamp;
 mod text;

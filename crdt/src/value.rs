@@ -111,6 +111,18 @@ impl FromIterator<(String, Value)> for ValueMap {
     }
 }
 
+impl<'a> IntoIterator for &'a ValueMap {
+    type Item = (&'a String, &'a Value);
+    type IntoIter = std::iter::Map<
+        std::slice::Iter<'a, (String, Value)>,
+        fn(&'a (String, Value)) -> (&'a String, &'a Value),
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.iter().map(|(name, value)| (name, value))
+    }
+}
+
 impl IntoIterator for ValueMap {
     type Item = (String, Value);
     type IntoIter = std::vec::IntoIter<(String, Value)>;

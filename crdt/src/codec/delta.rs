@@ -354,11 +354,7 @@ fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, Deco
 
 /// Checks that the parts agree: every dot lies inside of the delta and names one thing, and nothing
 /// is both there and removed.
-fn check(
-    delta: &Delta,
-    base: Option<Minute>,
-    replicas: &[ReplicaId],
-) -> Result<(), &'static str> {
+fn check(delta: &Delta, base: Option<Minute>, replicas: &[ReplicaId]) -> Result<(), &'static str> {
     let interval = delta.interval();
     let inside = |run: &DotRun| interval.contains(run.start) && interval.contains(end(run));
     let runs = sorted(|each| {

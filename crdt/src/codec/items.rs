@@ -241,7 +241,10 @@ fn write_cell(out: &mut Writer, cell: &Cell, names: &Names) {
         Cell::Place(moved) => {
             out.byte(PLACE);
             out.byte(under_flag(&moved.under));
-            moved.under.iter().for_each(|dot| names.write_dot(out, *dot));
+            moved
+                .under
+                .iter()
+                .for_each(|dot| names.write_dot(out, *dot));
             names.write_dot(out, moved.of);
             names.write_stamp(out, moved.stamp);
         }

@@ -319,8 +319,7 @@ impl TreeBody {
 
     /// Takes in what is new; gives the nodes that it is about.
     pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> BTreeSet<Dot> {
-        self.cells
-            .join_with(items, [], seen, &mut Vec::new());
+        self.cells.join_with(items, [], seen, &mut Vec::new());
         let mut touched = BTreeSet::new();
         let new = items.iter().flat_map(RunItem::living);
         for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {

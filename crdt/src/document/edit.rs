@@ -1,5 +1,7 @@
 //! Changing a document.
 
+#[cfg(feature = "serde")]
+mod assign;
 mod list;
 mod map;
 mod small;

@@ -43,7 +43,12 @@ impl Items {
             lives[place.parent as usize] |= lives[at + 1];
         }
         let mut wanted: BTreeMap<u32, Vec<Dot>> = BTreeMap::new();
-        for (place, _) in self.table.iter().zip(&lives[1..]).filter(|(_, lives)| **lives) {
+        for (place, _) in self
+            .table
+            .iter()
+            .zip(&lives[1..])
+            .filter(|(_, lives)| **lives)
+        {
             if let Key::Element(dot) = place.step.key {
                 if self.kind(place.parent) == Kind::List {
                     wanted.entry(place.parent).or_default().push(dot);

@@ -1,5 +1,8 @@
 //! Reading a document.
 
+#[cfg(feature = "serde")]
+mod typed;
+
 use std::ops::Range;
 
 use super::path::{Key, Kind, Path, Step};
@@ -10,6 +13,8 @@ use crate::container::tree::TreeBody;
 use crate::container::{Body, MapBody};
 use crate::sequence::content::{Extent, Unit};
 use crate::{Dot, EditError, OrSet, Sibling, Value, ValueMap};
+#[cfg(feature = "serde")]
+pub(crate) use typed::Found;
 
 /// What is at a key or an index.
 #[derive(Clone, PartialEq, Debug)]

@@ -44,7 +44,10 @@ impl<C: Content> Sequence<C> {
         }
         if !wanted.is_empty() {
             // What was restored above may be among what this needs.
-            let parents = restored.iter().filter_map(|run| run.parent).filter(|&dot| !known(dot));
+            let parents = restored
+                .iter()
+                .filter_map(|run| run.parent)
+                .filter(|&dot| !known(dot));
             let ends = restored.iter().map(|run| run.start.plus(run.len() - 1));
             let all = wanted.into_iter().chain(parents).chain(ends).collect();
             restored = self.restore(all, items, seen)?;

@@ -32,12 +32,14 @@ impl Done {
     };
 }
 
-const NATIVE: [&str; 5] = [
+const NATIVE: [&str; 7] = [
     "--workspace",
     "--exclude",
     "driftwood-wasm",
     "--exclude",
     "tools",
+    "--features",
+    "driftwood-crdt/serde",
 ];
 const WASM: [&str; 4] = ["--package", "driftwood-wasm", "--target", WASM_TARGET];
 
