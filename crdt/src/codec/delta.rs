@@ -256,10 +256,12 @@ impl Order {
             Some(at) => table[at as usize].step.kind,
             None => Kind::Map,
         };
-        let fits = matches!(
-            (&place.step.key, kind),
-            (Key::Name(_), Kind::Map) | (Key::Element(_), Kind::List)
-        );
+        let fits = match (&place.step.key, kind) {
+            (Key::Name(_), Kind::Map) | (Key::Element(_), Kind::List) => true,
+            // The data of a node.
+            (Key::Element(_), Kind::Tree) => place.step.kind == Kind::Map,
+            _ => false,
+        };
         if !fits {
             return Err(input.error("impossible container"));
         }

@@ -206,6 +206,12 @@ impl ListBody {
         patches.into_iter().map(ListPatch::from).collect()
     }
 
+    /// Whether an element was deleted, and is shown for what survived in it.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_kept(&self, element: Dot) -> bool {
+        !self.cells.life_of(element).is_some_and(Life::is_alive)
+    }
+
     fn kept_kind(&self, element: Dot) -> Option<Kind> {
         let kinds = (element, Kind::ALL[0])..;
         let (dot, kind) = self.inside.range(kinds).next()?;

@@ -140,9 +140,11 @@ fn assign_list(mut list: ListEdit<'_>, items: Vec<Shape>) -> Result<(), AssignEr
     let lens = (old.len(), items.len());
     let mut kept = common(lens, |at, item| items[item].is(old[at]));
     kept.push(lens);
-    let old = old.into_iter().map(|found| match found {
-        Found::Value(_) => None,
-        Found::Node(_, kind) => Some(kind),
+    // An element that was deleted and of which only the content survived would be gone without it.
+    let lost = list.0.now().as_list();
+    let old = old.into_iter().enumerate().map(|(index, found)| match found {
+        Found::Node(_, kind) if !lost.is_kept(index) => Some(kind),
+        _ => None,
     });
     let old: Vec<Option<Kind>> = old.collect();
 

@@ -98,6 +98,12 @@ impl<'a> ListRef<'a> {
         self.0.read_as(Kind::List)
     }
 
+    /// Whether the element at an index was deleted, and is shown for what survived in it.
+    pub(crate) fn is_kept(&self, index: usize) -> bool {
+        let list = self.list();
+        list.is_some_and(|list| list.get(index).is_some_and(|(dot, _)| list.is_kept(dot)))
+    }
+
     pub(crate) fn found(&self) -> impl Iterator<Item = Found<'a>> {
         let node = self.0;
         let elements = self.list().into_iter().flat_map(ListBody::elements);
