@@ -321,6 +321,25 @@ impl<C: Content> Sequence<C> {
             .collect()
     }
 
+    /// The deleted parts of a run that have a place here.
+    pub(crate) fn dead_in(&self, run: DotRun) -> Vec<DotRun> {
+        let (replica, first) = (run.start.replica, run.start.seq);
+        self.pieces_between(replica, first, first + run.len - 1)
+            .filter(|(_, content, _)| content.is_none())
+            .map(|(run, _, _)| run)
+            .collect()
+    }
+
+    /// What is alive of a run, piece by piece.
+    pub(crate) fn shown_in(&self, run: DotRun) -> Vec<(Dot, C)> {
+        let (replica, first) = (run.start.replica, run.start.seq);
+        self.pieces_between(replica, first, first + run.len - 1)
+            .filter_map(|(run, content, skip)| {
+                Some((run.start, store::part_of(content?, skip, run.len as usize)))
+            })
+            .collect()
+    }
+
     /// The first living element after this one, or of all; O(log n) and the deleted runs between.
     pub(crate) fn alive_after(&self, left: Option<Dot>) -> Option<Dot> {
         let mut from = self.index.first();
