@@ -89,7 +89,8 @@ pub(crate) fn filled() -> Doc {
     doc
 }
 
-fn write(
+/// One edit of every kind.
+pub(crate) fn write(
     edit: &mut driftwood_crdt::Edit<'_>,
     round: usize,
     number: usize,
