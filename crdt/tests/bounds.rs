@@ -1,5 +1,8 @@
 //! Deltas made to take much memory or time for few bytes, and what they take.
 
+// It measures memory and time, which needs an allocator and a clock of the system.
+#![cfg(not(target_arch = "wasm32"))]
+
 use driftwood_crdt::codec::Writer;
 use driftwood_crdt::{Delta, Doc, ReplicaId};
 
