@@ -1,6 +1,9 @@
 //! What must hold whatever the bytes: the targets in `fuzz/` call this with what they make up, and
 //! `crashes.rs` with all that was ever found.
 
+// The code under test takes time as an input; how long it takes itself is what is measured here.
+#![allow(clippy::disallowed_types)]
+
 use std::time::{Duration, Instant};
 
 use driftwood_crdt::{Delta, Doc, ReplicaId, VersionVector};
@@ -64,6 +67,7 @@ pub(crate) fn parts(bytes: &[u8]) {
 const PARTS_FACTOR: usize = 16 << 10;
 
 /// What one or two bytes and what follows them make happen.
+#[derive(Clone, Copy)]
 enum Step<'a> {
     /// A message of whatever bytes.
     Raw(u64, &'a [u8]),
@@ -239,7 +243,7 @@ impl Relay {
         if let Some((held, total)) = self.node.receiving(&notes()) {
             assert!(held <= total);
         }
-        if self.stored.len() > 0 {
+        if !self.stored.is_empty() {
             return;
         }
         self.now = self.now + Duration::from_secs(3_600);
