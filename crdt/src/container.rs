@@ -224,8 +224,10 @@ impl BodyItems {
         let one = |start| DotRun { start, len: 1 };
         match self {
             Self::Map { values, children } => {
-                values.iter().for_each(|item| each(one(item.sibling.dot)));
-                children.iter().for_each(|item| each(one(item.sibling.dot)));
+                let (values, children) = (values.iter(), children.iter());
+                let dots = values.map(|item| item.sibling.dot);
+                dots.chain(children.map(|item| item.sibling.dot))
+                    .for_each(|dot| each(one(dot)));
             }
             Self::List(runs) | Self::Tree(runs) => runs.iter().for_each(|run| each(run.dots())),
             Self::Text(text) => {
