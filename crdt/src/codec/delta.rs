@@ -291,13 +291,12 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
     if flags & !(COMPLETE | TIMED) != 0 {
         return Err(input.error("unknown flags"));
     }
-    let base = match flags & TIMED {
-        0 => None,
-        _ => {
-            let minutes = u32::try_from(input.varint()?);
-            let minutes = minutes.map_err(|_| input.error("minute over 32 bits"))?;
-            Some(Minute::new(minutes))
-        }
+    let base = if flags & TIMED == 0 {
+        None
+    } else {
+        let minutes = u32::try_from(input.varint()?);
+        let minutes = minutes.map_err(|_| input.error("minute over 32 bits"))?;
+        Some(Minute::new(minutes))
     };
     let max = 2 * limits::REPLICAS_MAX;
     let replicas = input.many(max, "too many replicas", 8, |input, before| {

@@ -30,6 +30,10 @@ struct Move {
 #[derive(Clone, Default, Debug)]
 struct Node {
     /// Under which node it was made; `None` once it is deleted.
+    #[allow(
+        clippy::option_option,
+        reason = "deleted, made at the top, made under a node"
+    )]
     made: Option<Option<Dot>>,
     moves: Vec<Move>,
     /// Whether something of its data lives.

@@ -301,11 +301,11 @@ impl Tree {
         let mut next = Some(id);
         while let Some(id) = next {
             let container = &mut self.containers[id as usize];
-            let lived = container.live > 0;
+            let before_any = container.live > 0;
             container.live = container.live + after - before;
             let (parent, lives) = (container.parent, container.live > 0);
             next = (id != ROOT).then_some(parent);
-            if lived == lives {
+            if before_any == lives {
                 continue;
             }
             if let Some(Step {
@@ -314,7 +314,9 @@ impl Tree {
             }) = container.step
             {
                 let change = self.body_mut(parent).keep(element, kind, lives);
-                change.map(|change| self.note(parent, change, changes));
+                if let Some(change) = change {
+                    self.note(parent, change, changes);
+                }
             }
         }
     }
