@@ -327,6 +327,22 @@ impl Body {
         live
     }
 
+    /// The dots that name something, alive or not.
+    pub(crate) fn known(&self) -> DotSet {
+        let mut known = match self {
+            Self::List(list) => list.cells.known_runs().collect(),
+            Self::Tree(tree) => tree.cells.known_runs().collect(),
+            Self::Text(text) => text.chars.known_runs().collect(),
+            Self::Map(_) | Self::Set(_) | Self::Counter(_) => return self.live(),
+        };
+        if let Self::Text(text) = self {
+            text.marks
+                .dots()
+                .for_each(|dot| DotSet::insert(&mut known, dot));
+        }
+        known
+    }
+
     pub(crate) fn collect(&self, interval: Interval<'_>) -> BodyItems {
         match self {
             Self::Map(map) => BodyItems::Map {

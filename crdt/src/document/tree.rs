@@ -1,7 +1,10 @@
 //! The containers of a document and where each dot is.
 
+mod sweep;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::erasures::Erasures;
 use super::homes::Homes;
 use super::items::{Items, Place};
 use super::path::{Key, Kind, Path, Step};
@@ -11,7 +14,8 @@ use crate::map::MapItem;
 use crate::{limits, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp, Value};
 use crate::{ReplicaId, VersionVector};
 
-/// The number of a container in this copy. Numbers are never given again.
+/// The number of a container in this copy. That of one that was let go is given again: nobody holds
+/// a number beyond an edit or a merge.
 pub(crate) type ContainerId = u32;
 
 /// The top of the document: a map, whose keys are the names of the root containers.
@@ -24,7 +28,7 @@ pub(crate) struct Container {
     pub(crate) step: Option<Step>,
     depth: usize,
     pub(crate) body: Body,
-    /// How many containers were ever named in this one.
+    /// How many containers are named in this one.
     children: u32,
     /// How many dots are alive in this container and those inside of it.
     live: usize,
@@ -37,22 +41,35 @@ pub(crate) struct Tree {
     /// What is in what, for all containers at once: a map for each would cost many times a container.
     children: BTreeMap<(ContainerId, Step), ContainerId>,
     homes: Homes,
+    erasures: Erasures,
+    /// The numbers of containers that were let go.
+    free: BTreeSet<ContainerId>,
+    /// Containers that may be of no use any more: looked at when the edit or merge ends.
+    loose: BTreeSet<ContainerId>,
 }
 
-impl Default for Tree {
-    fn default() -> Self {
-        let top = Container {
+impl Container {
+    fn top() -> Self {
+        Self {
             parent: ROOT,
             step: None,
             depth: 0,
             body: Body::new(Kind::Map),
             children: 0,
             live: 0,
-        };
+        }
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
         Self {
-            containers: vec![top],
+            containers: vec![Container::top()],
             children: BTreeMap::new(),
             homes: Homes::default(),
+            erasures: Erasures::default(),
+            free: BTreeSet::new(),
+            loose: BTreeSet::new(),
         }
     }
 }
@@ -105,15 +122,21 @@ impl Tree {
         if let Some(id) = self.child(parent, &step) {
             return id;
         }
-        let id = self.containers.len() as ContainerId;
-        self.containers.push(Container {
+        let container = Container {
             parent,
             step: Some(step.clone()),
             depth: self.get(parent).depth + 1,
             body: Body::new(step.kind),
             children: 0,
             live: 0,
-        });
+        };
+        let id = self.free.pop_first();
+        let id = id.unwrap_or(self.containers.len() as ContainerId);
+        match self.containers.get_mut(id as usize) {
+            Some(free) => *free = container,
+            None => self.containers.push(container),
+        }
+        self.loose.insert(id);
         self.containers[parent as usize].children += 1;
         self.children.insert((parent, step), id);
         id
@@ -147,7 +170,7 @@ impl Tree {
     }
 
     /// The containers inside of this one, itself included.
-    fn subtree(&self, id: ContainerId) -> Vec<ContainerId> {
+    pub(crate) fn subtree(&self, id: ContainerId) -> Vec<ContainerId> {
         let mut all = vec![id];
         let mut next = 0;
         while next < all.len() {
@@ -249,6 +272,13 @@ impl Tree {
 
     /// The containers of every kind at a key, and all inside of them.
     pub(crate) fn subtrees_at(&self, parent: ContainerId, key: &Key) -> Vec<ContainerId> {
+        let mut living = self.all_at(parent, key);
+        living.retain(|&id| self.get(id).live > 0);
+        living
+    }
+
+    /// As [`Self::subtrees_at`], and those in which nothing lives.
+    pub(crate) fn all_at(&self, parent: ContainerId, key: &Key) -> Vec<ContainerId> {
         let children = Kind::ALL.into_iter().filter_map(|kind| {
             self.child(
                 parent,
@@ -258,10 +288,7 @@ impl Tree {
                 },
             )
         });
-        children
-            .flat_map(|id| self.subtree(id))
-            .filter(|&id| self.get(id).live > 0)
-            .collect()
+        children.flat_map(|id| self.subtree(id)).collect()
     }
 
     /// Removes dots from one container and notes what happened.
@@ -274,7 +301,10 @@ impl Tree {
     }
 
     /// Notes that something happened to a container.
-    pub(crate) fn note(&self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
+    pub(crate) fn note(&mut self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
+        if let ChangeKind::Map(keys) = &change {
+            keys.iter().for_each(|key| self.loosen_at(id, key));
+        }
         // What happens at the top is the coming of root containers, which have paths of their own.
         if id != ROOT {
             changes.add(self.path(id), change);
@@ -295,13 +325,18 @@ impl Tree {
             if lived == lives {
                 continue;
             }
+            if lived {
+                self.loose.insert(id);
+            }
             if let Some(Step {
                 key: Key::Element(element),
                 kind,
             }) = container.step
             {
                 let change = self.body_mut(parent).keep(element, kind, lives);
-                change.map(|change| self.note(parent, change, changes));
+                if let Some(change) = change {
+                    self.note(parent, change, changes);
+                }
             }
         }
     }
@@ -397,6 +432,7 @@ impl Tree {
             }
             let children = self.children(id as ContainerId);
             let below: usize = children.map(|(_, child)| self.get(child).live).sum();
+            assert!(!self.free.contains(&(id as ContainerId)) || container.step.is_none());
             assert_eq!(
                 container.live,
                 container.body.live_len() + below,
@@ -439,11 +475,13 @@ impl DotStore for Tree {
     fn collect(&self, interval: Interval<'_>) -> Items {
         let homes = self.containers_in(interval).into_iter();
         let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
-        self.tabulate(found.filter(|(_, items)| !items.is_empty()).collect())
+        let mut items = self.tabulate(found.filter(|(_, items)| !items.is_empty()).collect());
+        items.erasures = self.erasures.collect(interval);
+        items
     }
 
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
-        let mut live = DotSet::new();
+        let mut live = self.erasures.live_in(interval);
         for id in self.containers_in(interval) {
             live.extend(&self.get(id).body.live_in(interval));
         }
@@ -451,7 +489,7 @@ impl DotStore for Tree {
     }
 
     fn dots_of(items: &Items) -> DotSet {
-        let mut live = DotSet::new();
+        let mut live = Erasures::dots_of(&items.erasures);
         for items in items.bodies() {
             live.extend(&items.live());
         }
@@ -507,6 +545,7 @@ impl DotStore for Tree {
         for (number, items) in &items.bodies {
             let wanted = wanted.remove(number).unwrap_or_default();
             let id = ids[*number as usize];
+            self.loose.insert(id);
             let before = self.get(id).body.live_len();
             let change = self.body_mut(id).join(items, &wanted, seen);
             self.note(id, change, changes);
@@ -543,6 +582,11 @@ impl DotStore for Tree {
             let change = self.body_mut(id).join(&nothing, &wanted, seen);
             self.note(id, change, changes);
         }
+        for (_, runs) in items.erasures.iter().filter(|(by, _)| !seen.contains(*by)) {
+            self.loosen_homes(runs);
+        }
+        self.erasures.join(&items.erasures, seen, &mut ());
+        self.sweep();
     }
 
     fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
@@ -551,8 +595,11 @@ impl DotStore for Tree {
             by_container.entry(id).or_default().insert_run(run);
         }
         // What is inside goes first, or it would keep what it is in for a moment.
-        for (id, dots) in by_container.into_iter().rev() {
+        let mut by_container: Vec<_> = by_container.into_iter().collect();
+        by_container.sort_by_key(|&(id, _)| std::cmp::Reverse(self.get(id).depth));
+        for (id, dots) in by_container {
             self.remove_from(id, &dots, changes);
         }
+        self.erasures.remove(dots, &mut ());
     }
 }
