@@ -452,7 +452,11 @@ fn a_nested_write_survives_the_removal_of_what_it_is_in() {
             assert_eq!(trip.map_at("cost").keys(), ["train"]);
             assert_eq!(trip.text_at("body").to_string(), " light");
             assert_eq!(trip.set_at("tags").values(), ["cheap".into()]);
-            assert_eq!(trip.counter_at("likes").value(), 1, "what was added meanwhile");
+            assert_eq!(
+                trip.counter_at("likes").value(),
+                1,
+                "what was added meanwhile"
+            );
         },
     );
 }

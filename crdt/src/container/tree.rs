@@ -321,6 +321,13 @@ impl TreeBody {
         dots.collect()
     }
 
+    /// Whether a node is there and was not deleted.
+    pub(crate) fn is_alive(&self, node: Dot) -> bool {
+        self.nodes
+            .get(&node)
+            .is_some_and(|state| state.made.is_some())
+    }
+
     /// Takes in what is new; gives the nodes that it is about.
     pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> BTreeSet<Dot> {
         self.cells.join_with(items, [], seen, &mut Vec::new());

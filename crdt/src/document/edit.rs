@@ -2,6 +2,7 @@
 
 #[cfg(feature = "serde")]
 mod assign;
+mod erase;
 mod list;
 mod map;
 mod small;
@@ -104,6 +105,7 @@ impl<'a> Edit<'a> {
     fn end(&mut self) {
         if let Some(change) = self.change.take() {
             self.inner.end(change);
+            self.inner.store_mut().sweep();
         }
     }
 }

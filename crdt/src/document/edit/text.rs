@@ -122,7 +122,12 @@ impl TextEdit<'_> {
         })
     }
 
-    fn replace_in(&mut self, unit: Unit, range: Range<usize>, new: &str) -> Result<(), EditError> {
+    pub(super) fn replace_in(
+        &mut self,
+        unit: Unit,
+        range: Range<usize>,
+        new: &str,
+    ) -> Result<(), EditError> {
         if range.start == range.end && new.is_empty() {
             return text(&self.0).chars.resolve(unit, range.start).map(drop);
         }
@@ -143,7 +148,7 @@ impl TextEdit<'_> {
     }
 }
 
-fn text<'a>(node: &'a NodeEdit<'_>) -> &'a TextBody {
+pub(super) fn text<'a>(node: &'a NodeEdit<'_>) -> &'a TextBody {
     match &node.tree.get(node.at).body {
         Body::Text(text) => text,
         _ => unreachable!("this is a text"),
