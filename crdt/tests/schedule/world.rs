@@ -1,0 +1,471 @@
+//! Runs a schedule on documents and on the model side by side. Whatever does not hold is a panic.
+
+use std::fmt::Write;
+
+use driftwood_crdt::{Delta, Doc, Kind, MergeError, ReplicaId, Stamp, Value, VersionVector};
+
+use super::calls::{choose, dot_of, on_doc, on_model, path_of};
+use super::rng::Rng;
+use super::steps::{Draw, Schedule, Step};
+use crate::model::{self, Edit, History, Key, Place, Replica, View, What, TOP};
+
+/// A document and the model of it.
+struct Peer {
+    doc: Doc,
+    model: Replica,
+    /// The last of its changes that a commit gave out.
+    committed: u64,
+    canonical: Option<Vec<u8>>,
+}
+
+struct World {
+    history: History,
+    peers: Vec<Peer>,
+    /// All that was sent.
+    sent: Vec<Vec<u8>>,
+    replicas: u64,
+    /// What happened, if anybody wants to know.
+    told: Option<String>,
+}
+
+/// Runs a schedule; `told` is given what happens, line by line.
+pub(crate) fn run(schedule: &Schedule, told: Option<&mut String>) {
+    let mut world = World {
+        history: History::new(),
+        peers: Vec::new(),
+        sent: Vec::new(),
+        replicas: 0,
+        told: None,
+    };
+    match told {
+        None => world.run(schedule),
+        Some(told) => {
+            world.told = Some(String::new());
+            let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.run(schedule)));
+            told.push_str(&world.told.take().unwrap_or_default());
+            if let Err(panic) = end {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
+impl World {
+    fn run(&mut self, schedule: &Schedule) {
+        for _ in 0..schedule.replicas {
+            let id = self.new_id();
+            self.peers.push(Peer {
+                doc: Doc::new(ReplicaId::new(id)),
+                model: Replica::new(id),
+                committed: 0,
+                canonical: None,
+            });
+        }
+        for step in &schedule.steps {
+            if let Some(touched) = self.step(step) {
+                self.check(touched);
+            }
+        }
+        self.settle();
+        self.check_everything();
+        self.check_newcomer(schedule.seed);
+    }
+
+    /// A name that nobody had; small, and in no order.
+    fn new_id(&mut self) -> u64 {
+        self.replicas += 1;
+        self.replicas * 37 % 101
+    }
+
+    fn tell(&mut self, what: impl FnOnce() -> String) {
+        if let Some(told) = &mut self.told {
+            writeln!(told, "  {}", what()).expect("a string takes all");
+        }
+    }
+
+    fn name(&self, who: usize) -> ReplicaId {
+        self.peers[who].doc.replica()
+    }
+
+    /// Does one step; gives the replica that it touched.
+    fn step(&mut self, step: &Step) -> Option<usize> {
+        let count = self.peers.len();
+        match *step {
+            Step::Edit {
+                who,
+                now,
+                ref draws,
+                commit,
+            } => {
+                self.edit(who % count, now, draws, commit);
+                Some(who % count)
+            }
+            Step::Deliver { to, which } => self.deliver(to % count, which),
+            Step::DeliverNew { to, back } => {
+                let which = self.sent.len().checked_sub(back + 1)?;
+                self.deliver(to % count, which)
+            }
+            Step::Sync { from, to } => {
+                let (from, to) = (from % count, to % count);
+                let (a, b) = (self.name(from), self.name(to));
+                self.tell(|| format!("{b:?} gets all that {a:?} has"));
+                self.sync(from, to);
+                Some(to)
+            }
+            Step::Send { from, to } => {
+                let (from, to) = (from % count, to % count);
+                let since = self.peers[to].doc.version();
+                let delta = self.peers[from].doc.delta_since(since);
+                let number = self.sent.len();
+                let (a, b) = (self.name(from), self.name(to));
+                self.tell(|| format!("#{number} = what {b:?} lacks of {a:?}: {}", span(&delta)));
+                self.sent.push(delta.encode());
+                None
+            }
+            Step::Reload { who, renamed } => {
+                self.reload(who % count, renamed);
+                Some(who % count)
+            }
+            Step::Rename { who } => {
+                self.rename(who % count);
+                Some(who % count)
+            }
+            Step::Damage {
+                to,
+                which,
+                at,
+                byte,
+            } => {
+                self.damage(to % count, which, at, byte);
+                None
+            }
+        }
+    }
+
+    fn edit(&mut self, who: usize, now: u64, draws: &[Draw], commit: bool) {
+        let peer = &mut self.peers[who];
+        peer.canonical = None;
+        // First on the model: it says what is possible.
+        let before = peer.model.version(&self.history);
+        let mut calls = Vec::new();
+        let mut edit = Edit::new(&mut self.history, &mut peer.model, now);
+        for draw in draws {
+            let (place, what) = choose(&mut edit, draw);
+            let result = on_model(&mut edit, place, &what);
+            calls.push((place, what, result));
+        }
+        let changed = peer.model.version(&self.history) != before;
+        let saved = (!changed).then(|| peer.doc.save());
+
+        let mut edit = peer.doc.edit(now);
+        for (place, what, expected) in &calls {
+            let path = path_of(&self.history, *place);
+            let result = on_doc(&mut edit, &path, what);
+            if let Some(told) = &mut self.told {
+                let replica = peer.model.id;
+                let result = result.as_ref().map_err(ToString::to_string);
+                writeln!(told, "  r{replica:x} at {now}: {path} {what:?} {result:?}")
+                    .expect("a string takes all");
+            }
+            assert_eq!(
+                result.is_err(),
+                expected.is_err(),
+                "refuses what is possible, or the reverse: {what:?} gave {result:?}"
+            );
+        }
+        let delta = if commit {
+            Some(edit.commit())
+        } else {
+            drop(edit);
+            None
+        };
+        if let Some(saved) = saved {
+            assert!(saved == peer.doc.save(), "changed without a dot");
+        }
+        let Some(delta) = delta else { return };
+        let (last, first) = (peer.model.seq(&self.history), peer.committed);
+        peer.committed = last;
+        self.check_own(who, &delta, first, last);
+    }
+
+    /// Checks and sends a delta of a replica's own changes after one up to another.
+    fn check_own(&mut self, who: usize, delta: &Delta, first: u64, last: u64) {
+        let own = self.name(who);
+        assert_eq!(delta.is_empty(), first == last, "empty delta");
+        if delta.is_empty() {
+            return;
+        }
+        assert_eq!(delta.from().get(own), first, "where the delta starts");
+        let to: VersionVector = [(own, last)].into_iter().collect();
+        assert_eq!(*delta.to(), to, "where the delta ends");
+        let bytes = delta.encode();
+        assert_eq!(decode(&bytes), *delta, "a delta changed on its way");
+        let number = self.sent.len();
+        self.tell(|| format!("#{number} = {}", span(delta)));
+        self.sent.push(bytes);
+    }
+
+    fn deliver(&mut self, to: usize, which: usize) -> Option<usize> {
+        if self.sent.is_empty() {
+            return None;
+        }
+        let which = which % self.sent.len();
+        let delta = decode(&self.sent[which]);
+        self.merge(to, &delta, &format!("#{which}"));
+        Some(to)
+    }
+
+    fn sync(&mut self, from: usize, to: usize) {
+        let delta = self.peers[from]
+            .doc
+            .delta_since(self.peers[to].doc.version());
+        let delta = decode(&delta.encode());
+        self.merge(to, &delta, "it");
+        let (from, to) = (&self.peers[from].doc, &self.peers[to].doc);
+        assert!(to.version().includes(from.version()), "synced, and behind");
+    }
+
+    /// A delta that starts where a replica stands, or earlier, must be taken; any other refused.
+    fn merge(&mut self, to: usize, delta: &Delta, name: &str) {
+        let replica = self.name(to);
+        let peer = &mut self.peers[to];
+        peer.canonical = None;
+        let version = peer.doc.version().clone();
+        let is_new = !version.includes(delta.to());
+        let is_gap = is_new && !version.includes(delta.from());
+        let saved = (is_gap || !is_new).then(|| peer.doc.save());
+        let result = peer.doc.merge(delta);
+        if let Some(told) = &mut self.told {
+            let result = result.as_ref().map(drop).map_err(ToString::to_string);
+            writeln!(told, "  {replica:?} merges {name}: {result:?}").expect("a string takes all");
+        }
+        match result {
+            Ok(_) => assert!(!is_gap, "took a delta over a gap: {}", span(delta)),
+            Err(MergeError::Gap { .. }) => assert!(is_gap, "saw a gap where there is none"),
+            Err(error) => panic!("refused an honest delta: {error}"),
+        }
+        if let Some(saved) = saved {
+            assert!(saved == peer.doc.save(), "refused or known, and changed");
+        }
+        if is_new && !is_gap {
+            let known = &mut peer.model.known;
+            for (op, made) in self.history.ops.iter().enumerate() {
+                if made.dot.seq <= delta.to().get(ReplicaId::new(made.dot.replica)) {
+                    known.insert(op);
+                }
+            }
+            if delta.to().get(replica) > 0 {
+                peer.model.stamp = peer.model.stamp.max(stamp_of(delta.max_stamp()));
+            }
+            if let Some(op) = peer.model.without_its_past(&self.history) {
+                let dot = dot_of(&self.history, op);
+                panic!("took {dot:?} without what it had seen");
+            }
+        }
+    }
+
+    fn reload(&mut self, who: usize, renamed: bool) {
+        let id = if renamed {
+            self.new_id()
+        } else {
+            self.peers[who].model.id
+        };
+        let old = self.name(who);
+        self.tell(|| format!("{old:?} is saved and loaded as r{id:x}"));
+        let peer = &mut self.peers[who];
+        let loaded = Doc::load(ReplicaId::new(id), &peer.doc.save()).expect("an own save");
+        assert!(
+            loaded.canonical() == peer.doc.canonical(),
+            "saved, loaded, and changed"
+        );
+        peer.doc = loaded;
+        peer.canonical = None;
+        peer.model.id = id;
+        peer.committed = peer.model.seq(&self.history);
+        peer.model.stamp = if peer.committed == 0 {
+            model::Stamp::default()
+        } else {
+            stamp_of(peer.doc.whole().max_stamp())
+        };
+    }
+
+    fn rename(&mut self, who: usize) {
+        let id = self.new_id();
+        let old = self.name(who);
+        self.tell(|| format!("{old:?} goes on as r{id:x}"));
+        let peer = &mut self.peers[who];
+        let rest = peer.doc.set_replica(ReplicaId::new(id));
+        let (first, last) = (peer.committed, peer.model.seq(&self.history));
+        assert_eq!(rest.is_empty(), first == last, "what was still to be sent");
+        if !rest.is_empty() {
+            self.sent.push(rest.encode());
+        }
+        peer.model.id = id;
+        peer.model.stamp = model::Stamp::default();
+        peer.committed = 0;
+    }
+
+    /// What is refused must leave no trace; what a changed byte makes acceptable goes to a copy.
+    fn damage(&mut self, to: usize, which: usize, at: usize, byte: u8) {
+        if self.sent.is_empty() {
+            return;
+        }
+        let mut bytes = self.sent[which % self.sent.len()].clone();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        let Ok(delta) = Delta::decode(&bytes) else {
+            return;
+        };
+        let replica = self.name(to);
+        self.tell(|| format!("{replica:?} gets a damaged delta, byte {at} is {byte}"));
+        let doc = &self.peers[to].doc;
+        let mut copy = doc.clone();
+        if copy.merge(&delta).is_err() {
+            assert!(copy.save() == doc.save(), "refused, and changed");
+        }
+    }
+
+    /// What must hold of a replica after every step.
+    fn check(&mut self, who: usize) {
+        let peer = &mut self.peers[who];
+        #[cfg(debug_assertions)]
+        peer.doc.assert_invariants();
+        let version = peer.model.version(&self.history);
+        let found = peer.doc.version().iter().map(|(r, seq)| (r.get(), seq));
+        assert!(
+            found.eq(version),
+            "the version is not that of the model: {:?}",
+            peer.doc.version()
+        );
+        let expected = View::of(&self.history, &peer.model.known).value(TOP);
+        let shown = peer.doc.to_value();
+        assert!(
+            shown == expected,
+            "shows something else than the model:\n    {shown:?}, not\n    {expected:?}"
+        );
+        for other in 0..self.peers.len() {
+            if other != who && self.peers[other].doc.version() == self.peers[who].doc.version() {
+                let other = self.canonical(other);
+                assert!(
+                    other == self.canonical(who),
+                    "equal versions, and other bytes"
+                );
+            }
+        }
+    }
+
+    fn canonical(&mut self, who: usize) -> Vec<u8> {
+        let Peer { doc, canonical, .. } = &mut self.peers[who];
+        canonical.get_or_insert_with(|| doc.canonical()).clone()
+    }
+
+    /// Everybody gets everything.
+    fn settle(&mut self) {
+        self.tell(|| "everybody gets everything".to_owned());
+        let count = self.peers.len();
+        for i in 0..2 * count - 1 {
+            self.sync(i % count, (i + 1) % count);
+        }
+        for who in 0..count {
+            let (first, other) = (&self.peers[0].doc, &self.peers[who].doc);
+            assert_eq!(first.version(), other.version(), "all got all, and differ");
+            self.check(who);
+        }
+    }
+
+    /// What no plain value shows: conflicts, and containers that something else hides.
+    fn check_everything(&self) {
+        let Peer { doc, model, .. } = &self.peers[0];
+        let view = View::of(&self.history, &model.known);
+        for place in 1..self.history.names.len() {
+            let path = path_of(&self.history, place);
+            let found = doc.at(&path);
+            let shown = found.to_value();
+            // A container that was named and never written to is not there.
+            if shown != Value::Null {
+                assert_eq!(shown, view.value(place), "what is hidden in {path}");
+            }
+            if self.history.names[place].kind == Kind::Map {
+                let map = found.as_map();
+                for key in self.keys_ever(place) {
+                    let found: Vec<_> = map
+                        .conflicts(key)
+                        .into_iter()
+                        .map(|sibling| (sibling.dot, stamp_of(Some(sibling.stamp)), sibling.value))
+                        .collect();
+                    let siblings = view.siblings(place, key).into_iter();
+                    let expected: Vec<_> = siblings
+                        .filter_map(|op| match &self.history.ops[op] {
+                            made @ model::Op {
+                                what: What::Value(_, _, value),
+                                ..
+                            } => Some((dot_of(&self.history, op), made.stamp, value.clone())),
+                            _ => None,
+                        })
+                        .collect();
+                    assert_eq!(found, expected, "conflicts at {path}/{key}");
+                }
+            }
+        }
+    }
+
+    /// Every key at which a plain value was ever written.
+    fn keys_ever(&self, map: Place) -> Vec<&str> {
+        let ops = self.history.ops.iter();
+        let mut keys: Vec<&str> = ops
+            .filter_map(|op| match &op.what {
+                What::Value(place, key, _) if *place == map => Some(key.as_str()),
+                _ => None,
+            })
+            .collect();
+        let children = self.history.children[map].iter();
+        keys.extend(children.filter_map(|&child| match &self.history.names[child].key {
+            Key::Name(name) => Some(name.as_str()),
+            Key::Element(_) => None,
+        }));
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Somebody new gets what was sent, in disorder and then in turn, and at last the rest.
+    fn check_newcomer(&mut self, seed: u64) {
+        let id = self.new_id();
+        self.peers.push(Peer {
+            doc: Doc::new(ReplicaId::new(id)),
+            model: Replica::new(id),
+            committed: 0,
+            canonical: None,
+        });
+        let newcomer = self.peers.len() - 1;
+        self.tell(|| format!("r{id:x} is new"));
+        let mut rng = Rng::new(seed);
+        for _ in 0..self.sent.len() / 2 {
+            let which = rng.below(self.sent.len());
+            self.deliver(newcomer, which);
+        }
+        self.check(newcomer);
+        for which in 0..self.sent.len() {
+            self.deliver(newcomer, which);
+        }
+        self.check(newcomer);
+        self.sync(0, newcomer);
+        self.check(newcomer);
+    }
+}
+
+fn decode(bytes: &[u8]) -> Delta {
+    Delta::decode(bytes).expect("an own delta can be read")
+}
+
+fn stamp_of(stamp: Option<Stamp>) -> model::Stamp {
+    let stamp = stamp.unwrap_or_default();
+    model::Stamp {
+        millis: stamp.millis(),
+        counter: stamp.counter(),
+    }
+}
+
+fn span(delta: &Delta) -> String {
+    format!("{:?} to {:?}", delta.from(), delta.to())
+}
