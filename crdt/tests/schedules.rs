@@ -6,6 +6,7 @@
 //! | `DRIFTWOOD_SCHEDULES` | how many schedules are run | 3,000 |
 //! | `DRIFTWOOD_SEED` | the seed of the first one; each next one has the next | 1 |
 //! | `DRIFTWOOD_MINUTES` | run for so long instead | |
+//! | `DRIFTWOOD_SHRINK` | 0: do not shorten what fails | 1 |
 
 mod model;
 mod schedule;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use schedule::{hold_panics, hunt, quietly, shrink, Failure, Schedule, Task};
 
-fn number(name: &str) -> Option<u64> {
+fn number_of(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     let number = value.replace(['_', ','], "").parse();
     Some(number.unwrap_or_else(|_| panic!("{name} is {value:?}, which is no whole number")))
@@ -23,9 +24,9 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn every_schedule_converges_to_what_the_model_shows() {
     let task = Task {
-        seed: number("DRIFTWOOD_SEED").unwrap_or(1),
-        schedules: number("DRIFTWOOD_SCHEDULES").unwrap_or(3_000),
-        time: number("DRIFTWOOD_MINUTES").map(|minutes| Duration::from_secs(60 * minutes)),
+        seed: number_of("DRIFTWOOD_SEED").unwrap_or(1),
+        schedules: number_of("DRIFTWOOD_SCHEDULES").unwrap_or(3_000),
+        time: number_of("DRIFTWOOD_MINUTES").map(|minutes| Duration::from_secs(60 * minutes)),
     };
     let progress = |done: u64, time: Duration| {
         println!("schedules: {done} so far, {:.0} s", time.as_secs_f64());
@@ -45,6 +46,10 @@ fn every_schedule_converges_to_what_the_model_shows() {
 fn report(Failure { number, seed, why }: &Failure) {
     let first = why.lines().next().unwrap_or("");
     println!("schedules: FAILED after {number}: {first}");
+    if number_of("DRIFTWOOD_SHRINK") == Some(0) {
+        let _ = std::panic::take_hook();
+        panic!("seed {seed}: {first}");
+    }
     let short = shrink(&Schedule::new(*seed), |schedule| quietly(schedule, None).is_err());
     let mut told = String::new();
     let why = quietly(&short, Some(&mut told)).expect_err("it failed when it was shortened");

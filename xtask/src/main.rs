@@ -7,7 +7,9 @@ mod browser;
 mod build;
 mod demo;
 mod hygiene;
+mod mutants;
 mod process;
+mod schedules;
 mod setup;
 mod size;
 mod tally;
@@ -42,6 +44,10 @@ enum Command {
     /// Run everything that CI runs: lints, docs, tests of every part, end-to-end tests in a browser
     #[command(alias = "ci")]
     Test(test::Args),
+    /// Run random schedules against the engine for some minutes, with seeds that nobody has tried
+    Soak(schedules::Args),
+    /// Put known bugs into the engine, one at a time, and see that the schedules find each of them
+    Mutants(mutants::Args),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +68,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Build => build::run(&workspace),
         Command::Demo(args) => demo::run(&workspace, &args),
         Command::Test(args) => test::run(&workspace, &args),
+        Command::Soak(args) => schedules::soak(&workspace, &args),
+        Command::Mutants(args) => mutants::run(&workspace, &args),
     }
 }

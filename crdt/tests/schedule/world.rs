@@ -392,6 +392,10 @@ impl World {
     fn check_everything(&self) {
         let Peer { doc, model, .. } = &self.peers[0];
         let view = View::of(&self.history, &model.known);
+        let mut copy = Doc::new(doc.replica());
+        let whole = decode(&doc.canonical());
+        copy.merge(&whole).expect("the canonical bytes are a whole state");
+        assert_eq!(copy.to_value(), doc.to_value(), "the canonical bytes show");
         for place in 1..self.history.names.len() {
             let path = path_of(&self.history, place);
             let found = doc.at(&path);

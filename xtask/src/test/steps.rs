@@ -6,7 +6,7 @@
 use crate::setup::WASM_TARGET;
 use crate::tally::{self, Suite};
 use crate::workspace::Workspace;
-use crate::{browser, build, hygiene, process, setup};
+use crate::{browser, build, hygiene, process, schedules, setup};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -41,7 +41,7 @@ const NATIVE: [&str; 5] = [
 ];
 const WASM: [&str; 4] = ["--package", "driftwood-wasm", "--target", WASM_TARGET];
 
-pub(super) static STEPS: [Step; 15] = [
+pub(super) static STEPS: [Step; 16] = [
     Step {
         name: "setup",
         about: "wasm target, wasm tools, npm packages",
@@ -83,6 +83,12 @@ pub(super) static STEPS: [Step; 15] = [
         about: "unit, property and integration tests of the native crates, examples in their docs",
         needs: &[],
         run: |workspace| suites(workspace.cargo("test", &NATIVE), tally::cargo),
+    },
+    Step {
+        name: "schedules",
+        about: "200,000 random schedules against the engine, in release",
+        needs: &[],
+        run: random_schedules,
     },
     Step {
         name: "binaries",
@@ -166,6 +172,18 @@ fn documentation(workspace: &Workspace) -> Result<Done> {
         process::run(doc.arg("--no-deps").env("RUSTDOCFLAGS", "--deny warnings"))?;
     }
     Ok(Done::GOOD)
+}
+
+fn random_schedules(workspace: &Workspace) -> Result<Done> {
+    let mut command = schedules::command(workspace);
+    command.env("DRIFTWOOD_SCHEDULES", "200000");
+    suites(command, |lines| {
+        let mut suites = tally::cargo(lines);
+        if let (Some(suite), Some(said)) = (suites.first_mut(), schedules::closing(lines)) {
+            suite.name = said.to_owned();
+        }
+        suites
+    })
 }
 
 fn types(workspace: &Workspace) -> Result<Done> {
