@@ -50,11 +50,20 @@ fn report(Failure { number, seed, why }: &Failure) {
         let _ = std::panic::take_hook();
         panic!("seed {seed}: {first}");
     }
-    let short = shrink(&Schedule::new(*seed), |schedule| quietly(schedule, None).is_err());
+    let short = shrink(&Schedule::new(*seed), |schedule| {
+        quietly(schedule, None).is_err()
+    });
     let mut told = String::new();
     let why = quietly(&short, Some(&mut told)).expect_err("it failed when it was shortened");
-    println!("the shortened schedule, {} replicas:\n{told}  => {why}", short.replicas);
-    let release = if cfg!(debug_assertions) { "" } else { " --release" };
+    println!(
+        "the shortened schedule, {} replicas:\n{told}  => {why}",
+        short.replicas
+    );
+    let release = if cfg!(debug_assertions) {
+        ""
+    } else {
+        " --release"
+    };
     println!(
         "replay: DRIFTWOOD_SEED={seed} DRIFTWOOD_SCHEDULES=1 cargo test -p driftwood-crdt{release} --test schedules -- --nocapture"
     );

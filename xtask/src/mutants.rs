@@ -84,7 +84,10 @@ fn load(workspace: &Workspace, names: &[String]) -> Result<Vec<Mutant>> {
     let mut mutants = Vec::new();
     for file in fs::read_dir(workspace.path("mutants")).context("there is no folder mutants")? {
         let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             mutants.push(read(&path).with_context(|| format!("reading {}", path.display()))?);
         }
     }
@@ -101,7 +104,9 @@ fn read(path: &Path) -> Result<Mutant> {
     let table: toml::Table = fs::read_to_string(path)?.parse()?;
     let field = |key: &str| {
         let value = table.get(key).and_then(toml::Value::as_str);
-        value.map(str::to_owned).with_context(|| format!("`{key}` is missing"))
+        value
+            .map(str::to_owned)
+            .with_context(|| format!("`{key}` is missing"))
     };
     let name = path.file_stem().context("a file without a name")?;
     Ok(Mutant {
@@ -157,11 +162,14 @@ impl Copy {
         fs::copy(from.join("README.md"), copy.root.join("crdt/README.md"))?;
         copy.write_manifest("Cargo.toml", workspace, |manifest| {
             let only: toml::Table = "members = [\"crdt\"]".parse()?;
-            let workspace = manifest["workspace"].as_table_mut().context("no workspace")?;
+            let workspace = manifest["workspace"]
+                .as_table_mut()
+                .context("no workspace")?;
             workspace.remove("default-members");
             workspace.extend(only);
             // Built once and run for seconds: what is quick to build is quick in all.
-            let quick = "[release]\nincremental = true\ndebug = false\nlto = false\ncodegen-units = 16";
+            let quick =
+                "[release]\nincremental = true\ndebug = false\nlto = false\ncodegen-units = 16";
             let quick: toml::Table = quick.parse()?;
             manifest.insert("profile".to_owned(), quick.into());
             Ok(())
@@ -189,7 +197,8 @@ impl Copy {
     /// Tests the engine with one mutant in it.
     fn with(&self, workspace: &Workspace, mutant: &Mutant, schedules: u64) -> Result<Verdict> {
         let file = self.root.join(&mutant.file);
-        let source = fs::read_to_string(&file).with_context(|| format!("reading {}", mutant.file))?;
+        let source =
+            fs::read_to_string(&file).with_context(|| format!("reading {}", mutant.file))?;
         fs::write(&file, source.replacen(&mutant.find, &mutant.replace, 1))?;
         let verdict = self.test(workspace, schedules);
         fs::write(&file, source)?;
@@ -197,7 +206,8 @@ impl Copy {
     }
 
     fn test(&self, workspace: &Workspace, schedules: u64) -> Result<Verdict> {
-        let mut command = schedules::command(workspace);
+        // Cargo drops from the copied lock file what the copy does not need.
+        let mut command = schedules::command(workspace, false);
         let output = command
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target)

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn soak(workspace: &Workspace, args: &Args) -> Result<()> {
     let seed = args.seed.map_or_else(fresh_seed, Ok)?;
     println!("Soak: {} minutes from seed {seed}", args.minutes);
-    let mut command = command(workspace);
+    let mut command = command(workspace, true);
     command
         .env("DRIFTWOOD_SEED", seed.to_string())
         .env("DRIFTWOOD_MINUTES", args.minutes.to_string());
@@ -29,9 +29,10 @@ pub(crate) fn soak(workspace: &Workspace, args: &Args) -> Result<()> {
 }
 
 /// The test that runs the schedules, in release; its numbers come by environment variables.
-pub(crate) fn command(workspace: &Workspace) -> Command {
+pub(crate) fn command(workspace: &Workspace, locked: bool) -> Command {
     let mut command = workspace.command("cargo");
     command.args(["test", "--release", "--package", "driftwood-crdt"]);
+    command.args(locked.then_some("--locked"));
     command.args(["--test", "schedules", "--", "--nocapture"]);
     for name in ["SEED", "SCHEDULES", "MINUTES", "SHRINK"] {
         command.env_remove(format!("DRIFTWOOD_{name}"));

@@ -52,10 +52,7 @@ impl<'w> Edit<'w> {
     }
 
     fn check_writable(&self, place: Place) -> Done {
-        self.view()
-            .is_writable(place)
-            .then_some(())
-            .ok_or(Refused)
+        self.view().is_writable(place).then_some(()).ok_or(Refused)
     }
 
     /// Says of a container and of all that it is in that they are there, where that is not said, in
@@ -119,9 +116,7 @@ impl<'w> Edit<'w> {
 
     fn insert_all(&mut self, place: Place, index: usize, all: Vec<Holds>) {
         let view = self.view();
-        let (mut parent, mut right) =
-            view.trees
-                .anchor(self.history, &view.living, place, index);
+        let (mut parent, mut right) = view.trees.anchor(self.history, &view.living, place, index);
         for holds in all {
             let element = What::Element {
                 place,

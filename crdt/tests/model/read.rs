@@ -63,6 +63,16 @@ impl<'h> View<'h> {
         self.inside[place].iter().map(|&op| (op, &self.op(op).what))
     }
 
+    /// The greatest stamp on what is alive of a replica; elements and tallies bear none.
+    pub(crate) fn last_stamp(&self, replica: u64) -> Stamp {
+        let own = self.living.iter().map(|op| self.op(op));
+        own.filter(|op| op.dot.replica == replica)
+            .filter(|op| matches!(op.what, What::Value(..) | What::Mark(_) | What::Member(..)))
+            .map(|op| op.stamp)
+            .max()
+            .unwrap_or_default()
+    }
+
     /// The plain values at a key, in order of dot.
     pub(crate) fn siblings(&self, map: Place, key: &str) -> Vec<OpId> {
         let here = self.inside(map);

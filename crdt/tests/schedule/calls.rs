@@ -174,16 +174,12 @@ fn of_set(draw: &Draw) -> Do {
 fn of_counter(draw: &Draw) -> Do {
     match draw.what % 20 {
         0 => Do::Count(limits::COUNTER_MAX.cast_signed() - 2),
-        _ => Do::Count((draw.at % 9) as i64 - 4),
+        _ => Do::Count([-4, -3, -2, -1, 0, 1, 2, 3, 4][draw.at % 9]),
     }
 }
 
 /// Does it to the model.
-pub(crate) fn on_model(
-    edit: &mut model::Edit<'_>,
-    place: Place,
-    what: &Do,
-) -> Result<(), Refused> {
+pub(crate) fn on_model(edit: &mut model::Edit<'_>, place: Place, what: &Do) -> Result<(), Refused> {
     match what.clone() {
         Do::Set(key, value) => edit.set(place, &key, value),
         Do::Delete(key) => edit.delete(place, &key),

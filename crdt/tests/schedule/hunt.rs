@@ -5,9 +5,9 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
 // The harness counts minutes; the engine under test never sees a clock.
+use std::time::Duration;
 #[allow(clippy::disallowed_types)]
 use std::time::Instant;
-use std::time::Duration;
 
 use super::steps::Schedule;
 use super::world;
@@ -46,7 +46,12 @@ pub(crate) fn quietly(schedule: &Schedule, told: Option<&mut String>) -> Result<
 pub(crate) fn hold_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        let said = panic.payload_as_str().unwrap_or("a panic");
+        let payload = panic.payload();
+        let said = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("a panic");
         let said = format!("{said}\n    ({})", place.unwrap_or_default());
         WHY.with(|why| *why.borrow_mut() = said);
     }));
@@ -81,10 +86,18 @@ pub(crate) fn hunt(task: &Task, progress: impl Fn(u64, Duration)) -> Result<u64,
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn({ let hunt = &hunt; move || hunt.work(worker) }))
+            .map(|worker| {
+                scope.spawn({
+                    let hunt = &hunt;
+                    move || hunt.work(worker)
+                })
+            })
             .collect();
         let mut said = Duration::ZERO;
-        while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+        while !threads
+            .iter()
+            .all(std::thread::ScopedJoinHandle::is_finished)
+        {
             std::thread::park_timeout(Duration::from_millis(20));
             hunt.look_for_the_endless();
             let now = hunt.started.elapsed();
@@ -120,7 +133,9 @@ impl Hunt<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.task.time.is_some_and(|time| self.started.elapsed() >= time)
+        self.task
+            .time
+            .is_some_and(|time| self.started.elapsed() >= time)
     }
 
     fn note(&self, worker: usize, at: Option<(u64, Instant)>) {

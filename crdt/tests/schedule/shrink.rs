@@ -5,7 +5,7 @@ use super::steps::{Schedule, Step};
 /// Attempts; a schedule of 60 steps takes some 300.
 const ATTEMPTS_MAX: usize = 3_000;
 
-/// Drops steps, then edits inside of steps, as long as it still fails.
+/// Leaves out replicas, steps, and edits inside of steps, as long as it still fails.
 pub(crate) fn shrink(schedule: &Schedule, fails: impl Fn(&Schedule) -> bool) -> Schedule {
     let mut best = schedule.clone();
     let mut attempts = 0;
@@ -17,6 +17,13 @@ pub(crate) fn shrink(schedule: &Schedule, fails: impl Fn(&Schedule) -> bool) -> 
         }
         fails
     };
+    for replicas in 2..schedule.replicas {
+        let mut candidate = best.clone();
+        candidate.replicas = replicas;
+        if better(candidate, &mut best) {
+            break;
+        }
+    }
     loop {
         let before = size(&best);
         let mut len = best.steps.len().div_ceil(2);

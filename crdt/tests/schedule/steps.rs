@@ -121,11 +121,17 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
     match rng.below(100) {
         0..=47 => {
             let skew = (from % 8 * habits.skew) as u64;
-            let back = if rng.one_in(8) { rng.below(60) as u64 } else { 0 };
+            let back = if rng.one_in(8) {
+                rng.below(60) as u64
+            } else {
+                0
+            };
             Step::Edit {
                 who: from,
                 now: (clock + skew).saturating_sub(back),
-                draws: (0..rng.between(1, habits.draws)).map(|_| draw(rng, habits)).collect(),
+                draws: (0..rng.between(1, habits.draws))
+                    .map(|_| draw(rng, habits))
+                    .collect(),
                 commit: !rng.one_in(12),
             }
         }
@@ -153,7 +159,11 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
 fn draw(rng: &mut Rng, habits: &Habits) -> Draw {
     let depth = rng.between(1, habits.depth);
     let way = (0..depth).map(|level| {
-        let kinds = if level == 0 { &habits.roots } else { &habits.kinds };
+        let kinds = if level == 0 {
+            &habits.roots
+        } else {
+            &habits.kinds
+        };
         // What is not at the end must be something that can hold more.
         let kind = if level + 1 < depth && rng.one_in(2) {
             *rng.pick(&[Kind::Map, Kind::List])

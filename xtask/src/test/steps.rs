@@ -175,12 +175,12 @@ fn documentation(workspace: &Workspace) -> Result<Done> {
 }
 
 fn random_schedules(workspace: &Workspace) -> Result<Done> {
-    let mut command = schedules::command(workspace);
+    let mut command = schedules::command(workspace, true);
     command.env("DRIFTWOOD_SCHEDULES", "200000");
     suites(command, |lines| {
         let mut suites = tally::cargo(lines);
         if let (Some(suite), Some(said)) = (suites.first_mut(), schedules::closing(lines)) {
-            suite.name = said.to_owned();
+            said.clone_into(&mut suite.name);
         }
         suites
     })
