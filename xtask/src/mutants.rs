@@ -168,8 +168,7 @@ impl Copy {
             workspace.remove("default-members");
             workspace.extend(only);
             // Built once and run for seconds: what is quick to build is quick in all.
-            let quick =
-                "[release]\nincremental = true\ndebug = false\nlto = false\ncodegen-units = 16";
+            let quick = "[release]\nincremental = true\nopt-level = 1";
             let quick: toml::Table = quick.parse()?;
             manifest.insert("profile".to_owned(), quick.into());
             Ok(())

@@ -52,6 +52,7 @@ pub(crate) fn hold_panics() {
             .map(String::as_str)
             .or_else(|| payload.downcast_ref::<&str>().copied())
             .unwrap_or("a panic");
+        let said = said.trim_start_matches("assertion `left == right` failed: ");
         let said = format!("{said}\n    ({})", place.unwrap_or_default());
         WHY.with(|why| *why.borrow_mut() = said);
     }));
