@@ -13,7 +13,7 @@ mod schedule;
 
 use std::time::Duration;
 
-use schedule::{hold_panics, hunt, quietly, shrink, Failure, Schedule, Task};
+use schedule::{hold_panics, hunt, quietly, shrink, Failure, Schedule, Step, Task};
 
 fn number_of(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
@@ -69,4 +69,23 @@ fn report(Failure { number, seed, why }: &Failure) {
     );
     let _ = std::panic::take_hook();
     panic!("seed {seed}: {first}");
+}
+
+#[test]
+fn a_failing_schedule_is_made_short() {
+    // Say that what fails is a reload after an edit by the same replica.
+    let fails = |schedule: &Schedule| {
+        let mut edited = Vec::new();
+        schedule.steps.iter().any(|step| match step {
+            Step::Edit { who, .. } => {
+                edited.push(who % schedule.replicas);
+                false
+            }
+            Step::Reload { who, .. } => edited.contains(&(who % schedule.replicas)),
+            _ => false,
+        })
+    };
+    let long = (0..1_000).map(Schedule::new).find(fails);
+    let short = shrink(&long.expect("many schedules have both"), fails);
+    assert_eq!((short.replicas, short.steps.len()), (2, 2));
 }

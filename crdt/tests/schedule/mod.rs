@@ -2,6 +2,8 @@
 //! model at every step.
 
 mod calls;
+mod changes;
+mod checks;
 mod hunt;
 mod rng;
 mod shrink;
@@ -10,4 +12,4 @@ mod world;
 
 pub(crate) use hunt::{hold_panics, hunt, quietly, Failure, Task};
 pub(crate) use shrink::shrink;
-pub(crate) use steps::Schedule;
+pub(crate) use steps::{Schedule, Step};

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use driftwood_crdt::{Delta, Doc, Kind, MergeError, ReplicaId, Stamp, Value, VersionVector};
+use driftwood_crdt::{Delta, Doc, MergeError, ReplicaId, Stamp, VersionVector};
 
 use super::calls::{choose, dot_of, on_doc, on_model, path_of};
-use super::rng::Rng;
+use super::changes;
 use super::steps::{Draw, Schedule, Step};
-use crate::model::{self, Edit, History, Key, Place, Replica, View, What, TOP};
+use crate::model::{self, Edit, History, Replica, View};
 
 /// Whether others may be given changes that their maker has not committed yet. The engine's next
 /// delta then leaves out what those who have them may not have: see the test
@@ -19,19 +19,19 @@ const SHARES_UNCOMMITTED: bool = false;
 const TAKES_STAMPS_OF_OTHERS: bool = true;
 
 /// A document and the model of it.
-struct Peer {
-    doc: Doc,
-    model: Replica,
+pub(super) struct Peer {
+    pub(super) doc: Doc,
+    pub(super) model: Replica,
     /// The last of its changes that a commit gave out.
-    committed: u64,
-    canonical: Option<Vec<u8>>,
+    pub(super) committed: u64,
+    pub(super) canonical: Option<Vec<u8>>,
 }
 
-struct World {
-    history: History,
-    peers: Vec<Peer>,
+pub(super) struct World {
+    pub(super) history: History,
+    pub(super) peers: Vec<Peer>,
     /// All that was sent.
-    sent: Vec<Vec<u8>>,
+    pub(super) sent: Vec<Vec<u8>>,
     replicas: u64,
     /// What happened, if anybody wants to know.
     told: Option<String>,
@@ -82,12 +82,12 @@ impl World {
     }
 
     /// A name that nobody had; small, and in no order.
-    fn new_id(&mut self) -> u64 {
+    pub(super) fn new_id(&mut self) -> u64 {
         self.replicas += 1;
         self.replicas * 37 % 101
     }
 
-    fn tell(&mut self, what: impl FnOnce() -> String) {
+    pub(super) fn tell(&mut self, what: impl FnOnce() -> String) {
         if let Some(told) = &mut self.told {
             writeln!(told, "  {}", what()).expect("a string takes all");
         }
@@ -216,7 +216,7 @@ impl World {
         self.sent.push(bytes);
     }
 
-    fn deliver(&mut self, to: usize, which: usize) -> Option<usize> {
+    pub(super) fn deliver(&mut self, to: usize, which: usize) -> Option<usize> {
         if self.sent.is_empty() {
             return None;
         }
@@ -234,7 +234,7 @@ impl World {
         }
     }
 
-    fn sync(&mut self, from: usize, to: usize) {
+    pub(super) fn sync(&mut self, from: usize, to: usize) {
         self.commit_before_sharing(from);
         let delta = self.peers[from]
             .doc
@@ -254,13 +254,22 @@ impl World {
         let is_new = !version.includes(delta.to());
         let is_gap = is_new && !version.includes(delta.from());
         let saved = (is_gap || !is_new).then(|| peer.doc.save());
+        // Not always: a copy of the document costs as much as all the rest.
+        let before = (version.digest().is_multiple_of(4)).then(|| peer.doc.clone());
         let result = peer.doc.merge(delta);
         if let Some(told) = &mut self.told {
             let result = result.as_ref().map(drop).map_err(ToString::to_string);
             writeln!(told, "  {replica:?} merges {name}: {result:?}").expect("a string takes all");
         }
         match result {
-            Ok(_) => assert!(!is_gap, "took a delta over a gap: {}", span(delta)),
+            Ok(changes) => {
+                assert!(!is_gap, "took a delta over a gap: {}", span(delta));
+                if let Some(before) = before {
+                    let places = 1..self.history.names.len();
+                    let paths: Vec<_> = places.map(|p| path_of(&self.history, p)).collect();
+                    changes::check(&before, &peer.doc, &changes, &paths);
+                }
+            }
             Err(MergeError::Gap { .. }) => assert!(is_gap, "saw a gap where there is none"),
             Err(error) => panic!("refused an honest delta: {error}"),
         }
@@ -346,148 +355,13 @@ impl World {
             assert!(copy.save() == doc.save(), "refused, and changed");
         }
     }
-
-    /// What must hold of a replica after every step.
-    fn check(&mut self, who: usize) {
-        let peer = &mut self.peers[who];
-        #[cfg(debug_assertions)]
-        peer.doc.assert_invariants();
-        let version = peer.model.version(&self.history);
-        let found = peer.doc.version().iter().map(|(r, seq)| (r.get(), seq));
-        assert!(
-            found.eq(version),
-            "the version is not that of the model: {:?}",
-            peer.doc.version()
-        );
-        let expected = View::of(&self.history, &peer.model.known).value(TOP);
-        let shown = peer.doc.to_value();
-        assert!(
-            shown == expected,
-            "shows something else than the model:\n    {shown:?}, not\n    {expected:?}"
-        );
-        for other in 0..self.peers.len() {
-            if other != who && self.peers[other].doc.version() == self.peers[who].doc.version() {
-                let other = self.canonical(other);
-                assert!(
-                    other == self.canonical(who),
-                    "equal versions, and other bytes"
-                );
-            }
-        }
-    }
-
-    fn canonical(&mut self, who: usize) -> Vec<u8> {
-        let Peer { doc, canonical, .. } = &mut self.peers[who];
-        canonical.get_or_insert_with(|| doc.canonical()).clone()
-    }
-
-    /// Everybody gets everything.
-    fn settle(&mut self) {
-        self.tell(|| "everybody gets everything".to_owned());
-        let count = self.peers.len();
-        for i in 0..2 * count - 1 {
-            self.sync(i % count, (i + 1) % count);
-        }
-        for who in 0..count {
-            let (first, other) = (&self.peers[0].doc, &self.peers[who].doc);
-            assert_eq!(first.version(), other.version(), "all got all, and differ");
-            self.check(who);
-        }
-    }
-
-    /// What no plain value shows: conflicts, and containers that something else hides.
-    fn check_everything(&self) {
-        let Peer { doc, model, .. } = &self.peers[0];
-        let view = View::of(&self.history, &model.known);
-        let mut copy = Doc::new(doc.replica());
-        let whole = decode(&doc.canonical());
-        copy.merge(&whole)
-            .expect("the canonical bytes are a whole state");
-        assert_eq!(copy.to_value(), doc.to_value(), "the canonical bytes show");
-        for place in 1..self.history.names.len() {
-            let path = path_of(&self.history, place);
-            let found = doc.at(&path);
-            let shown = found.to_value();
-            // A container that was named and never written to is not there.
-            if shown != Value::Null {
-                assert_eq!(shown, view.value(place), "what is hidden in {path}");
-            }
-            if self.history.names[place].kind == Kind::Map {
-                let map = found.as_map();
-                for key in self.keys_ever(place) {
-                    let found: Vec<_> = map
-                        .conflicts(key)
-                        .into_iter()
-                        .map(|sibling| (sibling.dot, stamp_of(Some(sibling.stamp)), sibling.value))
-                        .collect();
-                    let siblings = view.siblings(place, key).into_iter();
-                    let expected: Vec<_> = siblings
-                        .filter_map(|op| match &self.history.ops[op] {
-                            made @ model::Op {
-                                what: What::Value(_, _, value),
-                                ..
-                            } => Some((dot_of(&self.history, op), made.stamp, value.clone())),
-                            _ => None,
-                        })
-                        .collect();
-                    assert_eq!(found, expected, "conflicts at {path}/{key}");
-                }
-            }
-        }
-    }
-
-    /// Every key at which a plain value was ever written.
-    fn keys_ever(&self, map: Place) -> Vec<&str> {
-        let ops = self.history.ops.iter();
-        let mut keys: Vec<&str> = ops
-            .filter_map(|op| match &op.what {
-                What::Value(place, key, _) if *place == map => Some(key.as_str()),
-                _ => None,
-            })
-            .collect();
-        let children = self.history.children[map].iter();
-        keys.extend(
-            children.filter_map(|&child| match &self.history.names[child].key {
-                Key::Name(name) => Some(name.as_str()),
-                Key::Element(_) => None,
-            }),
-        );
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-
-    /// Somebody new gets what was sent, in disorder and then in turn, and at last the rest.
-    fn check_newcomer(&mut self, seed: u64) {
-        let id = self.new_id();
-        self.peers.push(Peer {
-            doc: Doc::new(ReplicaId::new(id)),
-            model: Replica::new(id),
-            committed: 0,
-            canonical: None,
-        });
-        let newcomer = self.peers.len() - 1;
-        self.tell(|| format!("r{id:x} is new"));
-        let mut rng = Rng::new(seed);
-        for _ in 0..self.sent.len() / 2 {
-            let which = rng.below(self.sent.len());
-            self.deliver(newcomer, which);
-        }
-        self.check(newcomer);
-        for which in 0..self.sent.len() {
-            self.deliver(newcomer, which);
-        }
-        self.check(newcomer);
-        self.sync(0, newcomer);
-        self.check(newcomer);
-    }
 }
 
-fn decode(bytes: &[u8]) -> Delta {
+pub(super) fn decode(bytes: &[u8]) -> Delta {
     Delta::decode(bytes).expect("an own delta can be read")
 }
 
-fn stamp_of(stamp: Option<Stamp>) -> model::Stamp {
+pub(super) fn stamp_of(stamp: Option<Stamp>) -> model::Stamp {
     let stamp = stamp.unwrap_or_default();
     model::Stamp {
         millis: stamp.millis(),
