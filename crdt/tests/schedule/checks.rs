@@ -24,7 +24,7 @@ impl World {
         let shown = peer.doc.to_value();
         assert!(
             shown == expected,
-            "shows something else than the model:\n    {shown:?}, not\n    {expected:?}"
+            "shows something else than the model\n    {shown:?}, not\n    {expected:?}"
         );
         for other in 0..self.peers.len() {
             if other != who && self.peers[other].doc.version() == self.peers[who].doc.version() {
