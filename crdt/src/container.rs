@@ -38,6 +38,15 @@ pub(crate) struct MapBody {
     pub(crate) children: LwwMap<(String, Kind), ()>,
 }
 
+impl MapBody {
+    /// The dots of all that is written at a key.
+    pub(crate) fn dots_at<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Dot> + 'a {
+        let marks = Kind::ALL.into_iter();
+        let marks = marks.flat_map(|kind| self.children.dots_at(&(key.to_owned(), kind)));
+        self.values.dots_at(key).chain(marks)
+    }
+}
+
 /// What a delta says of a container.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum BodyItems {
@@ -265,6 +274,13 @@ impl BodyItems {
 }
 
 impl Body {
+    pub(crate) fn as_map(&self) -> Option<&MapBody> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Map(_) => Kind::Map,

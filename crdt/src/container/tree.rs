@@ -350,7 +350,7 @@ impl TreeBody {
         cell: Cell,
         change: &mut Change,
     ) -> Option<Dot> {
-        let right = self.cells.needed_after(left);
+        let right = self.cells.needed_after(left, &|_| Vec::new());
         let dot = self
             .cells
             .insert_between(left, right, cell.clone().into(), change);

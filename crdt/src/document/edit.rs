@@ -236,7 +236,8 @@ impl NodeEdit<'_> {
         let Key::Name(name) = key else { return None };
         let lost = self.change.record.is_some().then(|| {
             let body = &self.tree.get(parent).body;
-            Lost::capture(body, &map::dots_at(body, &name))
+            let values = body.as_map().map(|map| map.values.dots_at(&*name).collect());
+            Lost::capture(body, &values.unwrap_or_default())
         });
         let marked = self.write_at(parent, |body, change| {
             let Body::Map(map) = body else {

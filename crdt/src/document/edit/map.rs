@@ -100,18 +100,11 @@ impl MapEdit<'_> {
 }
 
 /// The dots of all that is written at a key.
-pub(super) fn dots_at(body: &Body, key: &str) -> DotSet {
+fn dots_at(body: &Body, key: &str) -> DotSet {
     match body {
-        Body::Map(map) => dots_at_key(map, key),
+        Body::Map(map) => map.dots_at(key).collect(),
         _ => DotSet::new(),
     }
-}
-
-pub(super) fn dots_at_key(map: &MapBody, key: &str) -> DotSet {
-    let marks = Kind::ALL
-        .into_iter()
-        .flat_map(|kind| map.children.dots_at(&(key.to_owned(), kind)));
-    map.values.dots_at(key).chain(marks).collect()
 }
 
 fn map(body: &mut Body) -> &mut MapBody {
