@@ -42,14 +42,11 @@ pub(crate) struct MapBody {
 }
 
 impl MapBody {
-    /// The dots of what is at a key: values, and the marks of containers.
-    pub(crate) fn dots_at(&self, key: &str) -> Vec<Dot> {
-        let values = self.values.register(key).into_iter();
-        let values = values.flat_map(|register| register.siblings().iter().map(|s| s.dot));
-        let slots = Kind::ALL.map(|kind| (key.to_owned(), kind));
-        let marks = slots.iter().filter_map(|slot| self.children.register(slot));
-        let marks = marks.flat_map(|register| register.siblings().iter().map(|s| s.dot));
-        values.chain(marks).collect()
+    /// The dots of all that is written at a key.
+    pub(crate) fn dots_at<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Dot> + 'a {
+        let marks = Kind::ALL.into_iter();
+        let marks = marks.flat_map(|kind| self.children.dots_at(&(key.to_owned(), kind)));
+        self.values.dots_at(key).chain(marks)
     }
 }
 
@@ -307,6 +304,24 @@ impl BodyItems {
 }
 
 impl Body {
+    pub(crate) fn as_map(&self) -> Option<&MapBody> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Map(_) => Kind::Map,
+            Self::List(_) => Kind::List,
+            Self::Text(_) => Kind::Text,
+            Self::Set(_) => Kind::Set,
+            Self::Counter(_) => Kind::Counter,
+            Self::Tree(_) => Kind::Tree,
+        }
+    }
+
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
             Kind::Map => Self::Map(MapBody::default()),
@@ -377,17 +392,6 @@ impl Body {
         matches!(self, Self::List(_) | Self::Text(_) | Self::Tree(_))
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::Map(_) => Kind::Map,
-            Self::List(_) => Kind::List,
-            Self::Text(_) => Kind::Text,
-            Self::Set(_) => Kind::Set,
-            Self::Counter(_) => Kind::Counter,
-            Self::Tree(_) => Kind::Tree,
-        }
-    }
-
     /// How many dots are alive.
     pub(crate) fn live_len(&self) -> usize {
         match self {
@@ -436,6 +440,25 @@ impl Body {
                 .for_each(|dot| DotSet::insert(&mut known, dot));
         }
         known
+    }
+
+    /// Those of the dots that are alive.
+    pub(crate) fn alive_of(&self, dots: &DotSet) -> DotSet {
+        let of =
+            |is_alive: &dyn Fn(Dot) -> bool| dots.dots().filter(|&dot| is_alive(dot)).collect();
+        match self {
+            Self::Map(map) => of(&|dot| map.values.has_dot(dot) || map.children.has_dot(dot)),
+            Self::List(list) => alive_cells(&list.cells, dots),
+            Self::Tree(tree) => alive_cells(&tree.cells, dots),
+            Self::Text(text) => {
+                let mut alive = of(&|dot| text.marks.has_dot(dot));
+                let runs = dots.runs().flat_map(|run| text.chars.alive_in(run));
+                runs.for_each(|run| alive.insert_run(run));
+                alive
+            }
+            Self::Set(set) => of(&|dot| set.elements().has_dot(dot)),
+            Self::Counter(counter) => of(&|dot| counter.dots().any(|other| other == dot)),
+        }
     }
 
     pub(crate) fn collect(&self, interval: Interval<'_>) -> BodyItems {
@@ -568,6 +591,10 @@ impl Body {
             _ => None,
         }
     }
+}
+
+fn alive_cells(cells: &Sequence<Cells>, dots: &DotSet) -> DotSet {
+    dots.runs().flat_map(|run| cells.alive_in(run)).collect()
 }
 
 /// What happened in a document, container by container.

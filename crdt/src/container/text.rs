@@ -16,7 +16,9 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent, Unit};
 use crate::sequence::run::{RunItem, Side};
 use crate::sequence::Patch;
-use crate::{Change, Dot, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector};
+use crate::{
+    Change, Dot, DotRun, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector,
+};
 
 /// One end of a mark, or a place of a cursor: right before or right after a character.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -102,7 +104,7 @@ impl TextItems {
 }
 
 impl Span {
-    fn anchors(&self) -> impl Iterator<Item = Dot> {
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> {
         self.start.at.into_iter().chain(self.end.at)
     }
 }
@@ -209,10 +211,80 @@ impl TextBody {
 
     fn drop_marks(&mut self, spans: Vec<Span>, by: Dot, change: &mut Change) {
         for span in spans {
+            if let (Some(record), Some(register)) = (&mut change.record, self.marks.register(&span))
+            {
+                let siblings = register.siblings().iter().cloned();
+                record.marks.extend(siblings.map(|sibling| MapItem {
+                    key: span.clone(),
+                    sibling,
+                }));
+            }
             let dots = self.marks.take(&span);
             (0..dots.len()).for_each(|_| self.unanchor(&span));
             change.removed(by, dots);
         }
+    }
+
+    /// The characters of a range; none if it is not inside of the text.
+    pub(crate) fn dots_in(&self, unit: Unit, range: Range<usize>) -> DotSet {
+        let mut dots = DotSet::new();
+        let Ok((start, end)) = self.chars.resolve_range(unit, range) else {
+            return dots;
+        };
+        let mut at = start.chars;
+        while at < end.chars {
+            let (first, piece, within) = self.chars.at(at).expect("the range is inside");
+            let len = (piece.extent().chars - within).min(end.chars - at);
+            dots.insert_run(DotRun {
+                start: first.plus(within as u64),
+                len: len as u64,
+            });
+            at += len;
+        }
+        dots
+    }
+
+    /// The characters of a deleted run that marks are anchored on.
+    pub(crate) fn anchored_of(&self, run: DotRun) -> Vec<Dot> {
+        let range = Some(run.start)..=Some(run.start.plus(run.len - 1));
+        let anchored = self.anchored.range(range);
+        anchored.filter_map(|(&dot, _)| dot).collect()
+    }
+
+    /// Puts characters after one that is shown or kept; gives the first one's dot.
+    pub(crate) fn put_after(
+        &mut self,
+        left: Option<Dot>,
+        chars: Chars,
+        kept: &BTreeSet<Dot>,
+        change: &mut Change,
+    ) -> Dot {
+        let kept = |run| self.kept_of(run, kept);
+        let right = self.chars.needed_after(left, &kept);
+        self.chars.insert_between(left, right, chars, change)
+    }
+
+    /// The characters of a deleted run that marks are anchored on, or will be, in order.
+    pub(crate) fn kept_of(&self, run: DotRun, more: &BTreeSet<Dot>) -> Vec<Dot> {
+        let mut kept = self.anchored_of(run);
+        if !more.is_empty() {
+            kept.extend(more.range(run.start..=run.start.plus(run.len - 1)));
+            kept.sort_unstable();
+        }
+        kept
+    }
+
+    /// Adds a mark beside those of the same span.
+    pub(crate) fn put_mark(&mut self, span: Span, value: Value, change: &mut Change) -> Dot {
+        self.anchor(&span);
+        self.marks.add(span, value, change)
+    }
+
+    /// The marks that have an end beside one of these deleted characters.
+    pub(crate) fn marks_beside(&self, dots: impl Iterator<Item = Dot>) -> DotSet {
+        let spans = dots.filter_map(|dot| self.anchored.get(&Some(dot)));
+        let marks = spans.flatten().flat_map(|span| self.marks.dots_at(span));
+        marks.collect()
     }
 
     fn anchor(&mut self, span: &Span) {

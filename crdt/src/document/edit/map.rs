@@ -4,7 +4,7 @@ use super::{key_changed, CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit, Tre
 use crate::container::{Body, ChangeKind, MapBody};
 use crate::document::tree::check_key;
 use crate::document::Departure;
-use crate::{EditError, Kind, Value};
+use crate::{DotSet, EditError, Kind, Value};
 
 /// A map that is being edited.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ impl MapEdit<'_> {
         let value = value.into();
         value.check()?;
         check_key(key)?;
+        self.0.losing(|body| dots_at(body, key));
         let by = self.0.write(|body, change| {
             let by = map(body).values.set(key.to_owned(), value, change);
             let marks = Kind::ALL.map(|kind| map(body).children.take(&(key.to_owned(), kind)));
@@ -27,7 +28,7 @@ impl MapEdit<'_> {
             Ok((by, key_changed(key)))
         })?;
         let inside = self.0.tree.subtrees_at(self.0.at, &key.into());
-        self.0.clear(inside, by);
+        self.0.clear_after(inside, by);
         Ok(())
     }
 
@@ -42,10 +43,11 @@ impl MapEdit<'_> {
         }
         self.0.tree.check_writable(self.0.at)?;
         if let Body::Map(map) = &self.0.tree.get(self.0.at).body {
-            let dots = map.dots_at(key);
+            let dots: Vec<_> = map.dots_at(key).collect();
             let key = Departure::Key(key.to_owned());
             self.0.tree.note_departed(self.0.at, &dots, &key);
         }
+        self.0.losing(|body| dots_at(body, key));
         let by = self.0.write(|body, change| {
             let by = change.dot();
             change.removed(by, map(body).values.take(key));
@@ -54,7 +56,7 @@ impl MapEdit<'_> {
             Ok((by, key_changed(key)))
         })?;
         let inside = self.0.tree.subtrees_at(self.0.at, &key.into());
-        self.0.clear(inside, by);
+        self.0.clear_after(inside, by);
         Ok(true)
     }
 
@@ -101,6 +103,14 @@ impl MapEdit<'_> {
     /// The counter at a key.
     pub fn counter(&mut self, key: &str) -> CounterEdit<'_> {
         CounterEdit(self.child(key, Kind::Counter))
+    }
+}
+
+/// The dots of all that is written at a key.
+fn dots_at(body: &Body, key: &str) -> DotSet {
+    match body {
+        Body::Map(map) => map.dots_at(key).collect(),
+        _ => DotSet::new(),
     }
 }
 
