@@ -165,14 +165,19 @@ impl NodeEdit<'_> {
         }
     }
 
+    /// Makes sure that the container can be written to.
+    fn check_writable(&self) -> Result<(), EditError> {
+        self.change.check_room()?;
+        self.tree.check_writable(self.at)
+    }
+
     /// Does one thing to the container: `write` changes it or refuses, leaving it as it was.
     fn write<R>(
         &mut self,
         write: impl FnOnce(&mut Body, &mut Change) -> Result<(R, ChangeKind), EditError>,
     ) -> Result<R, EditError> {
         let written = self
-            .tree
-            .check_writable(self.at)
+            .check_writable()
             .and_then(|()| self.write_at(self.at, write));
         let ((result, change), made) = match written {
             Ok(written) => written,

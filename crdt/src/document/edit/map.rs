@@ -38,10 +38,10 @@ impl MapEdit<'_> {
     /// As [`Self::set`].
     pub fn delete(&mut self, key: &str) -> Result<bool, EditError> {
         if self.0.tree.seen_at(self.0.at, key).is_none() {
-            self.0.tree.check_writable(self.0.at)?;
+            self.0.check_writable()?;
             return Ok(false);
         }
-        self.0.tree.check_writable(self.0.at)?;
+        self.0.check_writable()?;
         if let Body::Map(map) = &self.0.tree.get(self.0.at).body {
             let dots: Vec<_> = map.dots_at(key).collect();
             let key = Departure::Key(key.to_owned());
