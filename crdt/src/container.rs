@@ -265,6 +265,17 @@ impl BodyItems {
 }
 
 impl Body {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Map(_) => Kind::Map,
+            Self::List(_) => Kind::List,
+            Self::Text(_) => Kind::Text,
+            Self::Set(_) => Kind::Set,
+            Self::Counter(_) => Kind::Counter,
+            Self::Tree(_) => Kind::Tree,
+        }
+    }
+
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
             Kind::Map => Self::Map(MapBody::default()),

@@ -54,6 +54,7 @@ mod dot;
 mod dot_store;
 mod error;
 pub mod limits;
+mod journal;
 mod list;
 mod map;
 mod register;
@@ -81,6 +82,7 @@ pub use document::{
 pub use dot::{Dot, DotRun, DotSet, Interval};
 pub use dot_store::DotStore;
 pub use error::{EditError, LoadError, MergeError};
+pub use journal::{Journal, JournalError, NamedVersion};
 pub use list::List;
 pub use map::{LwwMap, MapItem};
 pub use register::{MvRegister, Sibling};

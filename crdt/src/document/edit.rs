@@ -5,6 +5,7 @@ mod assign;
 mod erase;
 mod list;
 mod map;
+mod restore;
 mod small;
 mod text;
 mod tree;
@@ -133,6 +134,15 @@ impl NodeEdit<'_> {
             change: self.change,
             changes: self.changes,
             at,
+        }
+    }
+
+    fn again(&mut self) -> NodeEdit<'_> {
+        NodeEdit {
+            tree: self.tree,
+            change: self.change,
+            changes: self.changes,
+            at: self.at,
         }
     }
 

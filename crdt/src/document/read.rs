@@ -40,6 +40,10 @@ impl<'a> NodeRef<'a> {
         }
     }
 
+    pub(super) fn at_id(tree: &'a Tree, at: Option<ContainerId>) -> Self {
+        Self { tree, at }
+    }
+
     pub(super) fn top(tree: &'a Tree) -> Self {
         Self {
             tree,

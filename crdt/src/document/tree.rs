@@ -212,6 +212,12 @@ impl Tree {
             .map(|(_, _, seen)| seen)
     }
 
+    /// Whether a container is in a map: said to be, or with something alive in it.
+    pub(crate) fn has_slot(&self, map: ContainerId, step: &Step) -> bool {
+        let lives = self.child(map, step).is_some_and(|id| self.get(id).live > 0);
+        lives || self.is_held(map, step)
+    }
+
     /// The keys at which a reader sees something, in order.
     pub(crate) fn keys(&self, map: ContainerId) -> BTreeSet<&str> {
         let Some(body) = self.map_body(map) else {

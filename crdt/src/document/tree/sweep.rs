@@ -88,7 +88,7 @@ impl Tree {
     }
 
     /// Whether what a container is in says that it is there.
-    fn is_held(&self, parent: ContainerId, Step { key, kind }: &Step) -> bool {
+    pub(super) fn is_held(&self, parent: ContainerId, Step { key, kind }: &Step) -> bool {
         match (key, &self.get(parent).body) {
             (Key::Name(name), Body::Map(map)) => {
                 let mark = map.children.register(&(name.to_string(), *kind));
