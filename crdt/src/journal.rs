@@ -134,9 +134,11 @@ impl Journal {
             return Err(JournalError::Gap { have });
         }
         let mut delta = delta.clone();
-        if !self.erased.is_empty() {
-            // It may overlap with what was erased meanwhile.
-            Redaction::of(self.erased.clone()).redact(&mut delta);
+        if !self.erased.is_empty() && self.overlaps(&delta) {
+            // It may have what was erased meanwhile; what is new is seen from the states.
+            let mut doc = self.state_after(self.entries.len())?;
+            doc.merge(&delta)?;
+            delta = doc.delta_since(&self.version);
         }
         self.entries.push(Entry::of(&delta));
         let before = self.version.clone();
@@ -208,6 +210,12 @@ impl Journal {
             last: self.version.clone(),
         })?;
         self.state_after(count)
+    }
+
+    /// Whether the delta brings something that is recorded already.
+    fn overlaps(&self, delta: &Delta) -> bool {
+        let mut raised = delta.to.iter();
+        raised.any(|(replica, seq)| delta.from.get(replica) < seq.min(self.version.get(replica)))
     }
 
     fn state_after(&self, count: usize) -> Result<Doc, JournalError> {

@@ -102,7 +102,7 @@ impl TextItems {
 }
 
 impl Span {
-    fn anchors(&self) -> impl Iterator<Item = Dot> {
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> {
         self.start.at.into_iter().chain(self.end.at)
     }
 }

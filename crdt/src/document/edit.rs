@@ -105,7 +105,13 @@ impl<'a> Edit<'a> {
 
     fn end(&mut self) {
         if let Some(change) = self.change.take() {
+            let own = self.inner.replica();
+            let first = Dot::new(own, self.inner.version().get(own) + 1);
             self.inner.end(change);
+            for (by, runs) in self.inner.store().erased_after(first) {
+                let runs = self.inner.with_former(&runs).runs().collect();
+                self.inner.store_mut().erase(by, runs);
+            }
             self.inner.store_mut().sweep();
         }
     }

@@ -19,6 +19,13 @@ impl Erasures {
         self.records.insert(by, runs);
     }
 
+    /// What the changes from this one on erased, of the same replica.
+    pub(super) fn after(&self, first: Dot) -> Vec<(Dot, Vec<DotRun>)> {
+        let records = self.records.range(first..);
+        let own = records.take_while(|(by, _)| by.replica == first.replica);
+        own.map(|(&by, runs)| (by, runs.clone())).collect()
+    }
+
     /// All erased dots.
     pub(crate) fn dots(&self) -> &DotSet {
         &self.dots

@@ -214,7 +214,9 @@ impl Tree {
 
     /// Whether a container is in a map: said to be, or with something alive in it.
     pub(crate) fn has_slot(&self, map: ContainerId, step: &Step) -> bool {
-        let lives = self.child(map, step).is_some_and(|id| self.get(id).live > 0);
+        let lives = self
+            .child(map, step)
+            .is_some_and(|id| self.get(id).live > 0);
         lives || self.is_held(map, step)
     }
 

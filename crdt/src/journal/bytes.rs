@@ -17,7 +17,9 @@ impl Journal {
         let mut out = Writer::new();
         out.bytes(&self.base.bytes);
         out.varint(self.entries.len() as u64);
-        self.entries.iter().for_each(|entry| out.bytes(&entry.bytes));
+        self.entries
+            .iter()
+            .for_each(|entry| out.bytes(&entry.bytes));
         out.varint(self.names.len() as u64);
         for NamedVersion {
             label,
@@ -81,7 +83,10 @@ fn read(input: &mut Reader<'_>) -> Result<Journal, DecodeError> {
         if label.len() > limits::KEY_BYTES_MAX {
             return Err(input.over("label too long", limits::KEY_BYTES_MAX));
         }
-        if before.iter().any(|named: &NamedVersion| named.label == label) {
+        if before
+            .iter()
+            .any(|named: &NamedVersion| named.label == label)
+        {
             return Err(input.error("a label twice"));
         }
         let label = label.to_owned();

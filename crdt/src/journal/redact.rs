@@ -52,8 +52,9 @@ impl Redaction {
                 }
                 BodyItems::Set(items) => {
                     let erased = items.iter().filter(|item| self.is_erased(item));
-                    let values: Vec<_> =
-                        erased.map(|item| (path.clone(), item.key.clone())).collect();
+                    let values: Vec<_> = erased
+                        .map(|item| (path.clone(), item.key.clone()))
+                        .collect();
                     self.values.extend(values);
                 }
                 _ => {}
@@ -66,7 +67,12 @@ impl Redaction {
         let whole = now.whole();
         self.alive = crate::document::Tree::dots_of(&whole.items);
         let paths = paths(&whole.items);
-        for (number, body) in whole.items.bodies.iter().filter(|(_, body)| body.has_live()) {
+        for (number, body) in whole
+            .items
+            .bodies
+            .iter()
+            .filter(|(_, body)| body.has_live())
+        {
             let steps = paths[*number as usize].steps();
             let above = (0..=steps.len()).map(|depth| Path::from_steps(steps[..depth].to_vec()));
             self.living.extend(above);
@@ -92,10 +98,15 @@ impl Redaction {
                     values.retain(|MapItem { key, sibling }| {
                         !goes(sibling.dot) && !self.is_key_gone(path, key, None, sibling.dot)
                     });
-                    children.retain(|MapItem { key: (name, kind), sibling }| {
-                        let dot = sibling.dot;
-                        !goes(dot) && !self.is_key_gone(path, name, Some(*kind), dot)
-                    });
+                    children.retain(
+                        |MapItem {
+                             key: (name, kind),
+                             sibling,
+                         }| {
+                            let dot = sibling.dot;
+                            !goes(dot) && !self.is_key_gone(path, name, Some(*kind), dot)
+                        },
+                    );
                 }
                 BodyItems::Set(items) => items.retain(|MapItem { key, sibling }| {
                     let former = self.values.contains(&(path.clone(), key.clone()));
@@ -105,7 +116,11 @@ impl Redaction {
                 BodyItems::List(runs) | BodyItems::Tree(runs) => bury(runs, goes),
                 BodyItems::Text(text) => {
                     bury(&mut text.runs, goes);
-                    text.marks.retain(|item| !goes(item.sibling.dot));
+                    text.marks.retain(|MapItem { key, sibling }| {
+                        // Former marks of what was erased are about it.
+                        let former = key.anchors().any(|dot| self.dots.contains(dot));
+                        !goes(sibling.dot) && (!former || self.alive.contains(sibling.dot))
+                    });
                 }
             }
         }

@@ -114,7 +114,8 @@ impl NodeEdit<'_> {
                 };
             }
             Some(Seen::Value(value)) => {
-                let same = matches!(self.now().seen_at(key), Some(Seen::Value(now)) if now == value);
+                let same =
+                    matches!(self.now().seen_at(key), Some(Seen::Value(now)) if now == value);
                 return if same {
                     Ok(())
                 } else {
@@ -156,7 +157,9 @@ impl NodeEdit<'_> {
         if is_seen(self) {
             return;
         }
-        wanted.iter().for_each(|step| self.mark(self.at, step.clone()));
+        wanted
+            .iter()
+            .for_each(|step| self.mark(self.at, step.clone()));
         if is_seen(self) {
             return;
         }

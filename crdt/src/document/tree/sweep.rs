@@ -12,6 +12,11 @@ impl Tree {
         self.erasures.insert(by, runs);
     }
 
+    /// What the changes from this one on erased, of the same replica.
+    pub(crate) fn erased_after(&self, first: Dot) -> Vec<(Dot, Vec<DotRun>)> {
+        self.erasures.after(first)
+    }
+
     /// The containers of these dots may be of no use now.
     pub(super) fn loosen_homes(&mut self, runs: &[DotRun]) {
         let homes = runs.iter().flat_map(|run| self.homes.of(*run));

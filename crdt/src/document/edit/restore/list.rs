@@ -10,6 +10,9 @@ use crate::document::edit::{ListEdit, NodeEdit};
 use crate::document::path::Step;
 use crate::{Dot, EditError, Kind};
 
+/// How far to look for an equal element under another name.
+const LOOK_AHEAD: usize = 16;
+
 /// An element that is to be there, and whether it is.
 struct Wanted {
     then: Dot,
@@ -22,12 +25,17 @@ struct Wanted {
 impl NodeEdit<'_> {
     pub(super) fn restore_list(&mut self, then: Then<'_>) -> Result<(), EditError> {
         let mut wanted = self.wanted(then);
+        self.find_equal(then, &mut wanted);
         self.delete_unwanted(&wanted)?;
         let list = list(self.now());
-        let places = wanted.iter().filter_map(|wanted| list?.index_of(wanted.now?));
+        let places = wanted
+            .iter()
+            .filter_map(|wanted| list?.index_of(wanted.now?));
         let stay = rising(&places.collect::<Vec<_>>());
         let there = wanted.iter_mut().filter(|wanted| wanted.now.is_some());
-        there.zip(stay).for_each(|(wanted, stays)| wanted.stays = stays);
+        there
+            .zip(stay)
+            .for_each(|(wanted, stays)| wanted.stays = stays);
         self.put_in_order(&mut wanted)?;
         for wanted in wanted {
             let (Cell::Child(kind), Some(now)) = (wanted.cell, wanted.now) else {
@@ -57,6 +65,37 @@ impl NodeEdit<'_> {
         wanted.collect()
     }
 
+    /// What was brought back before, under another name, is there as well.
+    fn find_equal(&self, then: Then<'_>, wanted: &mut [Wanted]) {
+        let kept: BTreeSet<Dot> = wanted.iter().filter_map(|wanted| wanted.now).collect();
+        let Some(list) = list(self.now()) else {
+            return;
+        };
+        let others = list.elements().filter(|(dot, _)| !kept.contains(dot));
+        let others: Vec<_> = others.filter(|(dot, _)| list.is_alive(*dot)).collect();
+        let mut others = others.as_slice();
+        for wanted in wanted.iter_mut().filter(|wanted| wanted.now.is_none()) {
+            let equal = |&(dot, element): &(Dot, Element<'_>)| match (element, &wanted.cell) {
+                (Element::Value(now), Cell::Value(then)) => now == then,
+                (Element::Child(kind), Cell::Child(then_kind)) if kind == *then_kind => {
+                    let step = |key: Dot| Step {
+                        key: key.into(),
+                        kind,
+                    };
+                    let was = then.child(&step(wanted.then)).to_value();
+                    self.now().child(&step(dot)).to_value() == was
+                }
+                _ => false,
+            };
+            // Only the next few are looked at: this is to spare, not to be the shortest way.
+            let found = others.iter().take(LOOK_AHEAD).position(equal);
+            if let Some(found) = found {
+                wanted.now = Some(others[found].0);
+                others = &others[found + 1..];
+            }
+        }
+    }
+
     /// Whether the element is there and can be made what it was. One that is only shown for what
     /// survived in it cannot be changed: it would go from sight.
     fn is_same(&self, then: Then<'_>, element: Dot, kind: Option<Kind>) -> bool {
@@ -79,8 +118,7 @@ impl NodeEdit<'_> {
     }
 
     fn delete_unwanted(&mut self, wanted: &[Wanted]) -> Result<(), EditError> {
-        let kept: BTreeSet<Dot> =
-            wanted.iter().filter_map(|wanted| wanted.now).collect();
+        let kept: BTreeSet<Dot> = wanted.iter().filter_map(|wanted| wanted.now).collect();
         let Some(list) = list(self.now()) else {
             return Ok(());
         };
@@ -117,7 +155,9 @@ impl NodeEdit<'_> {
                     ListEdit(self.again()).move_to(from, to)?;
                 }
                 None => {
-                    let start = wanted[..end].iter().rposition(|wanted| wanted.now.is_some());
+                    let start = wanted[..end]
+                        .iter()
+                        .rposition(|wanted| wanted.now.is_some());
                     let start = start.map_or(0, |there| there + 1);
                     self.insert_all(before, &mut wanted[start..end])?;
                     end = start + 1;

@@ -59,17 +59,18 @@ impl NodeEdit<'_> {
         for (was, is) in differ.into_iter().rev() {
             let (start, end) = then.chars.resolve_range(Unit::Chars, was)?;
             let old = then.chars.slice(start, end);
-            TextEdit(self.again()).replace(is, &old)?;
+            let now = &text(self).chars;
+            let (start, end) = now.resolve_range(Unit::Chars, is.clone())?;
+            // It may have been brought back before, under other dots.
+            let (old, at, end) = unlike(&old, &now.slice(start, end));
+            TextEdit(self.again()).replace(is.start + at..is.start + end, old)?;
         }
         Ok(())
     }
 
     /// Where the marks do not say what they said then.
     fn unlike(&self, then: &TextBody) -> Differences {
-        let (was, is) = (
-            then.segments(),
-            text(self).segments(),
-        );
+        let (was, is) = (then.segments(), text(self).segments());
         let mut differences = Differences::new();
         let (was, is) = (ends(&was), ends(&is));
         let (mut was_next, mut is_next, mut start) = (0, 0, 0);
@@ -113,6 +114,19 @@ impl NodeEdit<'_> {
             Ok(((), ChangeKind::Text(Vec::new())))
         })
     }
+}
+
+/// Of the first text, without what both begin and end with, what is unlike the second, and where in
+/// the second, in characters, that belongs.
+fn unlike<'a>(then: &'a str, now: &str) -> (&'a str, usize, usize) {
+    let same = then.chars().zip(now.chars()).take_while(|(a, b)| a == b);
+    let (start, bytes) = same.fold((0, 0), |(n, bytes), (c, _)| (n + 1, bytes + c.len_utf8()));
+    let (then, now) = (&then[bytes..], &now[bytes..]);
+    let same = then.chars().rev().zip(now.chars().rev());
+    let same = same.take_while(|(a, b)| a == b);
+    let (end, bytes) = same.fold((0, 0), |(n, bytes), (c, _)| (n + 1, bytes + c.len_utf8()));
+    let then = &then[..then.len() - bytes];
+    (then, start, start + now.chars().count() - end)
 }
 
 /// The segments with where each ends.

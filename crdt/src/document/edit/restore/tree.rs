@@ -49,9 +49,7 @@ impl NodeEdit<'_> {
             !was.is_alive(node) && now == then.child(&data).to_value()
         };
         let nodes = all_nodes(was.shape()).into_iter();
-        let there = nodes.filter(|&node| {
-            now.is_alive(node) || now.shape().has(node) && same(node)
-        });
+        let there = nodes.filter(|&node| now.is_alive(node) || now.shape().has(node) && same(node));
         there.map(|node| (node, node)).collect()
     }
 
@@ -106,7 +104,10 @@ impl NodeEdit<'_> {
         stays: &BTreeSet<Dot>,
     ) -> Result<Dot, EditError> {
         let others = self.shape().children(under).iter();
-        let others: Vec<Dot> = others.copied().filter(|&other| Some(other) != node).collect();
+        let others: Vec<Dot> = others
+            .copied()
+            .filter(|&other| Some(other) != node)
+            .collect();
         let index = others.iter().position(|&other| Some(other) == next);
         let index = index.unwrap_or(others.len());
         let mut edit = TreeEdit(self.again());
