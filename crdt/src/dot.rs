@@ -116,6 +116,33 @@ impl DotSet {
             .is_some_and(|(_, &end)| dot.seq < end)
     }
 
+    /// The dots that are not in `other`; O(runs of both · log runs).
+    pub(crate) fn without(&self, other: &DotSet) -> Self {
+        let mut rest = Self::new();
+        for run in self.runs() {
+            let (replica, end) = (run.start.replica, run.start.seq + run.len);
+            let mut next = run.start.seq;
+            let others = other.runs.get(&replica);
+            let before = others.and_then(|runs| runs.range(..next).next_back());
+            let within = others
+                .map(|runs| runs.range(next..end))
+                .into_iter()
+                .flatten();
+            for (&start, &other_end) in before.into_iter().chain(within) {
+                rest.insert_run(DotRun {
+                    start: Dot::new(replica, next),
+                    len: start.saturating_sub(next),
+                });
+                next = next.max(other_end);
+            }
+            rest.insert_run(DotRun {
+                start: Dot::new(replica, next),
+                len: end.saturating_sub(next),
+            });
+        }
+        rest
+    }
+
     /// Whether any dot is in both; O(runs of `self` · log runs).
     pub(crate) fn meets(&self, other: &DotSet) -> bool {
         self.runs().any(|run| {
@@ -218,6 +245,19 @@ mod tests {
             }
             prop_assert_eq!(set.dots().collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
             for replica in 0..3 {
+                let one = |seq| DotSet::from_iter([Dot::new(ReplicaId::new(replica), seq)]);
+                for seq in 1..50 {
+                    let dot = Dot::new(ReplicaId::new(replica), seq);
+                    prop_assert_eq!(set.meets(&one(seq)), model.contains(&dot));
+                    let without = set.without(&one(seq));
+                    prop_assert!(!without.contains(dot));
+                    let mut with = without.clone();
+                    if model.contains(&dot) {
+                        with.insert(dot);
+                    }
+                    prop_assert_eq!(&with, &set);
+                    prop_assert_eq!(one(seq).without(&set).is_empty(), model.contains(&dot));
+                }
                 for seq in 0..50 {
                     let dot = Dot::new(ReplicaId::new(replica), seq);
                     prop_assert_eq!(set.contains(dot), model.contains(&dot));

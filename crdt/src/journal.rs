@@ -3,7 +3,9 @@
 mod bytes;
 mod redact;
 
-use crate::{limits, Delta, Doc, DotSet, LoadError, MergeError, Minute, ReplicaId, VersionVector};
+use crate::{
+    limits, Delta, Doc, DotSet, LoadError, MergeError, Minute, Path, ReplicaId, VersionVector,
+};
 use redact::Redaction;
 
 /// The past of a document, kept beside it by whoever wants it: a state to begin with and every delta
@@ -145,8 +147,13 @@ impl Journal {
         self.version.merge(&delta.to);
         delta.items.erasures.retain(|(by, _)| !before.contains(*by));
         let erased = erased_by(&delta);
-        if !erased.is_empty() {
-            self.redact(erased)?;
+        if erased.is_empty() {
+            return Ok(true);
+        }
+        if let Err(error) = self.redact(erased) {
+            self.entries.pop();
+            self.version = before;
+            return Err(error);
         }
         Ok(true)
     }
@@ -209,7 +216,9 @@ impl Journal {
             first: self.base.to.clone(),
             last: self.version.clone(),
         })?;
-        self.state_after(count)
+        let mut doc = self.state_after(count)?;
+        doc.keep_skeletons(false);
+        Ok(doc)
     }
 
     /// Whether the delta brings something that is recorded already.
@@ -220,10 +229,23 @@ impl Journal {
 
     fn state_after(&self, count: usize) -> Result<Doc, JournalError> {
         let mut doc = Doc::new(ReplicaId::new(0));
+        // What follows was made by those who had them still.
+        doc.keep_skeletons(true);
         for entry in std::iter::once(&self.base).chain(&self.entries[..count]) {
             doc.merge(&entry.delta())?;
         }
         Ok(doc)
+    }
+
+    /// The dots of all that was ever recorded at a key of a map: values, and containers with all in
+    /// them; for [`Edit::erase_dots`](crate::Edit::erase_dots), when the key was deleted before. The
+    /// map of the names at the top is [`Path::top`]. O(journal).
+    pub fn dots_at(&self, map: &Path, key: &str) -> DotSet {
+        let mut dots = DotSet::new();
+        for entry in std::iter::once(&self.base).chain(&self.entries) {
+            redact::dots_at(&entry.delta(), map, key, &mut dots);
+        }
+        dots
     }
 
     /// Forgets the versions before the last one that `before` includes, and their names; how many.
@@ -255,7 +277,8 @@ impl Journal {
 
     /// Takes what was erased out of all that is recorded.
     fn redact(&mut self, dots: DotSet) -> Result<(), JournalError> {
-        let tip = self.state_after(self.entries.len())?;
+        let mut tip = self.state_after(self.entries.len())?;
+        tip.keep_skeletons(false);
         self.erased.extend(&dots);
         let mut redaction = Redaction::of(dots);
         for entry in std::iter::once(&self.base).chain(&self.entries) {

@@ -438,6 +438,48 @@ fn journals_lose_what_was_erased() {
     );
 }
 
+/// Of what was deleted and not erased the state has no names; journals have.
+#[test]
+fn what_was_deleted_can_be_erased_later() {
+    let mut here = Kept::new(1);
+    let mut there = Kept::new(2);
+    let mut both = |here: &mut Kept, edit: &dyn Fn(&mut driftwood_crdt::Edit<'_>)| {
+        let delta = committed(here, |open| edit(open));
+        there.merge(&delta);
+        has(&there.journal.to_bytes(), NEEDLE)
+    };
+    both(&mut here, &|edit| edit.map("m").set(NEEDLE, 1).unwrap());
+    both(&mut here, &|edit| edit.map("m").set("k", NEEDLE).unwrap());
+    both(&mut here, &|edit| {
+        edit.map("m").map("k").set("deep", NEEDLE).unwrap()
+    });
+    both(&mut here, &|edit| drop(edit.map("m").delete("k").unwrap()));
+    both(&mut here, &|edit| {
+        drop(edit.map("m").delete(NEEDLE).unwrap())
+    });
+    assert!(both(&mut here, &|edit| edit
+        .map("m")
+        .set("k", "alive")
+        .unwrap()));
+
+    let map = Path::root("m", Kind::Map);
+    let mut dots = here.journal.dots_at(&map, "k");
+    assert!(dots.runs().count() > 0 && here.journal.dots_at(&Path::top(), "k").is_empty());
+    dots.extend(&here.journal.dots_at(&map, NEEDLE));
+    assert!(!both(&mut here, &|edit| assert!(edit.erase_dots(&dots))));
+    assert!(!has(&here.journal.to_bytes(), NEEDLE));
+    assert_eq!(here.doc.map("m").keys(), ["k"]);
+    assert_eq!(
+        view(&here.journal.at(here.doc.version()).unwrap()),
+        view(&here.doc)
+    );
+    // Nothing is left that could be erased.
+    let version = here.doc.version().clone();
+    let alive = here.journal.dots_at(&map, "k");
+    assert!(!here.doc.edit(1).erase_dots(&alive));
+    assert_eq!(*here.doc.version(), version);
+}
+
 #[test]
 fn versions_have_names() {
     let mut kept = Kept::new(1);

@@ -46,6 +46,8 @@ pub(crate) struct Tree {
     free: BTreeSet<ContainerId>,
     /// Containers that may be of no use any more: looked at when the edit or merge ends.
     loose: BTreeSet<ContainerId>,
+    /// Whether the skeletons of what was erased stay, for older changes that may hang on them.
+    keeps_skeletons: bool,
 }
 
 impl Container {
@@ -70,6 +72,7 @@ impl Default for Tree {
             erasures: Erasures::default(),
             free: BTreeSet::new(),
             loose: BTreeSet::new(),
+            keeps_skeletons: false,
         }
     }
 }
@@ -311,7 +314,9 @@ impl Tree {
     /// Notes that something happened to a container.
     pub(crate) fn note(&mut self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
         if let ChangeKind::Map(keys) = &change {
-            keys.iter().for_each(|key| self.loosen_at(id, key));
+            for key in keys {
+                self.loosen_at(id, key);
+            }
         }
         // What happens at the top is the coming of root containers, which have paths of their own.
         if id != ROOT {
@@ -410,6 +415,23 @@ impl Tree {
             let step = named[next].1.clone();
             items.table.push(Place { parent, step });
             (id, number) = (named[next].2, items.table.len() as u32);
+        }
+    }
+
+    /// Notes where deleted elements are that were dropped here and came back with the items.
+    fn settle_restored(&mut self, id: ContainerId, items: &BodyItems, seen: &VersionVector) {
+        let old = items.all().into_iter().filter_map(|run| {
+            let last = seen.get(run.start.replica);
+            let len = (last + 1).checked_sub(run.start.seq)?.min(run.len);
+            Some(DotRun { len, ..run })
+        });
+        let old: DotSet = old.collect();
+        let homed = old.runs().flat_map(|run| self.homes.of(run));
+        let homeless = old.without(&homed.map(|(run, _)| run).collect());
+        for run in homeless.runs() {
+            let unknown = self.get(id).body.unnamed_in(run).into_iter().collect();
+            let restored = DotSet::from_iter([run]).without(&unknown);
+            self.homes.settle(id, restored.runs());
         }
     }
 
@@ -566,6 +588,7 @@ impl DotStore for Tree {
                 })
             });
             self.homes.settle(id, new);
+            self.settle_restored(id, items, seen);
             self.recount(id, before, changes);
             if let BodyItems::Map { children, .. } = items {
                 // A container that is there may still be empty, and so have no items of its own.

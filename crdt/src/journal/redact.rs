@@ -20,8 +20,8 @@ pub(super) struct Redaction {
     values: BTreeSet<(Path, Value)>,
     /// What is alive now was written later, or by somebody who did not know, and stays.
     alive: DotSet,
-    /// The containers in which something is alive.
-    living: BTreeSet<Path>,
+    /// The containers that are there now, if only as what others may hang something on.
+    there: BTreeSet<Path>,
 }
 
 impl Redaction {
@@ -67,17 +67,17 @@ impl Redaction {
         let whole = now.whole();
         self.alive = crate::document::Tree::dots_of(&whole.items);
         let paths = paths(&whole.items);
-        for (number, body) in whole
-            .items
-            .bodies
-            .iter()
-            .filter(|(_, body)| body.has_live())
-        {
-            let steps = paths[*number as usize].steps();
-            let above = (0..=steps.len()).map(|depth| Path::from_steps(steps[..depth].to_vec()));
-            self.living.extend(above);
-            debug_assert!(!body.is_empty());
+        for (number, body) in &whole.items.bodies {
+            if let BodyItems::Map { children, .. } = body {
+                let path = &paths[*number as usize];
+                let marked = children.iter().map(|item| {
+                    let (name, kind) = &item.key;
+                    path.key(name, *kind)
+                });
+                self.there.extend(marked);
+            }
         }
+        self.there.extend(paths);
     }
 
     /// Takes what is to go out of a delta; whether there was anything.
@@ -87,7 +87,7 @@ impl Redaction {
         let gone = self.gone(&delta.items, &paths);
         for (number, body) in &mut delta.items.bodies {
             let (path, gone) = (&paths[*number as usize], gone[*number as usize]);
-            if gone && !self.living.contains(path) {
+            if gone && !self.there.contains(path) {
                 // Nothing hangs on its skeleton: the name need not stay.
                 *body = BodyItems::none(body.kind());
                 continue;
@@ -155,6 +155,26 @@ impl Redaction {
 
     fn is_erased<K, V>(&self, item: &MapItem<K, V>) -> bool {
         self.dots.contains(item.sibling.dot)
+    }
+}
+
+/// Adds the dots of what a delta has at a key.
+pub(super) fn dots_at(delta: &Delta, map: &Path, key: &str, dots: &mut DotSet) {
+    let paths = paths(&delta.items);
+    for (number, body) in &delta.items.bodies {
+        let path = &paths[*number as usize];
+        let step = path.steps().get(map.steps().len());
+        let inside = step.is_some_and(|step| step.key == Key::from(key)) && map.contains(path);
+        match body {
+            _ if inside => body.for_each_run(|run| dots.insert_run(run)),
+            BodyItems::Map { values, children } if path == map => {
+                let values = values.iter().filter(|item| item.key == key);
+                values.for_each(|item| dots.insert(item.sibling.dot));
+                let marks = children.iter().filter(|item| item.key.0 == key);
+                marks.for_each(|item| dots.insert(item.sibling.dot));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Edit<'_> {
             tree: old.inner.store(),
             at: Some(ROOT),
         };
-        self.at(&Path::from_steps(Vec::new())).restore(then)
+        self.at(&Path::top()).restore(then)
     }
 }
 
@@ -157,9 +157,9 @@ impl NodeEdit<'_> {
         if is_seen(self) {
             return;
         }
-        wanted
-            .iter()
-            .for_each(|step| self.mark(self.at, step.clone()));
+        for step in &wanted {
+            self.mark(self.at, step.clone());
+        }
         if is_seen(self) {
             return;
         }

@@ -103,6 +103,9 @@ impl NodeEdit<'_> {
         next: Option<Dot>,
         stays: &BTreeSet<Dot>,
     ) -> Result<Dot, EditError> {
+        if let Some(node) = node.filter(|node| stays.contains(node)) {
+            return Ok(node);
+        }
         let others = self.shape().children(under).iter();
         let others: Vec<Dot> = others
             .copied()
@@ -112,7 +115,6 @@ impl NodeEdit<'_> {
         let index = index.unwrap_or(others.len());
         let mut edit = TreeEdit(self.again());
         match node {
-            Some(node) if stays.contains(&node) => Ok(node),
             Some(node) => edit.move_to(node, under, index).map(|()| node),
             None => edit.create(under, index),
         }
