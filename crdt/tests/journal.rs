@@ -315,6 +315,7 @@ fn committed(kept: &mut Kept, edit: impl FnOnce(&mut driftwood_crdt::Edit<'_>)) 
 
 /// Everything that ever held the needle, written over and over, then erased.
 #[test]
+#[allow(clippy::too_many_lines)]
 fn journals_lose_what_was_erased() {
     let mut here = Kept::new(1);
     let write = |here: &mut Kept, i: usize| {
@@ -356,7 +357,9 @@ fn journals_lose_what_was_erased() {
     }));
     // One copy has every delta, one came late and begins with a state, one takes it as a whole.
     let mut there = Kept::new(2);
-    deltas.iter().for_each(|delta| there.merge(delta));
+    for delta in &deltas {
+        there.merge(delta);
+    }
     let late = Doc::load(ReplicaId::new(3), &here.doc.save()).unwrap();
     let mut late = Kept {
         journal: Journal::new(&late),
@@ -364,7 +367,9 @@ fn journals_lose_what_was_erased() {
         doc: late,
     };
     let mut whole = Kept::new(4);
-    deltas[..3].iter().for_each(|delta| whole.merge(delta));
+    for delta in &deltas[..3] {
+        whole.merge(delta);
+    }
     for kept in [&here, &there, &late, &whole] {
         assert!(has(&kept.journal.to_bytes(), NEEDLE));
     }
@@ -389,7 +394,9 @@ fn journals_lose_what_was_erased() {
             assert!(edit.tree("tree").erase(node).unwrap());
         }
     }));
-    deltas[6..].iter().for_each(|delta| there.merge(delta));
+    for delta in &deltas[6..] {
+        there.merge(delta);
+    }
     bring(&here.doc, &mut late);
     whole.merge(&here.doc.whole());
     for kept in [&here, &there, &late, &whole] {
@@ -419,7 +426,9 @@ fn journals_lose_what_was_erased() {
     }
     // A delta from before, merged late and overlapping, brings nothing of it back.
     let mut stale = Kept::new(5);
-    deltas[..2].iter().for_each(|delta| stale.merge(delta));
+    for delta in &deltas[..2] {
+        stale.merge(delta);
+    }
     let overlap = stale.doc.delta_since(&VersionVector::new());
     assert!(has(&overlap.encode(), NEEDLE));
     here.merge(&overlap);

@@ -418,23 +418,6 @@ impl Tree {
         }
     }
 
-    /// Notes where deleted elements are that were dropped here and came back with the items.
-    fn settle_restored(&mut self, id: ContainerId, items: &BodyItems, seen: &VersionVector) {
-        let old = items.all().into_iter().filter_map(|run| {
-            let last = seen.get(run.start.replica);
-            let len = (last + 1).checked_sub(run.start.seq)?.min(run.len);
-            Some(DotRun { len, ..run })
-        });
-        let old: DotSet = old.collect();
-        let homed = old.runs().flat_map(|run| self.homes.of(run));
-        let homeless = old.without(&homed.map(|(run, _)| run).collect());
-        for run in homeless.runs() {
-            let unknown = self.get(id).body.unnamed_in(run).into_iter().collect();
-            let restored = DotSet::from_iter([run]).without(&unknown);
-            self.homes.settle(id, restored.runs());
-        }
-    }
-
     fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
         let spans = interval.spans();
         spans

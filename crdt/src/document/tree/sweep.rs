@@ -1,11 +1,12 @@
-//! Letting go of containers that are of no use, and of the skeletons of what was erased.
+//! Letting go of containers that are of no use, and of the skeletons of what was erased; and what
+//! comes back of them.
 
 use std::collections::BTreeSet;
 
 use super::{Container, ContainerId, Tree};
-use crate::container::Body;
+use crate::container::{Body, BodyItems};
 use crate::document::path::{Key, Kind, Step};
-use crate::{Dot, DotRun, DotSet};
+use crate::{Dot, DotRun, DotSet, VersionVector};
 
 impl Tree {
     /// Notes that dots were erased by the change `by`. What is alive of them was removed before.
@@ -142,6 +143,28 @@ impl Tree {
         self.containers[gone.parent as usize].children -= 1;
         self.free.insert(id);
         self.loose.insert(gone.parent);
+    }
+
+    /// Notes where deleted elements are that were dropped here and came back with the items.
+    pub(super) fn settle_restored(
+        &mut self,
+        id: ContainerId,
+        items: &BodyItems,
+        seen: &VersionVector,
+    ) {
+        let old = items.all().into_iter().filter_map(|run| {
+            let last = seen.get(run.start.replica);
+            let len = (last + 1).checked_sub(run.start.seq)?.min(run.len);
+            Some(DotRun { len, ..run })
+        });
+        let old: DotSet = old.collect();
+        let homed = old.runs().flat_map(|run| self.homes.of(run));
+        let homeless = old.without(&homed.map(|(run, _)| run).collect());
+        for run in homeless.runs() {
+            let unknown = self.get(id).body.unnamed_in(run).into_iter().collect();
+            let restored = DotSet::from_iter([run]).without(&unknown);
+            self.homes.settle(id, restored.runs());
+        }
     }
 
     /// How many containers are known, those that are gone for others included.
