@@ -122,6 +122,9 @@ pub(crate) struct RemovalLog {
 /// Records that are kept; a record is some 80 bytes.
 const RECORDS_MAX: usize = 4_096;
 
+/// Former dots that an erasure names at most: it stays in the state.
+const FORMER_MAX: usize = 1_024;
+
 impl RemovalLog {
     /// Adds records; a dot's record that is already there is replaced.
     pub(crate) fn extend(&mut self, removals: &Removals) {
@@ -143,6 +146,23 @@ impl RemovalLog {
     /// Notes that what was removed up to `version` was not said.
     pub(crate) fn raise_floor(&mut self, version: &crate::VersionVector) {
         self.floor.merge(version);
+    }
+
+    /// The dots and those that they replaced, and so on: former values of a key say, as far as is
+    /// remembered.
+    pub(crate) fn with_former(&self, runs: &[DotRun]) -> crate::DotSet {
+        let mut all: crate::DotSet = runs.iter().copied().collect();
+        let mut open = runs.to_vec();
+        let mut found = 0;
+        while let Some(run) = open.pop().filter(|_| found < FORMER_MAX) {
+            let replaced = self.records.range(run.start..=run.start.plus(run.len - 1));
+            for former in replaced.flat_map(|(_, removal)| &removal.runs) {
+                found += 1;
+                open.push(*former);
+                all.insert_run(*former);
+            }
+        }
+        all
     }
 
     /// All that was removed by the changes after `since`, or `None` where the log does not reach

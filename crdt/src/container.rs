@@ -426,6 +426,17 @@ impl Body {
         live
     }
 
+    /// Whether nothing has a name here, neither alive nor as the skeleton of a sequence.
+    pub(crate) fn is_bare(&self) -> bool {
+        let skeleton = match self {
+            Self::List(list) => list.cells.known_runs().next(),
+            Self::Tree(tree) => tree.cells.known_runs().next(),
+            Self::Text(text) => text.chars.known_runs().next(),
+            Self::Map(_) | Self::Set(_) | Self::Counter(_) => None,
+        };
+        skeleton.is_none() && self.live_len() == 0
+    }
+
     /// The dots that name something, alive or not.
     pub(crate) fn known(&self) -> DotSet {
         let mut known = match self {

@@ -203,6 +203,11 @@ impl Doc {
         self.top().to_value()
     }
 
+    /// Keeps the skeletons of what is erased from now on, or lets go of them.
+    pub(crate) fn keep_skeletons(&mut self, keep: bool) {
+        self.inner.store_mut().keep_skeletons(keep);
+    }
+
     /// How many containers this copy keeps a record of; for tests.
     #[doc(hidden)]
     pub fn container_count(&self) -> usize {

@@ -270,6 +270,19 @@ mod tests {
             }
             prop_assert_eq!(set.dots().collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
             for replica in 0..3 {
+                let one = |seq| DotSet::from_iter([Dot::new(ReplicaId::new(replica), seq)]);
+                for seq in 1..50 {
+                    let dot = Dot::new(ReplicaId::new(replica), seq);
+                    prop_assert_eq!(set.meets(&one(seq)), model.contains(&dot));
+                    let without = set.difference(&one(seq));
+                    prop_assert!(!without.contains(dot));
+                    let mut with = without.clone();
+                    if model.contains(&dot) {
+                        with.insert(dot);
+                    }
+                    prop_assert_eq!(&with, &set);
+                    prop_assert_eq!(one(seq).difference(&set).is_empty(), model.contains(&dot));
+                }
                 for seq in 0..50 {
                     let dot = Dot::new(ReplicaId::new(replica), seq);
                     prop_assert_eq!(set.contains(dot), model.contains(&dot));

@@ -54,6 +54,7 @@ mod document;
 mod dot;
 mod dot_store;
 mod error;
+mod journal;
 pub mod limits;
 mod list;
 mod map;
@@ -85,6 +86,7 @@ pub use document::{
 pub use dot::{Dot, DotRun, DotSet, Interval};
 pub use dot_store::DotStore;
 pub use error::{EditError, LoadError, MergeError, SeedError};
+pub use journal::{Journal, JournalError, NamedVersion};
 pub use list::List;
 pub use map::{LwwMap, MapItem};
 pub use register::{MvRegister, Sibling};

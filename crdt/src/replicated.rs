@@ -119,6 +119,11 @@ impl<S: DotStore> Replicated<S> {
         self.uncommitted.extend(removals);
     }
 
+    /// The dots and those that they replaced, as far as is remembered.
+    pub(crate) fn with_former(&self, runs: &[crate::DotRun]) -> DotSet {
+        self.removals.with_former(runs)
+    }
+
     /// The delta of all local changes since the last one.
     pub(crate) fn commit(&mut self) -> Delta<S::Items> {
         let own = self.replica;

@@ -354,6 +354,23 @@ impl TextBody {
         }
     }
 
+    /// How the mark of a name that covers just this range grows, if there is one.
+    pub(crate) fn expand_of(&self, name: &str, start: usize, end: usize) -> Option<Expand> {
+        let mut spans = self.marks.iter().map(|(span, _)| span);
+        let span = spans.find(|span| {
+            let at = |anchor| self.resolve(anchor).map(|at| at.chars);
+            span.name == name && at(span.start) == Some(start) && at(span.end) == Some(end)
+        })?;
+        let before = (span.start.side == Side::Right) == span.start.at.is_some();
+        let after = (span.end.side == Side::Left) == span.end.at.is_some();
+        Some(match (before, after) {
+            (false, false) => Expand::None,
+            (true, false) => Expand::Before,
+            (false, true) => Expand::After,
+            (true, true) => Expand::Both,
+        })
+    }
+
     /// The anchor at an offset that hangs on the character before it (left) or after it (right).
     pub(crate) fn anchor_at(&self, offset: usize, side: Side) -> Anchor {
         match side {

@@ -392,6 +392,12 @@ impl TreeBody {
         }
     }
 
+    /// Whether a node has a cell that says where it is.
+    pub(crate) fn has_cell(&self, node: Dot) -> bool {
+        let spot = self.shape().spots.get(&node);
+        spot.is_some_and(|spot| spot.cell.is_some())
+    }
+
     /// Takes in what is new; gives the nodes that it is about.
     pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> BTreeSet<Dot> {
         self.cells.join_with(items, [], seen, &mut Vec::new());

@@ -5,6 +5,7 @@ mod assign;
 mod erase;
 mod list;
 mod map;
+mod restore;
 mod reverse;
 mod small;
 mod text;
@@ -133,7 +134,13 @@ impl<'a> Edit<'a> {
             undo.remember(writes, now_ms);
         }
         if let Some(change) = self.change.take() {
+            let own = self.inner.replica();
+            let first = Dot::new(own, self.inner.version().get(own) + 1);
             self.inner.end(change);
+            for (by, runs) in self.inner.store().erased_after(first) {
+                let runs = self.inner.with_former(&runs).runs().collect();
+                self.inner.store_mut().erase(by, runs);
+            }
             self.inner.store_mut().sweep();
         }
     }
@@ -169,6 +176,15 @@ impl NodeEdit<'_> {
     fn check_writable(&self) -> Result<(), EditError> {
         self.change.check_room()?;
         self.tree.check_writable(self.at)
+    }
+
+    fn again(&mut self) -> NodeEdit<'_> {
+        NodeEdit {
+            tree: self.tree,
+            change: self.change,
+            changes: self.changes,
+            at: self.at,
+        }
     }
 
     /// Does one thing to the container: `write` changes it or refuses, leaving it as it was.

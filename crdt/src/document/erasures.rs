@@ -15,8 +15,22 @@ pub(crate) struct Erasures {
 impl Erasures {
     /// Notes an erasure: runs in order that do not touch.
     pub(super) fn insert(&mut self, by: Dot, runs: Vec<DotRun>) {
-        runs.iter().for_each(|run| self.dots.insert_run(*run));
+        for run in &runs {
+            self.dots.insert_run(*run);
+        }
         self.records.insert(by, runs);
+    }
+
+    /// What the changes from this one on erased, of the same replica.
+    pub(super) fn after(&self, first: Dot) -> Vec<(Dot, Vec<DotRun>)> {
+        let records = self.records.range(first..);
+        let own = records.take_while(|(by, _)| by.replica == first.replica);
+        own.map(|(&by, runs)| (by, runs.clone())).collect()
+    }
+
+    /// The erasing changes: they are alive.
+    pub(super) fn dots_of_records(&self) -> DotSet {
+        self.records.keys().copied().collect()
     }
 
     /// All erased dots.

@@ -81,6 +81,11 @@ pub struct Path {
 }
 
 impl Path {
+    /// The document itself: the map of the names at its top.
+    pub fn top() -> Self {
+        Self { steps: Vec::new() }
+    }
+
     /// A container at the top of the document.
     pub fn root(name: &str, kind: Kind) -> Self {
         Self {

@@ -41,8 +41,8 @@ impl<'a> NodeRef<'a> {
         }
     }
 
-    pub(super) fn with_id(tree: &'a Tree, id: ContainerId) -> Self {
-        Self { tree, at: Some(id) }
+    pub(super) fn at_id(tree: &'a Tree, at: Option<ContainerId>) -> Self {
+        Self { tree, at }
     }
 
     pub(super) fn top(tree: &'a Tree) -> Self {

@@ -296,7 +296,7 @@ impl Tree {
 
     fn new_keys(&self, id: ContainerId, map: &MapBody, interval: Interval<'_>) -> Vec<Difference> {
         let shown = |key: &str, item: &Item| {
-            let node = NodeRef::with_id(self, id);
+            let node = NodeRef::at_id(self, Some(id));
             node.as_map().get(key).as_ref() == Some(item)
         };
         let values = map.values.collect(interval).into_iter();
@@ -365,7 +365,7 @@ impl Tree {
         by: ReplicaId,
         minute: Minute,
     ) -> Option<Difference> {
-        let node = NodeRef::with_id(self, id);
+        let node = NodeRef::at_id(self, Some(id));
         match what {
             Departure::Key(key) if !node.as_map().has(key) => Some(Difference::Deleted {
                 key: key.clone(),

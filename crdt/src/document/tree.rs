@@ -48,6 +48,8 @@ pub(crate) struct Tree {
     free: BTreeSet<ContainerId>,
     /// Containers that may be of no use any more: looked at when the edit or merge ends.
     loose: BTreeSet<ContainerId>,
+    /// Whether the skeletons of what was erased stay, for older changes that may hang on them.
+    keeps_skeletons: bool,
 }
 
 impl Container {
@@ -73,6 +75,7 @@ impl Default for Tree {
             erasures: Erasures::default(),
             free: BTreeSet::new(),
             loose: BTreeSet::new(),
+            keeps_skeletons: false,
         }
     }
 }
@@ -215,6 +218,14 @@ impl Tree {
             .map(|(_, _, seen)| seen)
     }
 
+    /// Whether a container is in a map: said to be, or with something alive in it.
+    pub(crate) fn has_slot(&self, map: ContainerId, step: &Step) -> bool {
+        let lives = self
+            .child(map, step)
+            .is_some_and(|id| self.get(id).live > 0);
+        lives || self.is_held(map, step)
+    }
+
     /// The keys at which a reader sees something, in order.
     pub(crate) fn keys(&self, map: ContainerId) -> BTreeSet<&str> {
         let Some(body) = self.map_body(map) else {
@@ -332,7 +343,9 @@ impl Tree {
     /// Notes that something happened to a container.
     pub(crate) fn note(&mut self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
         if let ChangeKind::Map(keys) = &change {
-            keys.iter().for_each(|key| self.loosen_at(id, key));
+            for key in keys {
+                self.loosen_at(id, key);
+            }
         }
         // What happens at the top is the coming of root containers, which have paths of their own.
         if id != ROOT {

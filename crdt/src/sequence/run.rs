@@ -86,6 +86,35 @@ impl<C: Content> RunItem<C> {
         Some((DotRun { start, len }, Some(self.start.plus(skip - 1))))
     }
 
+    /// With those of the elements deleted for which `goes` says so.
+    pub(crate) fn without(&self, goes: impl Fn(Dot) -> bool) -> Self {
+        let mut pieces = Vec::new();
+        let mut start = self.start;
+        for PieceItem { len, content } in self.pieces.clone() {
+            let mut content = content;
+            let end = start.plus(len);
+            while start != end {
+                let dead = content.is_none() || goes(start);
+                let next = (start.seq..end.seq)
+                    .map(|seq| Dot::new(start.replica, seq))
+                    .find(|&dot| content.is_some() && goes(dot) != dead);
+                let next = next.unwrap_or(end);
+                let len = next.seq - start.seq;
+                let rest = content
+                    .as_mut()
+                    .filter(|_| next != end)
+                    .map(|content| content.split_off(len as usize));
+                let part = std::mem::replace(&mut content, rest).filter(|_| !dead);
+                push_piece(&mut pieces, PieceItem { len, content: part });
+                start = next;
+            }
+        }
+        Self {
+            pieces,
+            ..self.clone()
+        }
+    }
+
     /// Without the elements up to and including seq `seen`; `None` when that is all.
     pub(crate) fn after(&self, seen: u64) -> Option<Self> {
         if seen < self.start.seq {

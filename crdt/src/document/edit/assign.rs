@@ -32,21 +32,12 @@ impl NodeEdit<'_> {
         assign(self.again(), shape)
     }
 
-    fn again(&mut self) -> NodeEdit<'_> {
-        NodeEdit {
-            tree: self.tree,
-            change: self.change,
-            changes: self.changes,
-            at: self.at,
-        }
-    }
-
     fn kind(&self) -> Kind {
         let step = &self.tree.get(self.at).step;
         step.as_ref().map_or(Kind::Map, |step| step.kind)
     }
 
-    fn now(&self) -> NodeRef<'_> {
+    fn found(&self) -> NodeRef<'_> {
         NodeRef::of(self.tree, self.at)
     }
 }
@@ -106,7 +97,7 @@ fn assign(node: NodeEdit<'_>, shape: Shape) -> Result<(), AssignError> {
 }
 
 fn assign_map(mut map: MapEdit<'_>, fields: BTreeMap<String, Shape>) -> Result<(), AssignError> {
-    let keys = map.0.now().as_map().keys();
+    let keys = map.0.found().as_map().keys();
     for key in keys.iter().filter(|key| !fields.contains_key(*key)) {
         map.delete(key)?;
     }
@@ -117,7 +108,7 @@ fn assign_map(mut map: MapEdit<'_>, fields: BTreeMap<String, Shape>) -> Result<(
 }
 
 fn assign_key(map: &mut MapEdit<'_>, key: &str, shape: Shape) -> Result<(), AssignError> {
-    let there = match map.0.now().as_map().found(key) {
+    let there = match map.0.found().as_map().found(key) {
         Some(Found::Node(_, kind)) if shape.fits(kind) => {
             return assign(map.child(key, kind), shape);
         }
@@ -136,12 +127,12 @@ fn assign_key(map: &mut MapEdit<'_>, key: &str, shape: Shape) -> Result<(), Assi
 }
 
 fn assign_list(mut list: ListEdit<'_>, items: Vec<Shape>) -> Result<(), AssignError> {
-    let old: Vec<_> = list.0.now().as_list().found().collect();
+    let old: Vec<_> = list.0.found().as_list().found().collect();
     let lens = (old.len(), items.len());
     let mut kept = common(lens, |at, item| items[item].is(old[at]));
     kept.push(lens);
     // An element that was deleted and of which only the content survived would be gone without it.
-    let now = list.0.now().as_list();
+    let now = list.0.found().as_list();
     let old = old
         .into_iter()
         .enumerate()
@@ -197,7 +188,7 @@ fn insert(list: &mut ListEdit<'_>, index: usize, item: Shape) -> Result<(), Assi
 
 /// Replaces what lies between the common start and the common end.
 fn assign_text(edit: &mut TextEdit<'_>, text: &str) -> Result<(), EditError> {
-    let old: Vec<char> = edit.0.now().as_text().to_string().chars().collect();
+    let old: Vec<char> = edit.0.found().as_text().to_string().chars().collect();
     let new: Vec<char> = text.chars().collect();
     let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let ends = old[start..].iter().rev().zip(new[start..].iter().rev());
@@ -207,7 +198,7 @@ fn assign_text(edit: &mut TextEdit<'_>, text: &str) -> Result<(), EditError> {
 }
 
 fn assign_set(set: &mut SetEdit<'_>, values: BTreeSet<Value>) -> Result<(), EditError> {
-    let old: BTreeSet<Value> = set.0.now().as_set().found().cloned().collect();
+    let old: BTreeSet<Value> = set.0.found().as_set().found().cloned().collect();
     for value in old.difference(&values) {
         set.delete(value)?;
     }
@@ -218,7 +209,7 @@ fn assign_set(set: &mut SetEdit<'_>, values: BTreeSet<Value>) -> Result<(), Edit
 }
 
 fn assign_counter(counter: &mut CounterEdit<'_>, sum: i64) -> Result<(), EditError> {
-    let difference = i128::from(sum) - counter.0.now().as_counter().value();
+    let difference = i128::from(sum) - counter.0.found().as_counter().value();
     match i64::try_from(difference) {
         Ok(0) => Ok(()),
         Ok(by) => counter.add(by),

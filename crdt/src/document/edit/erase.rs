@@ -46,6 +46,24 @@ impl Edit<'_> {
     }
 }
 
+impl Edit<'_> {
+    /// Says of dots that were deleted before that journals are not to show them any more: those that
+    /// [`Journal::dots_at`](crate::Journal::dots_at) found, say. What is alive of them, and what is
+    /// not known here, is left out; whether anything was left.
+    pub fn erase_dots(&mut self, dots: &DotSet) -> bool {
+        let version = self.inner.version();
+        let mut dead = DotSet::new();
+        for mut run in dots.runs() {
+            let known = version.get(run.start.replica) + 1;
+            run.len = run.len.min(known.saturating_sub(run.start.seq));
+            dead.insert_run(run);
+        }
+        let dead = dead.difference(&self.inner.store().living_of(&dead));
+        let mut node = self.at(&Path::top());
+        node.erased(node.change.last(), dead)
+    }
+}
+
 impl NodeEdit<'_> {
     /// Notes as erased what was removed since the change with seq `first`, and other dots; whether
     /// there were any.
@@ -154,13 +172,11 @@ impl ListEdit<'_> {
         let Body::List(list) = &self.0.tree.get(self.0.at).body else {
             return Ok(false);
         };
-        match list.index_of(element) {
-            Some(index) => self.erase(index..index + 1).map(|()| true),
-            None => {
-                let known = self.0.known_at([element.into()]);
-                Ok(self.0.erased(self.0.change.last(), known))
-            }
+        if let Some(index) = list.index_of(element) {
+            return self.erase(index..index + 1).map(|()| true);
         }
+        let known = self.0.known_at([element.into()]);
+        Ok(self.0.erased(self.0.change.last(), known))
     }
 }
 
@@ -228,20 +244,7 @@ impl TreeEdit<'_> {
 /// The deleted elements between the one at an index, or the start, and the next that is shown.
 fn dead_after<C: Content>(sequence: &Sequence<C>, index: Option<usize>) -> DotSet {
     let left = index.and_then(|index| sequence.dot_at(index));
-    let mut dead = DotSet::new();
-    for run in sequence.gap_after(left) {
-        let alive = sequence.alive_in(run);
-        let mut next = run.start;
-        for DotRun { start, len } in alive.into_iter().chain([DotRun {
-            start: run.start.plus(run.len),
-            len: 0,
-        }]) {
-            dead.insert_run(DotRun {
-                start: next,
-                len: start.seq - next.seq,
-            });
-            next = start.plus(len);
-        }
-    }
-    dead
+    let gap: Vec<DotRun> = sequence.gap_after(left).collect();
+    let alive = gap.iter().flat_map(|run| sequence.alive_in(*run)).collect();
+    gap.into_iter().collect::<DotSet>().difference(&alive)
 }

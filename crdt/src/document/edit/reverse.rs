@@ -30,7 +30,7 @@ impl Edit<'_> {
         // What things are in comes before them, and goes after them.
         let mut done: Vec<Option<Restored>> = Vec::new();
         for part in &write.parts {
-            let restored = self.at(&names.path(&part.at)).restore(part, names);
+            let restored = self.at(&names.path(&part.at)).put_back(part, names);
             if restored.is_none() && done.is_empty() {
                 return None;
             }
@@ -56,7 +56,7 @@ impl Edit<'_> {
 impl NodeEdit<'_> {
     /// Brings back what a write removed. `None` if somebody else has written over what was written
     /// then, or the container is gone.
-    fn restore(&mut self, part: &Part, names: &mut Names) -> Option<Restored> {
+    fn put_back(&mut self, part: &Part, names: &mut Names) -> Option<Restored> {
         self.check_writable().ok()?;
         if !self.tree.is_there(self.at) {
             return None;

@@ -1,4 +1,7 @@
-//! Letting go of containers that are of no use, and of the skeletons of what was erased.
+//! Letting go of containers that are of no use, and of the skeletons of what was erased; and what
+//! comes back of them.
+
+use std::collections::BTreeSet;
 
 use super::{Container, ContainerId, Tree};
 use crate::container::Body;
@@ -11,6 +14,19 @@ impl Tree {
         self.departed.clear();
         self.loosen_homes(&runs);
         self.erasures.insert(by, runs);
+    }
+
+    /// What the changes from this one on erased, of the same replica.
+    pub(crate) fn erased_after(&self, first: Dot) -> Vec<(Dot, Vec<DotRun>)> {
+        self.erasures.after(first)
+    }
+
+    /// Keeps the skeletons of what is erased, or lets go of them.
+    pub(crate) fn keep_skeletons(&mut self, keep: bool) {
+        self.keeps_skeletons = keep;
+        let erased: Vec<DotRun> = self.erasures.dots().runs().collect();
+        self.loosen_homes(&erased);
+        self.sweep();
     }
 
     /// The containers of these dots may be of no use now.
@@ -44,6 +60,17 @@ impl Tree {
             known.extend(&self.get(id).body.known());
         }
         known
+    }
+
+    /// Those of the dots that are alive.
+    pub(crate) fn living_of(&self, dots: &DotSet) -> DotSet {
+        let homes = dots.runs().flat_map(|run| self.homes.of(run));
+        let homes: BTreeSet<ContainerId> = homes.map(|(_, id)| id).collect();
+        let mut living = self.erasures.dots_of_records();
+        for id in homes {
+            living.extend(&self.get(id).body.live());
+        }
+        living
     }
 
     /// Lets go of the containers that became of no use since the last time. To be called when nobody
@@ -83,13 +110,15 @@ impl Tree {
         if held && matches!(step.key, Key::Name(_)) {
             return true;
         }
-        let known = container.body.known();
+        if container.body.is_bare() {
+            return false;
+        }
         let erased = self.erasures.dots();
-        !known.is_empty() && (held || !known.meets(erased))
+        held || self.keeps_skeletons || erased.is_empty() || !container.body.known().meets(erased)
     }
 
     /// Whether what a container is in says that it is there.
-    fn is_held(&self, parent: ContainerId, Step { key, kind }: &Step) -> bool {
+    pub(super) fn is_held(&self, parent: ContainerId, Step { key, kind }: &Step) -> bool {
         match (key, &self.get(parent).body) {
             (Key::Name(name), Body::Map(map)) => {
                 let mark = map.children.register(&(name.to_string(), *kind));
