@@ -10,8 +10,8 @@ mod tree;
 
 use crate::codec;
 use crate::container::Changes;
-use crate::{Delta, LoadError, MergeError, ReplicaId, Replicated, UndoManager, Value};
 use crate::VersionVector;
+use crate::{Delta, LoadError, MergeError, ReplicaId, Replicated, UndoManager, Value};
 pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 pub use items::Items;
 pub(crate) use items::Place;

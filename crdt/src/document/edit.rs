@@ -236,7 +236,9 @@ impl NodeEdit<'_> {
         let Key::Name(name) = key else { return None };
         let lost = self.change.record.is_some().then(|| {
             let body = &self.tree.get(parent).body;
-            let values = body.as_map().map(|map| map.values.dots_at(&*name).collect());
+            let values = body
+                .as_map()
+                .map(|map| map.values.dots_at(&*name).collect());
             Lost::capture(body, &values.unwrap_or_default())
         });
         let marked = self.write_at(parent, |body, change| {

@@ -77,11 +77,11 @@ impl<C: Content> Sequence<C> {
         match (left, right) {
             (Some(left), _) if !known || is_before(lost, left) => {
                 let needed = self.is_needed(left, kept);
-                needed.then_some(left).or_else(|| self.needed_before(left, kept))
+                needed
+                    .then_some(left)
+                    .or_else(|| self.needed_before(left, kept))
             }
-            (_, Some(right)) if !known || is_before(right, lost) => {
-                self.needed_before(right, kept)
-            }
+            (_, Some(right)) if !known || is_before(right, lost) => self.needed_before(right, kept),
             (None, None) if !known => {
                 let last = self.extent().chars.checked_sub(1);
                 last.and_then(|last| self.dot_at(last))
