@@ -291,6 +291,7 @@ fn a_mark_gives_way_to_what_was_marked_before() {
     let expected = [("a", "red"), ("b", "green"), ("cd", "red")];
     let expected = expected.map(|(text, color)| (text.to_owned(), Some(Value::from(color))));
     assert_eq!(colors(&a), expected);
+    exchange(&mut a, &mut b);
     b.edit(mark("black", 0..4));
     exchange(&mut a, &mut b);
     assert!(a.undo().is_none(), "mine is covered");
@@ -472,7 +473,7 @@ fn nothing_is_written_in_what_others_have_deleted() {
 fn changes_near_each_other_are_one_step() {
     let mut doc = Doc::new(ReplicaId::new(1));
     let mut undo = UndoManager::default();
-    let mut typed = |doc: &mut Doc, now, undo: &mut UndoManager| {
+    let typed = |doc: &mut Doc, now, undo: &mut UndoManager| {
         let at = doc.text("t").len();
         // Dropped, not committed: it is recorded all the same.
         drop(doc.edit_recorded(now, undo).text("t").insert(at, "x"));
@@ -532,7 +533,6 @@ fn what_is_forgotten_is_gone_from_the_steps() {
     a.undo.forget(&inside);
     assert!(!a.undo.can_redo());
     assert!(!format!("{:?}", a.undo).contains("secret"));
-    assert!(format!("{:?}", a.undo).contains("public"));
     a.undo().unwrap();
     assert!(a.undo().is_none());
 }

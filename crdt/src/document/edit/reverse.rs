@@ -20,8 +20,8 @@ struct Restored {
     new: DotSet,
     /// The dots of the write that are to go now.
     gone: DotSet,
-    /// Of a counter: what was replaced.
-    lost: Lost,
+    /// Of a counter: what this replaced.
+    replaced: Lost,
 }
 
 impl Edit<'_> {
@@ -39,11 +39,16 @@ impl Edit<'_> {
         let mut parts: Vec<Part> = Vec::new();
         for (part, restored) in write.parts.iter().zip(done).rev() {
             let at = names.path(&part.at);
-            let Some(Restored { new, gone, lost }) = restored else {
+            let Some(Restored {
+                new,
+                gone,
+                replaced,
+            }) = restored
+            else {
                 continue;
             };
             let taken = self.at(&at).take_away(&gone);
-            let lost = if lost.is_empty() { taken } else { lost };
+            let lost = if replaced.is_empty() { taken } else { replaced };
             let made = new;
             parts.push(Part { at, made, lost });
         }
@@ -65,7 +70,7 @@ impl NodeEdit<'_> {
         let body = &self.tree.get(self.at).body;
         let mut gone = body.alive_of(&names.dots(&part.made));
         let overwritten = gone.is_empty() && !part.made.is_empty();
-        let mut lost = Lost::Nothing;
+        let mut replaced = Lost::Nothing;
         match (body, &part.lost) {
             (Body::Map(_) | Body::Set(_), _) if overwritten => return None,
             (Body::Text(_), Lost::Text { pieces, marks })
@@ -73,10 +78,10 @@ impl NodeEdit<'_> {
             {
                 return None;
             }
-            (Body::List(list), _) => gone = list.movable_back(gone),
-            (Body::Tree(tree), _) => gone = tree.movable_back(gone),
+            (Body::List(list), _) => gone = list.movable_back(&gone),
+            (Body::Tree(tree), _) => gone = tree.movable_back(&gone),
             (Body::Counter(counter), Lost::Counter { added, .. }) => {
-                lost = replaced(counter, replica, &gone, *added);
+                replaced = tallies_before(counter, replica, &gone, *added);
                 if overwritten && (counter.tally_of(replica).is_none() || *added == 0) {
                     return None;
                 }
@@ -91,7 +96,11 @@ impl NodeEdit<'_> {
         if let Lost::Text { pieces, .. } = &part.lost {
             self.move_marks(pieces, names);
         }
-        Some(Restored { new, gone, lost })
+        Some(Restored {
+            new,
+            gone,
+            replaced,
+        })
     }
 
     /// Moves the ends of marks from characters that came back to where these are now.
@@ -145,7 +154,7 @@ impl NodeEdit<'_> {
 }
 
 /// What taking back an addition replaces: the tally that it made, or the one that went on from it.
-fn replaced(counter: &PnCounter, replica: ReplicaId, made: &DotSet, added: i64) -> Lost {
+fn tallies_before(counter: &PnCounter, replica: ReplicaId, made: &DotSet, added: i64) -> Lost {
     let mut tallies = counter.tallies_of(made);
     if tallies.is_empty() {
         tallies.extend(counter.tally_of(replica));
