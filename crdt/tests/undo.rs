@@ -44,18 +44,18 @@ impl Copy {
         self.doc.assert_invariants();
     }
 
-    fn undo(&mut self) -> Option<Undone> {
+    fn undo(&mut self) -> Option<()> {
         self.now += 1_000;
         let undone = self.undo.undo(&mut self.doc, self.now);
         self.doc.assert_invariants();
-        undone
+        undone.map(|undone| assert!(!undone.delta.is_empty()))
     }
 
-    fn redo(&mut self) -> Option<Undone> {
+    fn redo(&mut self) -> Option<()> {
         self.now += 1_000;
         let redone = self.undo.redo(&mut self.doc, self.now);
         self.doc.assert_invariants();
-        redone
+        redone.map(|redone| assert!(!redone.delta.is_empty()))
     }
 
     fn text(&self) -> String {
@@ -87,6 +87,7 @@ fn pair(write: impl FnOnce(&mut Edit<'_>)) -> (Copy, Copy) {
     (a, b)
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is what a key gives")]
 fn item(value: impl Into<Value>) -> Option<Item> {
     Some(Item::Value(value.into()))
 }
@@ -96,7 +97,7 @@ fn a_key_gets_back_its_value_or_its_absence() {
     let mut a = Copy::new(1);
     a.edit(|e| e.map("m").set("k", 1).unwrap());
     a.edit(|e| e.map("m").set("k", 2).unwrap());
-    a.edit(|e| drop(e.map("m").delete("k").unwrap()));
+    a.edit(|e| assert!(e.map("m").delete("k").unwrap()));
     let states = [None, item(1), item(2), None];
     for state in states[..3].iter().rev() {
         a.undo().unwrap();
@@ -189,7 +190,7 @@ fn of_concurrent_values_only_mine_is_replaced() {
 #[test]
 fn a_deletion_is_not_taken_back_over_something_new() {
     let (mut a, mut b) = pair(|e| e.map("m").set("k", 0).unwrap());
-    a.edit(|e| drop(e.map("m").delete("k").unwrap()));
+    a.edit(|e| assert!(e.map("m").delete("k").unwrap()));
     exchange(&mut a, &mut b);
     b.edit(|e| e.map("m").set("k", 1).unwrap());
     exchange(&mut a, &mut b);
@@ -321,7 +322,7 @@ fn elements_come_back_with_what_was_in_them() {
             .unwrap()
             .text("in")
             .insert(4, "er")
-            .unwrap()
+            .unwrap();
     });
     a.edit(|e| e.list("l").delete(2..3).unwrap());
     a.undo().unwrap();
@@ -332,7 +333,11 @@ fn elements_come_back_with_what_was_in_them() {
 
 #[test]
 fn a_moved_element_goes_back_if_nobody_else_moved_it() {
-    let (mut a, mut b) = pair(|e| drop(["x", "y", "z"].map(|v| e.list("l").push(v).unwrap())));
+    let (mut a, mut b) = pair(|e| {
+        ["x", "y", "z"]
+            .iter()
+            .for_each(|&v| e.list("l").push(v).unwrap())
+    });
     let before = a.values();
     a.edit(|e| e.list("l").move_to(0, 2).unwrap());
     a.edit(|e| e.list("l").move_to(2, 1).unwrap());
@@ -377,7 +382,7 @@ fn nodes_of_trees_come_and_go_and_move_back() {
 #[test]
 fn a_node_under_which_others_put_theirs_goes_alone() {
     let (mut a, mut b) = pair(|_| ());
-    a.edit(|e| drop(e.tree("t").create(None, 0).unwrap()));
+    a.edit(|e| assert!(e.tree("t").create(None, 0).is_ok()));
     exchange(&mut a, &mut b);
     let node = a.doc.tree("t").nodes()[0];
     let mut theirs = None;
@@ -396,7 +401,7 @@ fn sets_and_counters() {
     });
     a.edit(|e| e.set("s").add("new").unwrap());
     a.edit(|e| e.set("s").add("there").unwrap());
-    a.edit(|e| drop(e.set("s").delete(&"there".into()).unwrap()));
+    a.edit(|e| assert!(e.set("s").delete(&"there".into()).unwrap()));
     a.edit(|e| e.counter("c").add(5).unwrap());
     a.edit(|e| e.counter("c").add(-2).unwrap());
     b.edit(|e| e.counter("c").add(100).unwrap());
@@ -462,7 +467,7 @@ fn nothing_is_written_in_what_others_have_deleted() {
     a.edit(|e| e.map("m").text("k").delete(0..1).unwrap());
     exchange(&mut a, &mut b);
     b.edit(|e| e.list("l").delete(0..1).unwrap());
-    b.edit(|e| drop(e.map("m").delete("k").unwrap()));
+    b.edit(|e| assert!(e.map("m").delete("k").unwrap()));
     exchange(&mut a, &mut b);
     assert!(a.undo().is_none());
     assert!(a.values().is_empty());
@@ -551,20 +556,26 @@ proptest! {
     /// Alone, every state comes back exactly as it was, back and forth.
     #[test]
     fn all_undone_and_redone_is_as_it_was(
-        edits in prop::collection::vec((any::<u8>(), 0usize..1_000, 0usize..1_000, 0usize..1_000), 1..40),
+        edits in prop::collection::vec((any::<u8>(), 0usize..1_000, 0usize..1_000, 0usize..1_000, 0u64..4), 1..40),
         walk in prop::collection::vec(any::<bool>(), 0..60),
     ) {
         let mut doc = Doc::new(ReplicaId::new(1));
-        let mut undo = solo();
+        let mut undo = UndoManager::new(UndoOptions { depth: 1_000, ..UndoOptions::default() });
         let mut states = vec![seen(&doc)];
-        let mut now = 1_000;
-        for (what, a, b, c) in edits {
-            now += 1_000;
+        let (mut now, mut recorded) = (1_000, 0);
+        for (what, a, b, c, wait) in edits {
+            now += wait * 200;
             let before = doc.version().clone();
             let _ = support::edit(&mut doc, |doc| doc.edit_recorded(now, &mut undo), what, a, b, c);
-            if *doc.version() != before {
-                states.push(seen(&doc));
+            if *doc.version() == before {
+                continue;
             }
+            // What follows soon is of the same step.
+            if now - recorded < 500 {
+                states.pop();
+            }
+            states.push(seen(&doc));
+            recorded = now;
         }
         let last = states.len() - 1;
         let mut at = last;
@@ -597,7 +608,7 @@ proptest! {
                 0..=3 => {
                     let _ = support::edit(doc, |doc| doc.edit_recorded(now, undo), what, a, b, c);
                 }
-                4 | 5 | 6 => {
+                4..=6 => {
                     let undone = if action < 6 { undo.undo(doc, now) } else { undo.redo(doc, now) };
                     prop_assert!(theirs.is_subset(&dots_of_others(doc)), "others' is gone");
                     world.deltas.extend(undone.map(|undone| undone.delta.encode()));
