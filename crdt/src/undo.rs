@@ -16,9 +16,12 @@ pub(crate) mod write;
 
 use std::collections::VecDeque;
 
-use crate::{Changes, Delta, Doc, Path};
+use crate::{Changes, Delta, Doc, Key, Path};
 use names::Names;
 use write::Write;
+
+/// So many names are never looked through for those of no use.
+const NAMES_MIN: usize = if cfg!(debug_assertions) { 4 } else { 256 };
 
 /// What an [`UndoManager`] records, and how much.
 #[derive(Clone, PartialEq, Debug)]
@@ -90,6 +93,8 @@ pub struct UndoManager {
     undo: VecDeque<Step>,
     redo: Vec<Step>,
     names: Names,
+    /// How many names there were when those of no use were last dropped.
+    names_then: usize,
     data: Vec<u8>,
     /// When the last change was, while others may join it.
     open: Option<u64>,
@@ -133,6 +138,7 @@ impl UndoManager {
         while let Some(step) = self.undo.pop_back() {
             if let Some((undone, back)) = self.reverse(doc, &step, now_ms) {
                 self.redo.push(back);
+                self.tidy();
                 return Some(undone);
             }
         }
@@ -146,6 +152,7 @@ impl UndoManager {
         while let Some(step) = self.redo.pop() {
             if let Some((undone, back)) = self.reverse(doc, &step, now_ms) {
                 self.undo.push_back(back);
+                self.tidy();
                 return Some(undone);
             }
         }
@@ -252,10 +259,20 @@ impl UndoManager {
         Some((undone, back))
     }
 
-    /// Names are of no use without steps.
+    /// Drops the names that no step speaks of, once there are many.
     fn tidy(&mut self) {
         if self.undo.is_empty() && self.redo.is_empty() {
             self.names.clear();
+        } else if self.names.len() > 2 * self.names_then + NAMES_MIN {
+            let steps = self.undo.iter().chain(&self.redo);
+            let dots = steps.flat_map(|step| step.writes.iter().flat_map(Write::dots));
+            let scopes = self.options.scopes.iter().flat_map(Path::steps);
+            let scopes = scopes.filter_map(|step| match step.key {
+                Key::Element(dot) => Some(dot),
+                Key::Name(_) => None,
+            });
+            self.names.keep(&dots.chain(scopes).collect());
+            self.names_then = self.names.len();
         }
     }
 }

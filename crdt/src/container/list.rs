@@ -153,7 +153,7 @@ impl ListBody {
     }
 
     /// Of living cells: without the places that do not count for their elements.
-    pub(crate) fn movable_back(&self, cells: DotSet) -> DotSet {
+    pub(crate) fn movable_back(&self, cells: &DotSet) -> DotSet {
         let counts = |dot: &Dot| match self.cells.cell(*dot) {
             Some(Cell::Place(moved)) => self.place_of(moved.of) == Some(*dot),
             _ => true,
@@ -183,21 +183,17 @@ impl ListBody {
         let dot = self.cells.insert_between(left, right, cell.into(), change);
         self.live += 1;
         let mut shown = Vec::new();
-        let element = match moved {
-            Some((of, stamp)) => {
-                self.places.entry(of).or_default().push((stamp, dot));
-                of
-            }
-            None => {
-                let at = self.cells.offset_of(dot);
-                shown.push(ListPatch {
-                    at: at.expect("the cell was just put there").chars,
-                    deleted: 0,
-                    inserted: 1,
-                });
-                dot
-            }
-        };
+        if let Some((of, stamp)) = moved {
+            self.places.entry(of).or_default().push((stamp, dot));
+        } else {
+            let at = self.cells.offset_of(dot);
+            shown.push(ListPatch {
+                at: at.expect("the cell was just put there").chars,
+                deleted: 0,
+                inserted: 1,
+            });
+        }
+        let element = moved.map_or(dot, |(of, _)| of);
         let mut patches = Vec::new();
         self.settle(element, &mut patches);
         shown.extend(patches.into_iter().map(ListPatch::from));

@@ -336,7 +336,7 @@ impl TreeBody {
     }
 
     /// Of living cells: without the places that do not say where their node is.
-    pub(crate) fn movable_back(&self, cells: DotSet) -> DotSet {
+    pub(crate) fn movable_back(&self, cells: &DotSet) -> DotSet {
         let counts = |dot: &Dot| match self.cells.cell(*dot) {
             Some(Cell::Place(moved)) => {
                 let spot = self.shape().spots.get(&moved.of);
@@ -360,7 +360,7 @@ impl TreeBody {
     pub(crate) fn put_after(
         &mut self,
         left: Option<Dot>,
-        cell: Cell,
+        cell: &Cell,
         change: &mut Change,
     ) -> Option<Dot> {
         let right = self.cells.needed_after(left, &|_| Vec::new());
@@ -369,7 +369,7 @@ impl TreeBody {
             .insert_between(left, right, cell.clone().into(), change);
         self.live += 1;
         self.changed();
-        self.learn(dot, &cell)
+        self.learn(dot, cell)
     }
 
     /// Notes what a new cell says; gives the node that it is about.

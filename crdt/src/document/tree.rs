@@ -485,7 +485,9 @@ impl Tree {
         for (id, dots) in by_container {
             self.body_mut(id).drop_elements(&dots);
             dots.runs().for_each(|run| self.homes.cut_out(run));
+            self.loose.insert(id);
         }
+        self.sweep();
     }
 
     pub(super) fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {

@@ -67,10 +67,11 @@ impl<C: Content> Sequence<C> {
         let mut right = right.filter(|&right| self.knows(right));
         if let (Some(l), Some(r)) = (left, right) {
             if !is_before(l, r) {
-                (left, right) = match self.is_needed(l, kept) {
-                    true => (left, None),
-                    false => (None, right),
-                };
+                if self.is_needed(l, kept) {
+                    right = None;
+                } else {
+                    left = None;
+                }
             }
         }
         let known = self.knows(lost);
@@ -83,8 +84,8 @@ impl<C: Content> Sequence<C> {
             }
             (_, Some(right)) if !known || is_before(right, lost) => self.needed_before(right, kept),
             (None, None) if !known => {
-                let last = self.extent().chars.checked_sub(1);
-                last.and_then(|last| self.dot_at(last))
+                let end = self.extent().chars;
+                self.dot_at(end.checked_sub(1)?)
             }
             _ => self.needed_before(lost, kept),
         }

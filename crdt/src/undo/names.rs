@@ -1,6 +1,6 @@
 //! What came again under which other name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Dot, DotRun, DotSet, Key, Path, Step};
 
@@ -55,6 +55,19 @@ impl Names {
             Key::Name(_) => step.clone(),
         });
         Path::from_steps(steps.collect())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Keeps only what these dots are called now.
+    pub(crate) fn keep(&mut self, dots: &BTreeSet<Dot>) {
+        let mut kept = Self::default();
+        for &dot in dots.iter().filter(|&&dot| self.has(dot)) {
+            kept.add(dot, self.now(dot));
+        }
+        *self = kept;
     }
 
     pub(crate) fn clear(&mut self) {

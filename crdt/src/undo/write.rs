@@ -7,7 +7,7 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::near::Kept;
 use crate::sequence::Sequence;
-use crate::{Dot, DotRun, DotSet, Kind, Path, Tally, Value};
+use crate::{Dot, DotRun, DotSet, Key, Kind, Path, Tally, Value};
 
 /// One write: to a container, and then to those in what it removed.
 #[derive(Clone, Debug)]
@@ -23,6 +23,19 @@ pub(crate) struct Part {
     pub(crate) made: DotSet,
     /// What it removed.
     pub(crate) lost: Lost,
+}
+
+impl Write {
+    /// All dots that it speaks of.
+    pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
+        self.parts.iter().flat_map(|part| {
+            let at = part.at.steps().iter().filter_map(|step| match step.key {
+                Key::Element(dot) => Some(dot),
+                Key::Name(_) => None,
+            });
+            at.chain(part.made.dots()).chain(part.lost.dots())
+        })
+    }
 }
 
 impl From<Part> for Write {
@@ -93,6 +106,44 @@ impl Lost {
         }
     }
 
+    /// All dots that it speaks of.
+    fn dots(&self) -> Vec<Dot> {
+        let mut dots = Vec::new();
+        match self {
+            Self::Nothing => {}
+            Self::Map(entries) => {
+                for entry in entries {
+                    dots.push(entry.dot);
+                    dots.extend(&entry.beside);
+                }
+            }
+            Self::Cells(cells) => {
+                for (spot, cell) in cells {
+                    dots.extend(spot.dots(1));
+                    match cell {
+                        Cell::Place(moved) => {
+                            dots.extend(moved.under.into_iter().chain([moved.of]));
+                        }
+                        Cell::Node { under } => dots.extend(under),
+                        Cell::Value(_) | Cell::Child(_) => {}
+                    }
+                }
+            }
+            Self::Text { pieces, marks } => {
+                for (spot, chars) in pieces {
+                    dots.extend(spot.dots(chars.extent().chars as u64));
+                }
+                for mark in marks {
+                    dots.push(mark.sibling.dot);
+                    dots.extend(mark.key.anchors());
+                }
+            }
+            Self::Set(values) => dots.extend(values.iter().map(|(dot, _)| dot)),
+            Self::Counter { tallies, .. } => dots.extend(tallies.iter().map(|tally| tally.dot)),
+        }
+        dots
+    }
+
     /// Those of the dots that are alive in a container, with what they hold.
     pub(crate) fn capture(body: &Body, dots: &DotSet) -> Self {
         if dots.is_empty() {
@@ -142,6 +193,12 @@ impl Lost {
 }
 
 impl Spot {
+    /// All dots that it speaks of, when it is that of `len` elements.
+    fn dots(self, len: u64) -> impl Iterator<Item = Dot> {
+        let own = (0..len).map(move |i| self.dot.plus(i));
+        own.chain(self.left).chain(self.right)
+    }
+
     /// The spots of runs in reading order. What goes together has the same neighbour on the right:
     /// it comes again from the left.
     fn all<C: Content>(sequence: &Sequence<C>, runs: &[DotRun], kept: Kept<'_>) -> Vec<Self> {

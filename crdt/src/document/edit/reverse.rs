@@ -9,9 +9,10 @@ mod put;
 
 use super::{Edit, NodeEdit};
 use crate::container::Body;
+use crate::document::path::Step;
 use crate::sequence::content::{Chars, Content};
 use crate::undo::names::Names;
-use crate::undo::write::{Lost, Part, Spot, Write};
+use crate::undo::write::{Lost, LostEntry, Part, Slot, Spot, Write};
 use crate::{DotSet, PnCounter, ReplicaId};
 
 /// What came of bringing back what a write removed.
@@ -20,8 +21,8 @@ struct Restored {
     new: DotSet,
     /// The dots of the write that are to go now.
     gone: DotSet,
-    /// Of a counter: what was replaced.
-    lost: Lost,
+    /// Of a counter: what this replaced.
+    replaced: Lost,
 }
 
 impl Edit<'_> {
@@ -39,11 +40,16 @@ impl Edit<'_> {
         let mut parts: Vec<Part> = Vec::new();
         for (part, restored) in write.parts.iter().zip(done).rev() {
             let at = names.path(&part.at);
-            let Some(Restored { new, gone, lost }) = restored else {
+            let Some(Restored {
+                new,
+                gone,
+                replaced,
+            }) = restored
+            else {
                 continue;
             };
             let taken = self.at(&at).take_away(&gone);
-            let lost = if lost.is_empty() { taken } else { lost };
+            let lost = if replaced.is_empty() { taken } else { replaced };
             let made = new;
             parts.push(Part { at, made, lost });
         }
@@ -65,7 +71,7 @@ impl NodeEdit<'_> {
         let body = &self.tree.get(self.at).body;
         let mut gone = body.alive_of(&names.dots(&part.made));
         let overwritten = gone.is_empty() && !part.made.is_empty();
-        let mut lost = Lost::Nothing;
+        let mut replaced = Lost::Nothing;
         match (body, &part.lost) {
             (Body::Map(_) | Body::Set(_), _) if overwritten => return None,
             (Body::Text(_), Lost::Text { pieces, marks })
@@ -73,10 +79,10 @@ impl NodeEdit<'_> {
             {
                 return None;
             }
-            (Body::List(list), _) => gone = list.movable_back(gone),
-            (Body::Tree(tree), _) => gone = tree.movable_back(gone),
+            (Body::List(list), _) => gone = list.movable_back(&gone),
+            (Body::Tree(tree), _) => gone = tree.movable_back(&gone),
             (Body::Counter(counter), Lost::Counter { added, .. }) => {
-                lost = replaced(counter, replica, &gone, *added);
+                replaced = tallies_before(counter, replica, &gone, *added);
                 if overwritten && (counter.tally_of(replica).is_none() || *added == 0) {
                     return None;
                 }
@@ -88,10 +94,26 @@ impl NodeEdit<'_> {
         });
         let (seen, new) = written.expect("what was there once can be there again");
         self.tree.note(self.at, seen, self.changes);
-        if let Lost::Text { pieces, .. } = &part.lost {
-            self.move_marks(pieces, names);
+        match &part.lost {
+            Lost::Text { pieces, .. } => self.move_marks(pieces, names),
+            Lost::Map(entries) => self.name_children(entries),
+            _ => {}
         }
-        Some(Restored { new, gone, lost })
+        Some(Restored {
+            new,
+            gone,
+            replaced,
+        })
+    }
+
+    /// Names the containers that are there again, even those that stay empty.
+    fn name_children(&mut self, entries: &[LostEntry]) {
+        for entry in entries {
+            if let Slot::Child(kind) = entry.what {
+                let key = entry.key.as_str().into();
+                self.tree.child_named(self.at, Step { key, kind });
+            }
+        }
     }
 
     /// Moves the ends of marks from characters that came back to where these are now.
@@ -145,7 +167,7 @@ impl NodeEdit<'_> {
 }
 
 /// What taking back an addition replaces: the tally that it made, or the one that went on from it.
-fn replaced(counter: &PnCounter, replica: ReplicaId, made: &DotSet, added: i64) -> Lost {
+fn tallies_before(counter: &PnCounter, replica: ReplicaId, made: &DotSet, added: i64) -> Lost {
     let mut tallies = counter.tallies_of(made);
     if tallies.is_empty() {
         tallies.extend(counter.tally_of(replica));

@@ -135,7 +135,9 @@ fn tallies_back(
         _ if lost.is_empty() => return,
         _ => counter.put(up, down, change),
     };
-    lost.iter().for_each(|tally| names.add(tally.dot, new));
+    for tally in lost {
+        names.add(tally.dot, new);
+    }
 }
 
 fn pieces_back(
@@ -314,7 +316,7 @@ fn nodes_back(
     let mut nodes = BTreeSet::new();
     for (spot, cell) in again {
         let left = left_of(&tree.cells, spot, names);
-        nodes.extend(tree.put_after(left, cell, change));
+        nodes.extend(tree.put_after(left, &cell, change));
     }
     nodes
 }
