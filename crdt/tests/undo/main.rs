@@ -258,9 +258,9 @@ fn elements_come_back_with_what_was_in_them() {
 #[test]
 fn a_moved_element_goes_back_if_nobody_else_moved_it() {
     let (mut a, mut b) = pair(|e| {
-        ["x", "y", "z"]
-            .iter()
-            .for_each(|&v| e.list("l").push(v).unwrap())
+        for v in ["x", "y", "z"] {
+            e.list("l").push(v).unwrap();
+        }
     });
     let before = a.values();
     a.edit(|e| e.list("l").move_to(0, 2).unwrap());
