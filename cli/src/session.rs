@@ -269,7 +269,7 @@ impl Host for Session {
         let changes = doc.merge(&delta).map_err(|error| {
             refused(match error {
                 MergeError::Gap { .. } => ErrorCode::Gap,
-                MergeError::MissingAnchor { .. } => ErrorCode::NeedSkeleton,
+                MergeError::MissingAnchors { .. } => ErrorCode::NeedSkeleton,
                 MergeError::DotConflict { .. } => ErrorCode::DotConflict,
                 _ => ErrorCode::LimitDelta,
             })

@@ -18,7 +18,6 @@ pub use path::{Key, Kind, Path, Step};
 #[cfg(feature = "serde")]
 pub(crate) use read::Found;
 pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef, TreeRef};
-#[cfg(feature = "serde")]
 pub(crate) use tree::check_key;
 pub(crate) use tree::Tree;
 

@@ -318,6 +318,11 @@ fn detail(kind: &ChangeKind) -> JsValue {
                 flat.push(&(patch.inserted as f64).into());
             }
         }
+        ChangeKind::Tree(nodes) => {
+            for &node in nodes {
+                flat.push(&crate::tree::id(node).into());
+            }
+        }
         ChangeKind::Set | ChangeKind::Counter => return JsValue::UNDEFINED,
     }
     flat.into()
@@ -357,7 +362,7 @@ fn limit(what: &str) -> &'static str {
 pub(crate) fn refusal_code(error: &MergeError) -> ErrorCode {
     match error {
         MergeError::Gap { .. } => ErrorCode::Gap,
-        MergeError::MissingAnchor { .. } => ErrorCode::NeedSkeleton,
+        MergeError::MissingAnchors { .. } => ErrorCode::NeedSkeleton,
         MergeError::DotConflict { .. } => ErrorCode::DotConflict,
         _ => ErrorCode::LimitDelta,
     }

@@ -142,10 +142,13 @@ fn assign_list(mut list: ListEdit<'_>, items: Vec<Shape>) -> Result<(), AssignEr
     kept.push(lens);
     // An element that was deleted and of which only the content survived would be gone without it.
     let lost = list.0.now().as_list();
-    let old = old.into_iter().enumerate().map(|(index, found)| match found {
-        Found::Node(_, kind) if !lost.is_kept(index) => Some(kind),
-        _ => None,
-    });
+    let old = old
+        .into_iter()
+        .enumerate()
+        .map(|(index, found)| match found {
+            Found::Node(_, kind) if !lost.is_kept(index) => Some(kind),
+            _ => None,
+        });
     let old: Vec<Option<Kind>> = old.collect();
 
     let mut items = items.into_iter();

@@ -122,7 +122,12 @@ impl TextEdit<'_> {
         })
     }
 
-    fn replace_in(&mut self, unit: Unit, range: Range<usize>, new: &str) -> Result<(), EditError> {
+    pub(crate) fn replace_in(
+        &mut self,
+        unit: Unit,
+        range: Range<usize>,
+        new: &str,
+    ) -> Result<(), EditError> {
         if range.start == range.end && new.is_empty() {
             return text(&self.0).chars.resolve(unit, range.start).map(drop);
         }
@@ -135,6 +140,11 @@ impl TextEdit<'_> {
             };
             Ok(((), ChangeKind::Text(vec![patch])))
         })
+    }
+
+    /// The text as it is now.
+    pub(crate) fn body(&self) -> &TextBody {
+        text(&self.0)
     }
 
     /// How long the text is, in both units.
