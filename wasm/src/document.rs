@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use driftwood_crdt::{
-    ChangeKind, Changes, Delta, Doc, EditError, MergeError, NodeEdit, ReplicaId, VersionVector,
+    ChangeKind, Changes, Delta, Doc, MergeError, NodeEdit, ReplicaId, VersionVector,
 };
 use driftwood_sync::{DocumentName, ErrorCode, Level};
 use js_sys::{Array, Function};
@@ -160,16 +160,16 @@ impl Document {
 
     /// Edits a container, at once in memory; the delta is made when the present task has run, and
     /// has all its edits. Gives what the edit gave, and the mark of its last change.
-    pub(crate) fn edit<R>(
+    pub(crate) fn edit<R, E: Into<Failure>>(
         &self,
         handle: Handle,
-        edit: impl FnOnce(NodeEdit<'_>) -> Result<R, EditError>,
+        edit: impl FnOnce(NodeEdit<'_>) -> Result<R, E>,
     ) -> Result<(R, f64), Failure> {
         self.client.before_edit(self);
         let mut doc = self.doc.borrow_mut();
         let handles = self.handles.borrow();
         let mut edits = doc.edit(host::now_ms());
-        let result = edit(edits.at(handles.path(handle)?)).map_err(|error| refusal(&error));
+        let result = edit(edits.at(handles.path(handle)?)).map_err(Into::into);
         drop(edits);
         if !self.commit_due.replace(true) {
             let weak = self.weak.clone();
@@ -326,36 +326,6 @@ fn detail(kind: &ChangeKind) -> JsValue {
         ChangeKind::Set | ChangeKind::Counter => return JsValue::UNDEFINED,
     }
     flat.into()
-}
-
-/// Why an edit was refused.
-pub(crate) fn refusal(error: &EditError) -> Failure {
-    let code = match error {
-        EditError::OutOfBounds { .. } | EditError::BadRange { .. } => "OUT_OF_RANGE",
-        EditError::SplitsCharacter { .. } => "SPLIT_SURROGATE",
-        EditError::WrongKind { .. } => "WRONG_KIND",
-        EditError::Deleted => "DELETED",
-        EditError::Limit { what, .. } => limit(what),
-        _ => "INVALID_ARGUMENT",
-    };
-    Failure::new(code, error.to_string())
-}
-
-fn limit(what: &str) -> &'static str {
-    // The engine says in words what was too large.
-    let codes = [
-        ("key", "LIMIT_KEY"),
-        ("value", "LIMIT_VALUE"),
-        ("counter", "LIMIT_COUNTER"),
-        ("replica", "LIMIT_REPLICAS"),
-    ];
-    if what.contains("depth") {
-        return "LIMIT_DEPTH";
-    }
-    codes
-        .iter()
-        .find(|(word, _)| what.contains(word))
-        .map_or("LIMIT", |(_, code)| code)
 }
 
 /// What a peer is told when the document refuses its delta.

@@ -33,6 +33,7 @@ mod store;
 mod table;
 mod tabs;
 mod text;
+mod tree;
 
 #[cfg(test)]
 mod tests;

@@ -313,5 +313,5 @@ impl RawDocument {
 
 /// The name of a list's element.
 pub(crate) fn id(list: ListRef<'_>, index: usize) -> Option<Dot> {
-    list.ids().get(index).copied()
+    list.id(index)
 }
