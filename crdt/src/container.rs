@@ -241,6 +241,31 @@ impl BodyItems {
         }
     }
 
+    /// The dots of the elements of a sequence, alive and deleted.
+    pub(crate) fn for_each_element_run(&self, each: impl FnMut(DotRun)) {
+        match self {
+            Self::List(runs) | Self::Tree(runs) => runs.iter().map(RunItem::dots).for_each(each),
+            Self::Text(text) => text.runs.iter().map(RunItem::dots).for_each(each),
+            Self::Map { .. } | Self::Set(_) | Self::Counter(_) => {}
+        }
+    }
+
+    /// Adds deleted elements that others hang on.
+    pub(crate) fn add_skeleton(&mut self, body: &Body, dots: &[Dot], from: &VersionVector) {
+        fn add<C: Content>(runs: &mut Vec<RunItem<C>>, skeleton: Vec<RunItem<C>>) {
+            runs.extend(skeleton);
+            runs.sort_by_key(|run| run.start);
+        }
+        match (self, body) {
+            (Self::List(runs), Body::List(list)) => add(runs, list.cells.skeleton_of(dots, from)),
+            (Self::Tree(runs), Body::Tree(tree)) => add(runs, tree.cells.skeleton_of(dots, from)),
+            (Self::Text(text), Body::Text(body)) => {
+                add(&mut text.runs, body.chars.skeleton_of(dots, from));
+            }
+            _ => {}
+        }
+    }
+
     /// All dots that name something, sorted.
     pub(crate) fn all(&self) -> Vec<DotRun> {
         let mut count = 0;
@@ -287,10 +312,41 @@ impl Body {
         }
     }
 
+    /// Drops deleted elements that nothing needs.
+    pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
+        match self {
+            Self::List(list) => list.cells.drop_elements(dots),
+            Self::Text(text) => text.chars.drop_elements(dots),
+            Self::Tree(tree) => tree.cells.drop_elements(dots),
+            Self::Map(_) | Self::Set(_) | Self::Counter(_) => {}
+        }
+    }
+
+    /// The deleted elements that the last join brought back.
+    pub(crate) fn take_restored(&mut self) -> Vec<DotRun> {
+        match self {
+            Self::List(list) => list.cells.take_restored(),
+            Self::Text(text) => text.chars.take_restored(),
+            Self::Tree(tree) => tree.cells.take_restored(),
+            Self::Map(_) | Self::Set(_) | Self::Counter(_) => Vec::new(),
+        }
+    }
+
     /// Whether deleted dots stay as the skeleton that others hang on.
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn is_sequence(&self) -> bool {
         matches!(self, Self::List(_) | Self::Text(_) | Self::Tree(_))
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Map(_) => Kind::Map,
+            Self::List(_) => Kind::List,
+            Self::Text(_) => Kind::Text,
+            Self::Set(_) => Kind::Set,
+            Self::Counter(_) => Kind::Counter,
+            Self::Tree(_) => Kind::Tree,
+        }
     }
 
     /// How many dots are alive.

@@ -6,11 +6,15 @@ mod homes;
 mod items;
 mod path;
 mod read;
+mod reclaim;
+mod seed;
 mod tree;
 
 use crate::codec;
 use crate::container::Changes;
-use crate::{Delta, LoadError, MergeError, ReplicaId, Replicated, Value, VersionVector};
+use crate::{
+    Delta, Dot, DotSet, LoadError, MergeError, ReplicaId, Replicated, Value, VersionVector,
+};
 pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 pub use items::Items;
 pub(crate) use items::Place;
@@ -48,6 +52,7 @@ pub(crate) use tree::Tree;
 #[derive(Clone, Debug)]
 pub struct Doc {
     inner: Replicated<Tree>,
+    waiting: reclaim::Waiting,
 }
 
 impl Doc {
@@ -55,6 +60,7 @@ impl Doc {
     pub fn new(replica: ReplicaId) -> Self {
         Self {
             inner: Replicated::new(replica),
+            waiting: reclaim::Waiting::default(),
         }
     }
 
@@ -95,6 +101,14 @@ impl Doc {
         self.inner.delta_since(since)
     }
 
+    /// As [`Self::delta_since`], with all that the elements `anchors` hang on: the answer to
+    /// [`MergeError::MissingAnchors`]. The copy that asked can merge it.
+    pub fn delta_with_anchors(&self, since: &VersionVector, anchors: &[Dot]) -> Delta {
+        let mut delta = self.inner.delta_since(since);
+        delta.items = self.inner.store().collect_with(delta.interval(), anchors);
+        delta
+    }
+
     /// The whole document as bytes with a checksum, for [`Self::load`].
     pub fn save(&self) -> Vec<u8> {
         codec::save(&self.whole())
@@ -114,7 +128,7 @@ impl Doc {
     /// The state as bytes that are the same for equal versions: what is alive and what that hangs
     /// on, without the deleted runs that a copy may or may not have kept.
     pub fn canonical(&self) -> Vec<u8> {
-        canonical::prune(self.whole()).encode()
+        canonical::prune(self.whole(), &DotSet::new()).encode()
     }
 
     /// The whole document as one delta from nothing, without the records of what was removed.

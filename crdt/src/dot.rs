@@ -108,6 +108,56 @@ impl DotSet {
         }
     }
 
+    /// The dots that are in both; O(runs of both).
+    #[must_use]
+    pub fn intersection(&self, other: &DotSet) -> DotSet {
+        let parts = self.runs().flat_map(|run| other.parts_in(run));
+        parts.collect()
+    }
+
+    /// The dots that are not in `other`; O(runs of both).
+    #[must_use]
+    pub fn difference(&self, other: &DotSet) -> DotSet {
+        let mut rest = DotSet::new();
+        for run in self.runs() {
+            let (mut seq, end) = (run.start.seq, run.start.seq + run.len);
+            for part in other.parts_in(run) {
+                rest.insert_run(DotRun {
+                    start: Dot::new(run.start.replica, seq),
+                    len: part.start.seq - seq,
+                });
+                seq = part.start.seq + part.len;
+            }
+            rest.insert_run(DotRun {
+                start: Dot::new(run.start.replica, seq),
+                len: end - seq,
+            });
+        }
+        rest
+    }
+
+    /// What of a run is in the set, in order.
+    pub(crate) fn parts_in(&self, run: DotRun) -> impl DoubleEndedIterator<Item = DotRun> + '_ {
+        let (replica, first) = (run.start.replica, run.start.seq);
+        let end = first + run.len;
+        let runs = self.runs.get(&replica).into_iter().flat_map(move |runs| {
+            let before = runs.range(..first).next_back();
+            before.into_iter().chain(runs.range(first..end.max(first)))
+        });
+        runs.filter_map(move |(&start, &stop)| {
+            let (start, stop) = (start.max(first), stop.min(end));
+            (start < stop).then(|| DotRun {
+                start: Dot::new(replica, start),
+                len: stop - start,
+            })
+        })
+    }
+
+    /// How many dots there are.
+    pub fn len(&self) -> u64 {
+        self.runs().map(|run| run.len).sum()
+    }
+
     /// Whether the dot is in the set; O(log runs).
     pub fn contains(&self, dot: Dot) -> bool {
         self.runs

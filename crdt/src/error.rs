@@ -88,6 +88,24 @@ pub enum EditError {
     },
 }
 
+/// A seed that was refused. The document is as it was.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeedError {
+    /// The document has a seed of this name that writes something else.
+    #[error("this document was seeded differently under this name; give the new seed a new name")]
+    Changed,
+    /// The seed did not do the same when it was run again.
+    #[error("a seed must do the same each time: no clocks, no random numbers")]
+    NotTheSame,
+    /// An edit of the seed was refused.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The seed would take the document over a limit.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+}
+
 /// A saved document that could not be loaded.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 #[non_exhaustive]

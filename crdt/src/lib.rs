@@ -48,6 +48,7 @@ mod change;
 pub mod codec;
 mod container;
 mod counter;
+mod cursor;
 mod delta;
 mod document;
 mod dot;
@@ -74,6 +75,7 @@ pub use codec::DecodeError;
 pub use container::text::{Expand, Segment};
 pub use container::{ChangeKind, Changes, ListPatch, TextPatch};
 pub use counter::{PnCounter, Tally};
+pub use cursor::Cursor;
 pub use delta::Delta;
 pub use document::{
     CounterEdit, CounterRef, Doc, Edit, Item, Items, Key, Kind, ListEdit, ListRef, MapEdit, MapRef,
@@ -81,13 +83,14 @@ pub use document::{
 };
 pub use dot::{Dot, DotRun, DotSet, Interval};
 pub use dot_store::DotStore;
-pub use error::{EditError, LoadError, MergeError};
+pub use error::{EditError, LoadError, MergeError, SeedError};
 pub use list::List;
 pub use map::{LwwMap, MapItem};
 pub use register::{MvRegister, Sibling};
 pub use replica_id::ReplicaId;
 pub use replicated::Replicated;
 pub use rich::{DeltaError, DeltaOp, Marks};
+pub use sequence::blame::Blame;
 pub use sequence::content::{Chars, Content, Extent, Unit};
 pub use sequence::run::{PieceItem, RunItem, Side};
 pub use sequence::{Patch, Sequence};

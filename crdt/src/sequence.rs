@@ -14,6 +14,7 @@
 //! ([`Runs`]); what is alive and deleted of it, in reading order, as *pieces* ([`Index`]). Deleting
 //! frees the content at once and keeps the run.
 
+pub(crate) mod blame;
 mod causal;
 pub(crate) mod content;
 mod fugue;
@@ -24,7 +25,7 @@ mod store;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::{Change, Dot, DotRun, EditError, Minute, ReplicaId};
+use crate::{Change, Dot, DotRun, DotSet, EditError, Minute, ReplicaId};
 use content::{Content, Extent, Unit};
 use fugue::{Neighbour, RunLink, Runs};
 pub(crate) use index::Life;
@@ -50,6 +51,8 @@ pub struct Sequence<C> {
     index: Index<C>,
     /// The leaf in which the piece that starts with a dot is.
     leaves: BTreeMap<Dot, u32>,
+    /// The deleted elements that the last join brought back.
+    restored: Vec<DotRun>,
 }
 
 impl<C: Content> Default for Sequence<C> {
@@ -58,6 +61,7 @@ impl<C: Content> Default for Sequence<C> {
             runs: Runs::default(),
             index: Index::new(),
             leaves: BTreeMap::new(),
+            restored: Vec::new(),
         }
     }
 }
@@ -246,6 +250,47 @@ impl<C: Content> Sequence<C> {
             start: piece.start,
             len: piece.len,
         })
+    }
+
+    /// Drops deleted elements that nothing needs. O(pieces).
+    pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
+        for run in dots.runs() {
+            self.runs.drop_run(run);
+        }
+        let mut index = Index::new();
+        let mut place = index.first();
+        for piece in self.index.pieces() {
+            let end = piece.end().seq;
+            let run = DotRun {
+                start: piece.start,
+                len: piece.len,
+            };
+            let mut kept = vec![piece.clone()];
+            if piece.life == Life::Dead {
+                let rest = DotSet::from_iter([run]).difference(dots);
+                kept = rest
+                    .runs()
+                    .map(|run| Piece {
+                        start: run.start,
+                        len: run.len,
+                        ..piece.clone()
+                    })
+                    .collect();
+            }
+            debug_assert!(
+                kept.iter().all(|piece| piece.end().seq <= end),
+                "a piece gets shorter"
+            );
+            for piece in kept {
+                place = index.push(place, piece);
+            }
+        }
+        self.index = index;
+        self.leaves = self.index.starts().collect();
+    }
+
+    pub(crate) fn take_restored(&mut self) -> Vec<DotRun> {
+        std::mem::take(&mut self.restored)
     }
 
     /// The parts of a run that name no element here.

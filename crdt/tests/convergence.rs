@@ -13,7 +13,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(who, what, a, b, c)| Step::Edit(who, what, a, b, c)),
         6 => (n.clone(), n.clone()).prop_map(|(to, which)| Step::Deliver(to, which)),
         4 => (n.clone(), n.clone()).prop_map(|(a, b)| Step::Sync(a, b)),
-        1 => n.prop_map(Step::Reload),
+        1 => n.clone().prop_map(Step::Reload),
+        1 => n.clone().prop_map(Step::Reclaim),
+        1 => n.prop_map(Step::Seed),
     ];
     prop::collection::vec(step, 1..60)
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cell::{Cell, Cells, Moved};
 use super::ListPatch;
-use crate::sequence::run::RunItem;
+use crate::sequence::run::{RunItem, Side};
 use crate::sequence::{Life, Patch};
 use crate::{Change, Dot, DotRun, DotSet, DotStore, Kind, Sequence, Stamp, Value, VersionVector};
 
@@ -72,6 +72,16 @@ impl ListBody {
     pub(crate) fn index_of(&self, element: Dot) -> Option<usize> {
         let place = self.place_of(element).unwrap_or(element);
         Some(self.cells.offset_of(place)?.chars)
+    }
+
+    /// The index at which an element begins or ends, or that of the gap that it left.
+    pub(crate) fn edge_of(&self, element: Dot, side: Side) -> Option<usize> {
+        let place = self.place_of(element).unwrap_or(element);
+        let (start, end) = self.cells.span_of(place)?;
+        Some(match side {
+            Side::Left => start.chars,
+            Side::Right => end.chars,
+        })
     }
 
     /// The element that a shown cell stands for.

@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 use crate::container::BodyItems;
 use crate::sequence::content::Content;
 use crate::sequence::run::RunItem;
-use crate::{Delta, Dot};
+use crate::{Delta, Dot, DotSet};
 
 /// Drops the deleted elements that nothing needs: on which no living one hangs, no mark is anchored,
-/// and in which nothing lives.
-pub(super) fn prune(mut whole: Delta) -> Delta {
+/// in which nothing lives, and which are not pinned.
+pub(super) fn prune(mut whole: Delta, pins: &DotSet) -> Delta {
     let mut kept = whole.items.wanted();
     for (number, items) in &mut whole.items.bodies {
         match items {
             BodyItems::Text(text) => {
                 let anchors: Vec<Dot> = text.anchors().collect();
-                prune_runs(&mut text.runs, anchors);
+                prune_runs(&mut text.runs, anchors, pins);
             }
             BodyItems::List(runs) => {
-                prune_runs(runs, kept.remove(number).unwrap_or_default());
+                prune_runs(runs, kept.remove(number).unwrap_or_default(), pins);
             }
-            BodyItems::Tree(runs) => prune_runs(runs, []),
+            BodyItems::Tree(runs) => prune_runs(runs, [], pins),
             BodyItems::Map { .. } | BodyItems::Set(_) | BodyItems::Counter(_) => {}
         }
     }
@@ -28,7 +28,11 @@ pub(super) fn prune(mut whole: Delta) -> Delta {
     whole
 }
 
-fn prune_runs<C: Content>(runs: &mut Vec<RunItem<C>>, extra: impl IntoIterator<Item = Dot>) {
+fn prune_runs<C: Content>(
+    runs: &mut Vec<RunItem<C>>,
+    extra: impl IntoIterator<Item = Dot>,
+    pins: &DotSet,
+) {
     let by_start: BTreeMap<Dot, usize> = runs
         .iter()
         .enumerate()
@@ -43,7 +47,11 @@ fn prune_runs<C: Content>(runs: &mut Vec<RunItem<C>>, extra: impl IntoIterator<I
             .filter(|&prefix| prefix <= runs[i].len())
             .map(|prefix| (i, prefix))
     };
-    for (i, prefix) in extra.into_iter().filter_map(run_of) {
+    let pinned = runs
+        .iter()
+        .filter_map(|run| pins.parts_in(run.dots()).next_back());
+    let pinned = pinned.map(|part| part.start.plus(part.len - 1));
+    for (i, prefix) in extra.into_iter().chain(pinned).filter_map(run_of) {
         needed[i] = needed[i].max(prefix);
     }
     let mut open: Vec<usize> = (0..runs.len()).filter(|&i| needed[i] > 0).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::path::{Key, Kind, Step};
 use crate::container::BodyItems;
-use crate::Dot;
+use crate::{Dot, DotSet};
 
 /// A container of the table. The document itself is number 0 and not listed; the first one listed is
 /// number 1.
@@ -62,6 +62,15 @@ impl Items {
     pub(crate) fn kind(&self, number: u32) -> Kind {
         let place = (number as usize).checked_sub(1).map(|at| &self.table[at]);
         place.map_or(Kind::Map, |place| place.step.kind)
+    }
+
+    /// The dots of all elements of sequences, alive and deleted.
+    pub(super) fn element_dots(&self) -> DotSet {
+        let mut dots = DotSet::new();
+        for items in self.bodies() {
+            items.for_each_element_run(|run| dots.insert_run(run));
+        }
+        dots
     }
 
     /// Drops what is empty, and the containers that are named for nothing then.

@@ -8,11 +8,12 @@ use std::ops::Range;
 use super::path::{Key, Kind, Path, Step};
 use super::tree::{ContainerId, Seen, Tree, ROOT};
 use crate::container::list::{Element, ListBody};
-use crate::container::text::{Segment, TextBody};
+use crate::container::text::{Anchor, Segment, TextBody};
 use crate::container::tree::TreeBody;
 use crate::container::{Body, MapBody};
+use crate::sequence::blame::Blame;
 use crate::sequence::content::{Extent, Unit};
-use crate::{Dot, EditError, OrSet, Sibling, Value, ValueMap};
+use crate::{Cursor, Dot, EditError, OrSet, Sibling, Side, Value, ValueMap};
 #[cfg(feature = "serde")]
 pub(crate) use typed::Found;
 
@@ -299,6 +300,37 @@ impl<'a> ListRef<'a> {
         self.list()?.index_of(element)
     }
 
+    /// A cursor before an index, which stays beside the element before it (left) or after it (right)
+    /// while others edit, and goes with it when it is moved; O(log n).
+    ///
+    /// # Errors
+    /// Past the end.
+    pub fn cursor(&self, index: usize, side: Side) -> Result<Cursor, EditError> {
+        let len = self.len();
+        if index > len {
+            let position = index;
+            return Err(EditError::OutOfBounds { position, len });
+        }
+        let (at, edge) = match side {
+            Side::Left => (index.checked_sub(1).and_then(|at| self.id(at)), Side::Right),
+            Side::Right => (self.id(index), Side::Left),
+        };
+        let side = if at.is_some() { edge } else { side };
+        let offset = index as u64;
+        Ok(Cursor { at, side, offset })
+    }
+
+    /// Before which index a cursor is now: in the gap of its element if that was deleted, where it was
+    /// made if it is not known here, but at most at the end; O(log n).
+    pub fn resolve(&self, cursor: &Cursor) -> usize {
+        let place = match (cursor.at, cursor.side) {
+            (None, Side::Left) => Some(0),
+            (None, Side::Right) => Some(self.len()),
+            (Some(dot), side) => self.list().and_then(|list| list.edge_of(dot, side)),
+        };
+        place.unwrap_or((cursor.offset as usize).min(self.len()))
+    }
+
     /// The elements as plain values.
     pub fn values(&self) -> Vec<Value> {
         let elements = self.list().into_iter().flat_map(ListBody::elements);
@@ -364,6 +396,47 @@ impl<'a> TextRef<'a> {
         let chars = &self.text().unwrap_or(&empty).chars;
         let (start, end) = chars.resolve_range(unit, range)?;
         Ok(chars.slice(start, end))
+    }
+
+    /// A cursor at an offset, which stays beside the character before it (left) or after it (right)
+    /// while others edit; O(log n).
+    ///
+    /// # Errors
+    /// Past the end, and inside of a character.
+    pub fn cursor(&self, unit: Unit, offset: usize, side: Side) -> Result<Cursor, EditError> {
+        let empty = TextBody::default();
+        let text = self.text().unwrap_or(&empty);
+        let offset = text.chars.resolve(unit, offset)?.chars;
+        let Anchor { at, side } = text.anchor_at(offset, side);
+        let offset = offset as u64;
+        Ok(Cursor { at, side, offset })
+    }
+
+    /// Where a cursor is now: in the gap of its character if that was deleted, at the offset where it
+    /// was made if it is not known here, but at most at the end; O(log n).
+    pub fn resolve(&self, cursor: &Cursor) -> Extent {
+        let Some(text) = self.text() else {
+            return Extent::default();
+        };
+        let Cursor { at, side, offset } = *cursor;
+        text.resolve(Anchor { at, side }).unwrap_or_else(|| {
+            let end = text.chars.extent();
+            let near = text
+                .chars
+                .resolve(Unit::Chars, (offset as usize).min(end.chars));
+            near.unwrap_or(end)
+        })
+    }
+
+    /// Who wrote a range and when, in pieces of one replica and minute, in order; O(range).
+    ///
+    /// # Errors
+    /// Past the end, inside of a character, and where the range ends before it starts.
+    pub fn blame(&self, unit: Unit, range: Range<usize>) -> Result<Vec<Blame>, EditError> {
+        let empty = TextBody::default();
+        let chars = &self.text().unwrap_or(&empty).chars;
+        let (start, end) = chars.resolve_range(unit, range)?;
+        Ok(chars.blame(start, end))
     }
 
     /// The text with its marks and embeds, in parts with the same marks all through;

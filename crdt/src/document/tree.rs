@@ -370,6 +370,45 @@ impl Tree {
         }
     }
 
+    /// As [`DotStore::collect`], with all that the elements `anchors` hang on, themselves included.
+    pub(crate) fn collect_with(&self, interval: Interval<'_>, anchors: &[Dot]) -> Items {
+        let homes = self.containers_in(interval).into_iter();
+        let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
+        let mut found: BTreeMap<_, _> = found.collect();
+        let mut by_container: BTreeMap<ContainerId, Vec<Dot>> = BTreeMap::new();
+        for &dot in anchors {
+            let one = DotRun { start: dot, len: 1 };
+            for (_, id) in self.homes.of(one) {
+                by_container.entry(id).or_default().push(dot);
+            }
+        }
+        for (id, dots) in by_container {
+            let body = &self.get(id).body;
+            let items = found.entry(id);
+            let items = items.or_insert_with(|| BodyItems::none(body.kind()));
+            items.add_skeleton(body, &dots, interval.from);
+        }
+        found.retain(|_, items| !items.is_empty());
+        self.tabulate(found)
+    }
+
+    fn settle_restored(&mut self, id: ContainerId) {
+        let restored = self.body_mut(id).take_restored();
+        self.homes.settle(id, restored);
+    }
+
+    /// Drops deleted elements that nothing needs; it is no change.
+    pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
+        let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
+        for (run, id) in dots.runs().flat_map(|run| self.homes.of(run)) {
+            by_container.entry(id).or_default().insert_run(run);
+        }
+        for (id, dots) in by_container {
+            self.body_mut(id).drop_elements(&dots);
+            dots.runs().for_each(|run| self.homes.cut_out(run));
+        }
+    }
+
     fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
         let spans = interval.spans();
         spans
@@ -437,9 +476,7 @@ impl DotStore for Tree {
     type Effects = Changes;
 
     fn collect(&self, interval: Interval<'_>) -> Items {
-        let homes = self.containers_in(interval).into_iter();
-        let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
-        self.tabulate(found.filter(|(_, items)| !items.is_empty()).collect())
+        self.collect_with(interval, &[])
     }
 
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
@@ -519,6 +556,7 @@ impl DotStore for Tree {
                 })
             });
             self.homes.settle(id, new);
+            self.settle_restored(id);
             self.recount(id, before, changes);
             if let BodyItems::Map { children, .. } = items {
                 // A container that is there may still be empty, and so have no items of its own.
@@ -542,6 +580,7 @@ impl DotStore for Tree {
             let nothing = BodyItems::none(Kind::List);
             let change = self.body_mut(id).join(&nothing, &wanted, seen);
             self.note(id, change, changes);
+            self.settle_restored(id);
         }
     }
 

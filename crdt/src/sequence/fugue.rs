@@ -118,6 +118,30 @@ impl Runs {
             .insert((Slot::of(side, parent, start), parent, start));
     }
 
+    /// Drops elements that nothing hangs on but other dropped ones: each run loses its end, or all.
+    pub(super) fn drop_run(&mut self, run: DotRun) {
+        let last = run.start.seq + run.len - 1;
+        let parts: Vec<DotRun> = self
+            .between(run.start.replica, run.start.seq, last)
+            .map(|part| part.dots)
+            .collect();
+        for part in parts {
+            let whole = self.run_of(part.start).expect("the part was just found");
+            let len = part.start.seq - whole.start.seq;
+            if len > 0 {
+                let link = self.links.get_mut(&whole.start);
+                link.expect("the run was just found").len = len;
+                continue;
+            }
+            let link = self
+                .links
+                .remove(&whole.start)
+                .expect("the run was just found");
+            let slot = Slot::of(link.side, link.parent, whole.start);
+            self.children.remove(&(slot, link.parent, whole.start));
+        }
+    }
+
     /// The runs with dots from `first` to `last`, cut to that range, in order of dot.
     pub(super) fn between(
         &self,

@@ -269,6 +269,21 @@ impl<C: Content> Index<C> {
             .then(|| self.split_leaf(place.leaf))
     }
 
+    /// Inserts a piece at the end, which is at this place; gives the new end.
+    pub(super) fn push(&mut self, end: Place, piece: Piece<C>) -> Place {
+        let leaf = self.insert(end, piece).unwrap_or(end.leaf);
+        Place {
+            leaf,
+            slot: self.leaves[leaf as usize].pieces.len(),
+        }
+    }
+
+    /// The first dot of each piece and the leaf that it is in.
+    pub(super) fn starts(&self) -> impl Iterator<Item = (Dot, u32)> + '_ {
+        let leaves = (0..).zip(&self.leaves);
+        leaves.flat_map(|(id, leaf)| leaf.pieces.iter().map(move |piece| (piece.start, id)))
+    }
+
     /// Removes a piece that is not the only one of its leaf.
     pub(super) fn remove(&mut self, place: Place) -> Piece<C> {
         let leaf = &mut self.leaves[place.leaf as usize];

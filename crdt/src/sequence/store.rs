@@ -118,6 +118,7 @@ impl<C: Content> Sequence<C> {
             let run = item.after(seen.get(item.start.replica));
             run.expect("the items in order are those with something new")
         });
+        self.restored = restored.iter().map(RunItem::dots).collect();
         for run in restored.into_iter().chain(new) {
             self.integrate(run, &mut |at, content| {
                 patches.push(Patch {

@@ -1,6 +1,7 @@
 //! Random edits on documents, for the property tests.
 
-use driftwood_crdt::{Delta, Doc, EditError, Expand, Kind, ReplicaId, Unit, Value};
+use driftwood_crdt::{Delta, Doc, Edit, EditError, Expand, Kind, MergeError};
+use driftwood_crdt::{ReplicaId, Unit, Value};
 
 /// One random step of a schedule; numbers are taken modulo what is there.
 #[derive(Clone, Debug)]
@@ -13,6 +14,10 @@ pub(crate) enum Step {
     Sync(usize, usize),
     /// A replica is saved and loaded.
     Reload(usize),
+    /// A replica drops all deleted elements that nothing needs, whatever others may still need.
+    Reclaim(usize),
+    /// A replica writes the defaults.
+    Seed(usize),
 }
 
 /// Replicas and every delta that they made.
@@ -20,6 +25,7 @@ pub(crate) struct World {
     pub docs: Vec<Doc>,
     pub deltas: Vec<Vec<u8>>,
     now: u64,
+    reclaimed: bool,
 }
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -34,6 +40,7 @@ impl World {
             docs,
             deltas: Vec::new(),
             now: 1_000,
+            reclaimed: false,
         }
     }
 
@@ -68,9 +75,16 @@ impl World {
                 let doc = &mut self.docs[to % count];
                 let before = doc.canonical();
                 let delta = Delta::decode(bytes).expect("own delta");
-                if let Err(error) = doc.merge(&delta) {
-                    assert!(!doc.version().includes(delta.from()), "{error}");
-                    assert!(doc.canonical() == before, "refused, and changed");
+                match doc.merge(&delta) {
+                    Ok(_) => {}
+                    Err(MergeError::MissingAnchors { .. }) => {
+                        assert!(self.reclaimed, "nothing was dropped");
+                        assert!(doc.canonical() == before, "refused, and changed");
+                    }
+                    Err(error) => {
+                        assert!(!doc.version().includes(delta.from()), "{error}");
+                        assert!(doc.canonical() == before, "refused, and changed");
+                    }
                 }
             }
             Step::Deliver(..) => {}
@@ -78,9 +92,16 @@ impl World {
                 let (from, to) = (from % count, to % count);
                 let delta = self.docs[from].delta_since(self.docs[to].version());
                 let delta = Delta::decode(&delta.encode()).expect("own delta");
-                self.docs[to]
-                    .merge(&delta)
-                    .expect("it starts where the other stands");
+                match self.docs[to].merge(&delta) {
+                    Err(MergeError::MissingAnchors { anchors }) => {
+                        assert!(self.reclaimed, "nothing was dropped");
+                        let have = self.docs[to].version().clone();
+                        let whole = self.docs[from].delta_with_anchors(&have, &anchors);
+                        let whole = Delta::decode(&whole.encode()).expect("own delta");
+                        self.docs[to].merge(&whole).expect("the anchors came along");
+                    }
+                    other => drop(other.expect("it starts where the other stands")),
+                }
                 assert!(self.docs[to].version().includes(self.docs[from].version()));
             }
             Step::Reload(who) => {
@@ -89,6 +110,30 @@ impl World {
                 assert!(loaded.canonical() == doc.canonical());
                 assert_eq!(loaded.to_value(), doc.to_value());
                 *doc = loaded;
+            }
+            Step::Reclaim(who) => {
+                let doc = &mut self.docs[who % count];
+                let (before, value) = (doc.canonical(), doc.to_value());
+                self.reclaimed |= doc.reclaim(self.now, 0, &[]) > 0;
+                assert!(doc.canonical() == before, "reclaiming is no change");
+                assert_eq!(doc.to_value(), value);
+                assert_eq!(doc.reclaim(self.now, 0, &[]), 0, "all is dropped at once");
+            }
+            Step::Seed(who) => {
+                let doc = &mut self.docs[who % count];
+                let seed = |edit: &mut Edit<'_>| -> Result<(), EditError> {
+                    edit.text("a").insert(0, "seed")?;
+                    edit.list("a").push("seed")?;
+                    edit.counter("a").add(5)?;
+                    edit.map("a").map("b").set("seed", 1)
+                };
+                let seeded = doc
+                    .seed("defaults", seed)
+                    .expect("it is the same each time");
+                if let Some((delta, _)) = seeded {
+                    self.deltas.push(delta.encode());
+                }
+                assert_eq!(doc.seed("defaults", seed).expect("it is there"), None);
             }
         }
         if cfg!(debug_assertions) {
