@@ -37,7 +37,11 @@ describe("maps", () => {
     expect(map.has("a")).toBe(false);
     expect(map.get("a")).toBeUndefined();
     expect(map.entries()).toEqual([["b", 2], ["ä", 3]]);
-    expect(map.conflicts("b")).toEqual([2]);
+    const [only, ...others] = map.conflicts("b");
+    expect(others).toEqual([]);
+    expect(only).toMatchObject({ value: 2, replica: expect.stringMatching(/^[0-9a-f]{16}$/) as string });
+    expect(only?.id.startsWith(`${only.replica}:`)).toBe(true);
+    expect(Math.abs((only?.time ?? 0) - Date.now())).toBeLessThan(60_000);
   });
 
   test("take __proto__ for a key like any other", () => {

@@ -7,7 +7,7 @@ import type { AnyNode } from "./node.js";
 import { PresenceState } from "./presence.js";
 import { Session, type Batch } from "./session.js";
 import type {
-  Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, Level, Presence, Status,
+  Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, Level, Presence, Status,
   StorageReport, Unsubscribe, Value, Write,
 } from "./types.js";
 
@@ -67,6 +67,7 @@ export class DocumentFace implements Doc {
   text(name: string): DocText { return this.#session.root(name, "text"); }
   set(name: string): DocSet { return this.#session.root(name, "set"); }
   counter(name: string): DocCounter { return this.#session.root(name, "counter"); }
+  tree(name: string): DocTree { return this.#session.root(name, "tree"); }
 
   transact<T>(fn: () => T): T {
     return this.#session.transact(fn);

@@ -9,9 +9,10 @@ import { type AnyNode, type Detail, kindNumber } from "./node.js";
 import { Saving } from "./saving.js";
 import { SetNode } from "./set.js";
 import { TextNode } from "./text.js";
+import { TreeContainer } from "./tree.js";
 import type { Container, Kind, Origin, Write } from "./types.js";
 
-const NODES = [MapNode, ListNode, TextNode, SetNode, CounterNode] as const;
+const NODES = [MapNode, ListNode, TextNode, SetNode, CounterNode, TreeContainer] as const;
 
 /** The changes of one origin that subscribers are told about together. */
 export interface Batch {
@@ -135,10 +136,10 @@ export class Session {
   #tell(batch: Batch): void {
     const all = new Map(batch.changes);
     for (const start of batch.changes.keys()) {
-      for (let node = start; node.parent !== undefined; node = node.parent) {
+      for (let node = start; node.outer !== undefined; node = node.outer) {
         const inside: Detail = node.key === undefined ? {} : { keys: [node.key] };
-        const earlier = all.get(node.parent);
-        all.set(node.parent, earlier === undefined ? inside : joined(earlier, inside));
+        const earlier = all.get(node.outer);
+        all.set(node.outer, earlier === undefined ? inside : joined(earlier, inside));
       }
     }
     for (const [node, detail] of all) node.tell(batch.origin, detail);

@@ -1,10 +1,15 @@
 import { checkedCount, checkedText } from "./check.js";
+import { flatDelta, patchesOf } from "./delta.js";
+import { DriftwoodError } from "./error.js";
 import { ContainerNode, type Detail } from "./node.js";
-import type { DocText, Origin, TextChange, TextPatch, Write } from "./types.js";
+import type { DeltaInsert, DeltaOp, DocText, Expand, Origin, Range, TextChange, TextPatch, Value, Write } from "./types.js";
+
+const EXPANDS: readonly Expand[] = ["none", "before", "after", "both"];
 
 /** A text; its snapshot is a string. */
 export class TextNode extends ContainerNode<string, TextChange> implements DocText {
   readonly kind = "text";
+  #delta: readonly DeltaInsert[] | undefined;
 
   get length(): number {
     return this.ask((raw) => raw.textLength(this.handle));
@@ -31,6 +36,49 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
     );
   }
 
+  mark(range: Range, name: string, value: Value, options?: { expand?: Expand }): Write;
+  mark(start: number, end: number, name: string, value: Value, options?: { expand?: Expand }): Write;
+  mark(...given: unknown[]): Write {
+    const [start, end, name, value, options] = ranged(given);
+    const expand = (options as { expand?: Expand } | undefined)?.expand;
+    const number = expand === undefined ? undefined : EXPANDS.indexOf(expand);
+    if (number === -1) throw new DriftwoodError("INVALID_ARGUMENT", "expand is none, before, after or both");
+    return this.session.write(
+      this,
+      (raw) => raw.textMark(this.handle, start, end, checkedText(name, "a mark's name"), value, number),
+      { patches: [] },
+    );
+  }
+
+  unmark(range: Range, name: string): Write;
+  unmark(start: number, end: number, name: string): Write;
+  unmark(...given: unknown[]): Write {
+    const [start, end, name] = ranged(given);
+    return this.mark(start, end, name as string, null);
+  }
+
+  embed(at: number, value: { readonly [key: string]: Value }): Write {
+    const offset = checkedCount(at, "an offset");
+    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+      throw new DriftwoodError("INVALID_ARGUMENT", "an embed must be an object");
+    }
+    return this.session.write(
+      this,
+      (raw) => raw.textEmbed(this.handle, offset, value),
+      { patches: [{ at: offset, deleted: 0, inserted: "\ufffc" }] },
+    );
+  }
+
+  toDelta(): readonly DeltaInsert[] {
+    this.#delta ??= this.ask((raw) => raw.textDelta(this.handle)) as readonly DeltaInsert[];
+    return this.#delta;
+  }
+
+  applyDelta(ops: readonly DeltaOp[]): Write {
+    const flat = flatDelta(ops);
+    return this.session.write(this, (raw) => raw.textApplyDelta(this.handle, flat), { patches: patchesOf(ops) });
+  }
+
   override toString(): string {
     return this.toJSON();
   }
@@ -39,7 +87,10 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
     return this.ask((raw) => raw.textString(this.handle));
   }
 
-  protected note(): void {}
+  protected note(): void {
+    this.#delta = undefined;
+  }
+
   protected noteChild(): void {}
 
   detail(raw: unknown): Detail {
@@ -59,4 +110,14 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
   protected change(origin: Origin, detail: Detail): TextChange {
     return { origin, patches: (detail.patches ?? []) as readonly TextPatch[] };
   }
+}
+
+/** Takes `{ start, end }, …` for `start, end, …`, and checks both. */
+function ranged(given: unknown[]): [number, number, ...unknown[]] {
+  const [first] = given;
+  const [start, end, ...rest] =
+    typeof first === "object" && first !== null
+      ? [(first as Partial<Range>).start, (first as Partial<Range>).end, ...given.slice(1)]
+      : given;
+  return [checkedCount(start, "a range's start"), checkedCount(end, "a range's end"), ...rest];
 }
