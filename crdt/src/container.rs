@@ -8,6 +8,7 @@ pub(crate) mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::counter::Tally;
+use crate::document::Departure;
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent};
 use crate::sequence::run::RunItem;
@@ -36,6 +37,18 @@ pub(crate) struct MapBody {
     pub(crate) values: LwwMap<String, Value>,
     /// A container is there from the moment it is first written to, even while it is empty.
     pub(crate) children: LwwMap<(String, Kind), ()>,
+}
+
+impl MapBody {
+    /// The dots of what is at a key: values, and the marks of containers.
+    pub(crate) fn dots_at(&self, key: &str) -> Vec<Dot> {
+        let values = self.values.register(key).into_iter();
+        let values = values.flat_map(|register| register.siblings().iter().map(|s| s.dot));
+        let slots = Kind::ALL.map(|kind| (key.to_owned(), kind));
+        let marks = slots.iter().filter_map(|slot| self.children.register(slot));
+        let marks = marks.flat_map(|register| register.siblings().iter().map(|s| s.dot));
+        values.chain(marks).collect()
+    }
 }
 
 /// What a delta says of a container.
@@ -211,8 +224,10 @@ impl BodyItems {
         let one = |start| DotRun { start, len: 1 };
         match self {
             Self::Map { values, children } => {
-                values.iter().for_each(|item| each(one(item.sibling.dot)));
-                children.iter().for_each(|item| each(one(item.sibling.dot)));
+                let (values, children) = (values.iter(), children.iter());
+                let dots = values.map(|item| item.sibling.dot);
+                dots.chain(children.map(|item| item.sibling.dot))
+                    .for_each(|dot| each(one(dot)));
             }
             Self::List(runs) | Self::Tree(runs) => runs.iter().for_each(|run| each(run.dots())),
             Self::Text(text) => {
@@ -309,6 +324,28 @@ impl Body {
             Self::Text(text) => text.chars.unknown_in(run),
             Self::Tree(tree) => tree.cells.unknown_in(run),
             Self::Map(_) | Self::Set(_) | Self::Counter(_) => vec![run],
+        }
+    }
+
+    /// What the living ones of the dots stand for, where that leaves nothing behind.
+    pub(crate) fn names_of(&self, dots: &DotSet) -> Vec<(Dot, Departure)> {
+        match self {
+            Self::Map(map) => {
+                let values = map.values.named(dots).map(|(dot, key)| (dot, key.clone()));
+                let children = map
+                    .children
+                    .named(dots)
+                    .map(|(dot, (key, _))| (dot, key.clone()));
+                let names = values.chain(children);
+                names.map(|(dot, key)| (dot, Departure::Key(key))).collect()
+            }
+            Self::Set(set) => {
+                let elements = set.named(dots);
+                elements
+                    .map(|(dot, value)| (dot, Departure::Element(value.clone())))
+                    .collect()
+            }
+            Self::List(_) | Self::Text(_) | Self::Counter(_) | Self::Tree(_) => Vec::new(),
         }
     }
 

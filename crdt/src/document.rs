@@ -1,6 +1,7 @@
 //! [`Doc`]: containers in containers, edited by many.
 
 mod canonical;
+mod departed;
 mod edit;
 mod homes;
 mod items;
@@ -8,6 +9,7 @@ mod path;
 mod read;
 mod reclaim;
 mod seed;
+mod since;
 mod tree;
 
 use crate::codec;
@@ -15,6 +17,7 @@ use crate::container::Changes;
 use crate::{
     Delta, Dot, DotSet, LoadError, MergeError, ReplicaId, Replicated, Value, VersionVector,
 };
+pub(crate) use departed::Departure;
 pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 pub use items::Items;
 pub(crate) use items::Place;
@@ -22,6 +25,7 @@ pub use path::{Key, Kind, Path, Step};
 #[cfg(feature = "serde")]
 pub(crate) use read::Found;
 pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef, TreeRef};
+pub use since::{ChangesSince, Difference};
 pub(crate) use tree::check_key;
 pub(crate) use tree::Tree;
 

@@ -78,8 +78,9 @@ pub use counter::{PnCounter, Tally};
 pub use cursor::Cursor;
 pub use delta::Delta;
 pub use document::{
-    CounterEdit, CounterRef, Doc, Edit, Item, Items, Key, Kind, ListEdit, ListRef, MapEdit, MapRef,
-    NodeEdit, NodeRef, Path, SetEdit, SetRef, Step, TextEdit, TextRef, TreeEdit, TreeRef,
+    ChangesSince, CounterEdit, CounterRef, Difference, Doc, Edit, Item, Items, Key, Kind, ListEdit,
+    ListRef, MapEdit, MapRef, NodeEdit, NodeRef, Path, SetEdit, SetRef, Step, TextEdit, TextRef,
+    TreeEdit, TreeRef,
 };
 pub use dot::{Dot, DotRun, DotSet, Interval};
 pub use dot_store::DotStore;

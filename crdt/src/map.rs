@@ -101,13 +101,12 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         self.entries.iter()
     }
 
-    /// The keys of those of the dots that are alive, one for each dot.
-    pub(crate) fn keys_of(&self, dots: &DotSet) -> Vec<K> {
-        let keys = dots.runs().flat_map(|run| {
+    /// Those of the dots that are alive, with their keys.
+    pub(crate) fn named<'a>(&'a self, dots: &'a DotSet) -> impl Iterator<Item = (Dot, &'a K)> {
+        dots.runs().flat_map(|run| {
             let range = run.start..=run.start.plus(run.len - 1);
-            self.keys.range(range).map(|(_, key)| key.clone())
-        });
-        keys.collect()
+            self.keys.range(range).map(|(&dot, key)| (dot, key))
+        })
     }
 
     /// How many keys there are.

@@ -132,6 +132,11 @@ impl<S: DotStore> Replicated<S> {
         }
     }
 
+    /// What was removed by the changes after `since`, while that is remembered.
+    pub(crate) fn removals_since(&self, since: &VersionVector) -> Option<Removals> {
+        self.removals.since(since, &self.version)
+    }
+
     /// What a copy at `since` lacks of this one.
     ///
     /// O(replicas + result) while the removals since then are remembered; else the whole state, from

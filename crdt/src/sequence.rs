@@ -32,6 +32,10 @@ pub(crate) use index::Life;
 use index::{Index, Piece, Place};
 use run::{PieceItem, RunItem};
 
+/// Living elements of one piece at most: to cut one in two takes time by its length, and a peer may
+/// have many cut. Few in debug builds, as with the index.
+const PIECE_MAX: u64 = if cfg!(debug_assertions) { 24 } else { 1_024 };
+
 /// A change to a sequence as a reader sees it: at an offset, so much is deleted, then this inserted.
 /// Several are to be carried out one after the other.
 #[derive(Clone, PartialEq, Debug)]
@@ -321,6 +325,25 @@ impl<C: Content> Sequence<C> {
             .collect()
     }
 
+    /// The deleted parts of a run that have a place here.
+    pub(crate) fn dead_in(&self, run: DotRun) -> Vec<DotRun> {
+        let (replica, first) = (run.start.replica, run.start.seq);
+        self.pieces_between(replica, first, first + run.len - 1)
+            .filter(|(_, content, _)| content.is_none())
+            .map(|(run, _, _)| run)
+            .collect()
+    }
+
+    /// What is alive of a run, piece by piece.
+    pub(crate) fn shown_in(&self, run: DotRun) -> Vec<(Dot, C)> {
+        let (replica, first) = (run.start.replica, run.start.seq);
+        self.pieces_between(replica, first, first + run.len - 1)
+            .filter_map(|(run, content, skip)| {
+                Some((run.start, store::part_of(content?, skip, run.len as usize)))
+            })
+            .collect()
+    }
+
     /// The first living element after this one, or of all; O(log n) and the deleted runs between.
     pub(crate) fn alive_after(&self, left: Option<Dot>) -> Option<Dot> {
         let mut from = self.index.first();
@@ -382,6 +405,7 @@ impl<C: Content> Sequence<C> {
             Neighbour::Start => self.index.first(),
             Neighbour::Before(dot) => self.cut(dot),
             Neighbour::After(dot) => self.cut_after(dot),
+            Neighbour::End => self.index.last(),
         };
         let mut start = run.start;
         for PieceItem { len, content } in run.pieces {
@@ -420,9 +444,24 @@ impl<C: Content> Sequence<C> {
         }
     }
 
+    /// Inserts a piece before this place, cut where it is long; gives the place after it. O(n log n).
+    fn put(&mut self, mut place: Place, piece: Piece<C>) -> Place {
+        let mut open = vec![piece];
+        while let Some(mut piece) = open.pop() {
+            // In halves, since to cut off a bit at a time would copy the rest each time.
+            if piece.content.is_some() && piece.len > PIECE_MAX {
+                let rest = piece.split_off(piece.len / 2);
+                open.extend([rest, piece]);
+            } else {
+                place = self.put_short(place, piece);
+            }
+        }
+        place
+    }
+
     /// Inserts a piece before this place, or adds it to the piece before if it goes on there; gives
     /// the place after it.
-    fn put(&mut self, place: Place, piece: Piece<C>) -> Place {
+    fn put_short(&mut self, place: Place, piece: Piece<C>) -> Place {
         if let Some(slot) = place.slot.checked_sub(1) {
             let before = Place { slot, ..place };
             if self.continues(self.index.piece(before), &piece) {
@@ -439,9 +478,12 @@ impl<C: Content> Sequence<C> {
         }
     }
 
-    /// Whether one piece could be the rest of the other.
+    /// Whether one piece could be the rest of the other, and both together are not too long.
     fn continues(&self, before: &Piece<C>, piece: &Piece<C>) -> bool {
-        before.end() == piece.start && before.life == piece.life && !self.runs.is_start(piece.start)
+        before.end() == piece.start
+            && before.life == piece.life
+            && (piece.content.is_none() || before.len + piece.len <= PIECE_MAX)
+            && !self.runs.is_start(piece.start)
     }
 
     fn insert_piece(&mut self, place: Place, piece: Piece<C>) {
@@ -459,19 +501,7 @@ impl<C: Content> Sequence<C> {
         if within == 0 {
             return place;
         }
-        let rest = self.index.update(place, |piece| {
-            let rest = Piece {
-                start: dot,
-                len: piece.len - within,
-                life: piece.life,
-                content: piece
-                    .content
-                    .as_mut()
-                    .map(|content| content.split_off(within as usize)),
-            };
-            piece.len = within;
-            rest
-        });
+        let rest = self.index.update(place, |piece| piece.split_off(within));
         self.insert_piece(
             Place {
                 slot: place.slot + 1,

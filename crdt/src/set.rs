@@ -69,6 +69,20 @@ impl<V: Ord + Clone> OrSet<V> {
         self.elements.is_empty()
     }
 
+    /// Those of the dots that are alive, with their elements.
+    pub(crate) fn named<'a>(&'a self, dots: &'a DotSet) -> impl Iterator<Item = (Dot, &'a V)> {
+        self.elements.named(dots)
+    }
+
+    /// The dots of an element.
+    pub(crate) fn dots_of_element(&self, element: &V) -> Vec<Dot> {
+        let register = self.elements.register(element);
+        let siblings = register
+            .map(crate::MvRegister::siblings)
+            .unwrap_or_default();
+        siblings.iter().map(|sibling| sibling.dot).collect()
+    }
+
     pub(crate) fn live_len(&self) -> usize {
         self.elements.live_len()
     }

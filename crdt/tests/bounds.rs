@@ -1,5 +1,8 @@
 //! Deltas made to take much memory or time for few bytes, and what they take.
 
+// It measures memory and time, which needs an allocator and a clock of the system.
+#![cfg(not(target_arch = "wasm32"))]
+
 use driftwood_crdt::codec::Writer;
 use driftwood_crdt::{Delta, Doc, ReplicaId};
 
@@ -233,9 +236,73 @@ const SHAPES: [Shape; 13] = [
     ("removed runs", removed_runs),
 ];
 
-/// Prints the cost of each shape; the checks have the bounds.
+/// A delta of another replica whose elements hang on those of `chain`, or of a long run.
+fn second(replica: u64, seqs: u64, runs: &[u8]) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.raw(&[1, 0, 2]);
+    out.u64_le(replica.min(7));
+    out.u64_le(replica.max(7));
+    let (own, other) = if replica < 7 { (0, 1) } else { (1, 0) };
+    // It builds on the first dot of the other.
+    out.raw(&[1, other, 1, 1, own]);
+    out.varint(seqs);
+    out.raw(&[2, 0, 0x12, 0, 0]);
+    out.raw(runs);
+    out.byte(0);
+    out.into_vec()
+}
+
+/// One run of characters of two bytes.
+fn prose(n: u64) -> Vec<u8> {
+    let mut run = Writer::new();
+    run.raw(&[1, 0, 1, 2, 1]);
+    run.varint(n << 1 | 1);
+    (0..n).for_each(|_| run.raw("é".as_bytes()));
+    lone(2, n, &run.into_vec())
+}
+
+/// Elements that each come right before a chain of thousands, which hang on each other; and some that
+/// each come into the midst of one long piece.
+fn pairs_stay_in_bounds() {
+    let before = |n: u64| {
+        let runs = repeat(n, |out, i| {
+            out.byte(0);
+            out.varint(2 * i);
+            out.raw(&[1, 1, 2, 1, 3, b'y']);
+        });
+        second(6, 2 * n, &runs)
+    };
+    let within = |n: u64| {
+        let runs = repeat(n, |out, i| {
+            out.byte(0);
+            out.varint(2 * i);
+            out.raw(&[1, 1]);
+            out.varint(3 * i);
+            out.raw(&[1, 3, b'y']);
+        });
+        second(6, 2 * n, &runs)
+    };
+    let pairs = [
+        (fitting(64 << 10, chain), fitting(64 << 10, before)),
+        (fitting(64 << 10, prose), fitting(64 << 10, within)),
+    ];
+    for (first, second) in pairs {
+        let mut doc = Doc::new(ReplicaId::new(9));
+        for bytes in [first, second] {
+            let delta = Delta::decode(&bytes).expect("made well");
+            let (merged, cost) = checks::measure(|| doc.merge(&delta));
+            merged.expect("what it hangs on is there");
+            println!("{} bytes: {:?}", bytes.len(), cost.time);
+            assert!(cost.time.as_millis() < 1_000, "{:?}", cost.time);
+        }
+    }
+}
+
+/// Prints the cost of each shape; the checks have the bounds. One test, since memory is measured for the
+/// whole process.
 #[test]
 fn hostile_deltas_stay_in_bounds() {
+    pairs_stay_in_bounds();
     for bytes in [64 << 10, 400 << 10] {
         for (name, make) in SHAPES {
             let input = fitting(bytes, make);
@@ -259,6 +326,20 @@ fn hostile_deltas_stay_in_bounds() {
                 checks::saved(&input);
             }
             checks::delta(&input);
+        }
+    }
+}
+
+/// The same shapes, small: what fuzzing begins with.
+#[test]
+#[ignore = "writes fuzz/corpus"]
+fn write_seeds() {
+    let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    for (name, make) in SHAPES {
+        let bytes = make(3);
+        for target in ["delta", "merge", "saved"] {
+            let file = fuzz.join(target).join(name.replace(' ', "-"));
+            std::fs::write(file, &bytes).expect("a folder of ours");
         }
     }
 }

@@ -5,6 +5,8 @@ mod support;
 
 use proptest::prelude::*;
 use support::{Step, World};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let n = 0usize..1_000;
@@ -20,8 +22,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
+/// Fewer in wasm, where the point is that the code runs there at all.
+const CASES: u32 = if cfg!(target_arch = "wasm32") {
+    100
+} else {
+    1_500
+};
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn equal_versions_mean_equal_state(replicas in 2usize..6, steps in steps()) {

@@ -3,6 +3,8 @@
 use driftwood_crdt::{
     Delta, Doc, EditError, Item, Kind, LoadError, MergeError, Path, ReplicaId, Value,
 };
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn doc(id: u64) -> Doc {
     Doc::new(ReplicaId::new(id))

@@ -3,6 +3,8 @@
 use driftwood_crdt::{Change, Delta, DotStore, LwwMap, MvRegister, OrSet, PnCounter, ReplicaId};
 use driftwood_crdt::{List, MergeError, Replicated, Text, Unit};
 use proptest::prelude::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 type Edits = Vec<(usize, u8, u8)>;
 
@@ -73,8 +75,15 @@ fn edits() -> impl Strategy<Value = Edits> {
     prop::collection::vec((0usize..3, any::<u8>(), any::<u8>()), 1..40)
 }
 
+/// Fewer in wasm, where the point is that the code runs there at all.
+const CASES: u32 = if cfg!(target_arch = "wasm32") {
+    60
+} else {
+    400
+};
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn register(edits in edits()) {

@@ -285,6 +285,8 @@ impl Owed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn owed_is_told_in_steps_and_then_forgotten() {

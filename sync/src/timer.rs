@@ -51,6 +51,8 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn gives_what_is_due_in_order_and_once() {

@@ -6,6 +6,7 @@
 mod browser;
 mod build;
 mod demo;
+mod fuzz;
 mod hygiene;
 mod process;
 mod setup;
@@ -42,6 +43,8 @@ enum Command {
     /// Run everything that CI runs: lints, docs, tests of every part, end-to-end tests in a browser
     #[command(alias = "ci")]
     Test(test::Args),
+    /// Feed every decoder with made-up bytes, and keep what one stumbles over
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +65,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Build => build::run(&workspace),
         Command::Demo(args) => demo::run(&workspace, &args),
         Command::Test(args) => test::run(&workspace, &args),
+        Command::Fuzz(args) => fuzz::run(&workspace, &args),
     }
 }

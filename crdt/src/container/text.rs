@@ -112,11 +112,6 @@ impl TextBody {
         self.chars.extent().chars + self.marks.live_len()
     }
 
-    /// The characters that ends of marks are beside: needed even when they are deleted.
-    pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.anchored.keys().copied().flatten()
-    }
-
     /// Puts text in the place of a range; gives the start and the length of what went. What is
     /// typed where a mark ends that does not grow comes after that end, even when the characters
     /// beside it are deleted.
@@ -416,9 +411,12 @@ impl TextBody {
         let mut patches: Vec<Patch<Chars>> = Vec::new();
         self.chars.remove(dots, &mut patches);
         if !self.marks.is_empty() {
-            for span in self.marks.keys_of(dots) {
-                self.unanchor(&span);
-            }
+            let gone: Vec<Span> = self
+                .marks
+                .named(dots)
+                .map(|(_, span)| span.clone())
+                .collect();
+            gone.iter().for_each(|span| self.unanchor(span));
             self.marks.remove(dots, &mut BTreeSet::new());
         }
         patches.into_iter().map(TextPatch::from).collect()

@@ -85,10 +85,9 @@ impl Items {
         }
         used[0] = true;
         let mut numbers = vec![0; used.len()];
-        let mut next = 0;
-        for (number, _) in numbers.iter_mut().zip(&used).filter(|(_, used)| **used) {
-            *number = next;
-            next += 1;
+        let kept = (0..used.len()).filter(|&number| used[number]);
+        for (new, old) in (0..).zip(kept) {
+            numbers[old] = new;
         }
         let mut at = 0;
         self.table.retain_mut(|place| {

@@ -41,6 +41,10 @@ impl<'a> NodeRef<'a> {
         }
     }
 
+    pub(super) fn with_id(tree: &'a Tree, id: ContainerId) -> Self {
+        Self { tree, at: Some(id) }
+    }
+
     pub(super) fn top(tree: &'a Tree) -> Self {
         Self {
             tree,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::departed::{Departed, Departure};
 use super::homes::Homes;
 use super::items::{Items, Place};
 use super::path::{Key, Kind, Path, Step};
@@ -36,7 +37,8 @@ pub(crate) struct Tree {
     containers: Vec<Container>,
     /// What is in what, for all containers at once: a map for each would cost many times a container.
     children: BTreeMap<(ContainerId, Step), ContainerId>,
-    homes: Homes,
+    pub(super) homes: Homes,
+    pub(super) departed: Departed,
 }
 
 impl Default for Tree {
@@ -53,6 +55,7 @@ impl Default for Tree {
             containers: vec![top],
             children: BTreeMap::new(),
             homes: Homes::default(),
+            departed: Departed::default(),
         }
     }
 }
@@ -267,10 +270,20 @@ impl Tree {
     /// Removes dots from one container and notes what happened.
     pub(crate) fn remove_from(&mut self, id: ContainerId, dots: &DotSet, changes: &mut Changes) {
         let before = self.get(id).body.live_len();
+        for (dot, what) in self.get(id).body.names_of(dots) {
+            self.departed.note(dot, id, what);
+        }
         let change = self.body_mut(id).remove(dots);
         self.note(id, change, changes);
         self.forget(id, dots);
         self.recount(id, before, changes);
+    }
+
+    /// Remembers the name of what is about to be deleted at a key or of a set.
+    pub(super) fn note_departed(&mut self, id: ContainerId, dots: &[Dot], what: &Departure) {
+        for &dot in dots {
+            self.departed.note(dot, id, what.clone());
+        }
     }
 
     /// Notes that something happened to a container.
@@ -409,7 +422,7 @@ impl Tree {
         }
     }
 
-    fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
+    pub(super) fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
         let spans = interval.spans();
         spans
             .flat_map(|(replica, first, last)| self.homes_between(replica, first, last))

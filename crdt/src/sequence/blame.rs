@@ -26,7 +26,7 @@ impl<C: Content> Sequence<C> {
         };
         let mut at = before;
         for piece in self.index.pieces_from(place) {
-            if at.chars >= end.chars {
+            if at.chars.max(start.chars) >= end.chars {
                 break;
             }
             let Some(content) = piece.shown() else {

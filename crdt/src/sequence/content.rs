@@ -70,7 +70,7 @@ pub trait Content: Clone + PartialEq + Debug {
     fn extent(&self) -> Extent;
     /// How much the first `at` elements are.
     fn extent_to(&self, at: usize) -> Extent;
-    /// Keeps the first `at` elements and gives the rest.
+    /// Keeps the first `at` elements, in no more room than they take, and gives the rest.
     #[must_use]
     fn split_off(&mut self, at: usize) -> Self;
     /// Adds what follows.
@@ -92,7 +92,7 @@ pub trait Content: Clone + PartialEq + Debug {
 pub struct Chars {
     text: String,
     // Short, since a piece may hold a single character: there is no text of four billion.
-    chars: u32,
+    len: u32,
     utf16: u32,
 }
 
@@ -104,7 +104,7 @@ impl Chars {
 
     /// Where the element `at` starts, in bytes.
     fn byte_of(&self, at: usize) -> usize {
-        if self.text.len() == self.chars as usize {
+        if self.text.len() == self.len as usize {
             return at;
         }
         self.text
@@ -124,7 +124,7 @@ impl From<String> for Chars {
         };
         Self {
             text,
-            chars: chars as u32,
+            len: chars as u32,
             utf16: utf16 as u32,
         }
     }
@@ -139,13 +139,13 @@ impl From<&str> for Chars {
 impl Content for Chars {
     fn extent(&self) -> Extent {
         Extent {
-            chars: self.chars as usize,
+            chars: self.len as usize,
             utf16: self.utf16 as usize,
         }
     }
 
     fn extent_to(&self, at: usize) -> Extent {
-        if self.chars == self.utf16 {
+        if self.len == self.utf16 {
             return Extent {
                 chars: at,
                 utf16: at,
@@ -160,19 +160,20 @@ impl Content for Chars {
 
     fn split_off(&mut self, at: usize) -> Self {
         let rest = Self::from(self.text.split_off(self.byte_of(at)));
-        self.chars -= rest.chars;
+        self.len -= rest.len;
         self.utf16 -= rest.utf16;
+        self.text.shrink_to_fit();
         rest
     }
 
     fn append(&mut self, next: Self) {
         self.text.push_str(&next.text);
-        self.chars += next.chars;
+        self.len += next.len;
         self.utf16 += next.utf16;
     }
 
     fn elements_in(&self, unit: Unit, offset: usize) -> Option<usize> {
-        if unit == Unit::Chars || self.chars == self.utf16 {
+        if unit == Unit::Chars || self.len == self.utf16 {
             return Some(offset);
         }
         let mut units = 0;
@@ -182,7 +183,7 @@ impl Content for Chars {
             }
             units += c.len_utf16();
         }
-        (units == offset).then_some(self.chars as usize)
+        (units == offset).then_some(self.len as usize)
     }
 }
 
@@ -202,7 +203,9 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
     }
 
     fn split_off(&mut self, at: usize) -> Self {
-        Vec::split_off(self, at)
+        let rest = Vec::split_off(self, at);
+        self.shrink_to_fit();
+        rest
     }
 
     fn append(&mut self, mut next: Self) {

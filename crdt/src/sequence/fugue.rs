@@ -14,6 +14,22 @@ pub(super) enum Neighbour {
     Before(Dot),
     /// Right after this element.
     After(Dot),
+    /// At the very end.
+    End,
+}
+
+/// A way through the tree to the neighbour of a new element, one step at a time.
+#[derive(Clone, Copy, Debug)]
+enum Walk {
+    /// Down to the last element of the tree under this one.
+    Last(Dot),
+    /// Down to the first.
+    First(Dot),
+    /// Up to what comes before the tree under this one.
+    Before(Dot),
+    /// Up to what comes after it.
+    After(Dot),
+    Done(Neighbour),
 }
 
 /// What is kept of a run besides its first dot.
@@ -241,62 +257,126 @@ impl Runs {
         }
     }
 
-    /// Where a run that is not here yet belongs; its parent is here. O(log runs) where its gap has
-    /// no others; else O(depth of those in runs).
+    /// Where a run that is not here yet belongs; its parent is here.
+    ///
+    /// Its neighbours on both sides are looked for in turns, and one is enough. A deep tree is so
+    /// walked for one element that comes into its midst, and cut in two there: O(log runs) amortised
+    /// over all insertions, whoever chooses them, times O(log runs) for a step.
     pub(super) fn place(&self, start: Dot, parent: Option<Dot>, side: Side) -> Neighbour {
-        let slot = Slot::of(side, parent, start);
-        match side {
-            Side::Left => {
-                let parent = parent.expect("only elements have left children");
-                let greater = (slot, Some(parent), start)..=(slot, Some(parent), HIGHEST);
-                let next = self.children.range(greater).next();
-                let next = next.map(|&(.., next)| self.leftmost(next));
-                Neighbour::Before(next.unwrap_or(parent))
+        let mut left = match (self.sibling_before(start, parent, side), side, parent) {
+            (Some(sibling), ..) => Walk::Last(sibling),
+            (None, Side::Right, Some(parent)) => Walk::Done(Neighbour::After(parent)),
+            (None, Side::Left, Some(parent)) => Walk::Before(parent),
+            (None, _, None) => Walk::Done(Neighbour::Start),
+        };
+        let mut right = match (self.sibling_after(start, parent, side), side, parent) {
+            (Some(sibling), ..) => Walk::First(sibling),
+            (None, Side::Left, Some(parent)) => Walk::Done(Neighbour::Before(parent)),
+            (None, Side::Right, Some(parent)) => Walk::After(parent),
+            (None, _, None) => Walk::Done(Neighbour::End),
+        };
+        loop {
+            if let Walk::Done(found) = left {
+                return found;
             }
-            Side::Right => {
-                let less = (slot, parent, LOWEST)..(slot, parent, start);
-                let listed = self.children.range(less).next_back();
-                let listed = listed.map(|&(.., sibling)| sibling);
-                let before = match slot {
-                    Slot::After => listed
-                        .or_else(|| parent.and_then(|parent| self.continuation(parent)))
-                        .or_else(|| self.children(Slot::Before, parent).next_back()),
-                    Slot::Left | Slot::Before => listed,
-                };
-                match before.map(|before| self.rightmost(before)).or(parent) {
-                    Some(dot) => Neighbour::After(dot),
-                    None => Neighbour::Start,
+            if let Walk::Done(found) = right {
+                return found;
+            }
+            (left, right) = (self.step(left), self.step(right));
+        }
+    }
+
+    fn step(&self, walk: Walk) -> Walk {
+        match walk {
+            Walk::Done(_) => walk,
+            Walk::First(dot) => match self.children(Slot::Left, Some(dot)).next() {
+                Some(first) => Walk::First(first),
+                None => Walk::Done(Neighbour::Before(dot)),
+            },
+            Walk::Last(dot) => self.step_to_last(dot),
+            Walk::Before(dot) => {
+                let (parent, side) = self.parent(dot);
+                match (self.sibling_before(dot, parent, side), side, parent) {
+                    (Some(sibling), ..) => Walk::Last(sibling),
+                    (None, Side::Right, Some(parent)) => Walk::Done(Neighbour::After(parent)),
+                    (None, Side::Left, Some(parent)) => Walk::Before(parent),
+                    (None, _, None) => Walk::Done(Neighbour::Start),
                 }
             }
+            Walk::After(dot) => self.step_after(dot),
         }
     }
 
-    /// The first element, in reading order, of the tree under this one.
-    fn leftmost(&self, mut dot: Dot) -> Dot {
-        while let Some(first) = self.children(Slot::Left, Some(dot)).next() {
-            dot = first;
-        }
-        dot
+    /// Along the run to its end, unless one of its elements has a right child after the next in it.
+    fn step_to_last(&self, dot: Dot) -> Walk {
+        let run = self.run_of(dot).expect("the element is in the sequence");
+        let end = run.start.plus(run.len - 1);
+        let along = (Slot::After, Some(dot), LOWEST)..=(Slot::After, Some(end), HIGHEST);
+        let turn = match self.children.range(along).next() {
+            Some(&(slot, parent, _)) => self.children(slot, parent).next_back(),
+            None => self.children(Slot::Before, Some(end)).next_back(),
+        };
+        turn.map_or(Walk::Done(Neighbour::After(end)), Walk::Last)
     }
 
-    /// The last element, in reading order, of the tree under this one; O(log runs) a turn.
-    fn rightmost(&self, mut dot: Dot) -> Dot {
-        loop {
-            let run = self.run_of(dot).expect("the element is in the sequence");
-            let end = run.start.plus(run.len - 1);
-            // The way goes along the run, unless one of its elements has a right child after the
-            // next in the run.
-            let along = (Slot::After, Some(dot), LOWEST)..=(Slot::After, Some(end), HIGHEST);
-            let turn = self.children.range(along).next();
-            let turn = match turn {
-                Some(&(slot, parent, _)) => self.children(slot, parent).next_back(),
-                None => self.children(Slot::Before, Some(end)).next_back(),
-            };
-            match turn {
-                Some(child) => dot = child,
-                None => return end,
+    /// Back along the run to the first element that has a right child after the next in it, or out
+    /// of the run.
+    fn step_after(&self, dot: Dot) -> Walk {
+        let run = self.run_of(dot).expect("the element is in the sequence");
+        if dot > run.start {
+            let before = Dot::new(dot.replica, dot.seq - 1);
+            let along =
+                (Slot::After, Some(run.start), LOWEST)..=(Slot::After, Some(before), HIGHEST);
+            let turn = self.children.range(along).next_back();
+            let turn = turn.and_then(|&(slot, parent, _)| self.children(slot, parent).next());
+            if let Some(first) = turn {
+                return Walk::First(first);
             }
         }
+        let (parent, side) = self.parent(run.start);
+        match (self.sibling_after(run.start, parent, side), side, parent) {
+            (Some(sibling), ..) => Walk::First(sibling),
+            (None, Side::Left, Some(parent)) => Walk::Done(Neighbour::Before(parent)),
+            (None, Side::Right, Some(parent)) => Walk::After(parent),
+            (None, _, None) => Walk::Done(Neighbour::End),
+        }
+    }
+
+    /// What an element that is here hangs on.
+    fn parent(&self, dot: Dot) -> (Option<Dot>, Side) {
+        match self.links.get(&dot) {
+            Some(link) => (link.parent, link.side),
+            None => (Some(Dot::new(dot.replica, dot.seq - 1)), Side::Right),
+        }
+    }
+
+    /// The greatest of the siblings that an element has or would have on this side with a lesser dot.
+    fn sibling_before(&self, dot: Dot, parent: Option<Dot>, side: Side) -> Option<Dot> {
+        let slot = Slot::of(side, parent, dot);
+        let less = (slot, parent, LOWEST)..(slot, parent, dot);
+        let listed = self.children.range(less).next_back();
+        let listed = listed.map(|&(.., sibling)| sibling);
+        if slot != Slot::After {
+            return listed;
+        }
+        let next = || self.continuation(parent?).filter(|&next| next < dot);
+        listed
+            .or_else(next)
+            .or_else(|| self.children(Slot::Before, parent).next_back())
+    }
+
+    /// The least of those with a greater dot.
+    fn sibling_after(&self, dot: Dot, parent: Option<Dot>, side: Side) -> Option<Dot> {
+        let slot = Slot::of(side, parent, dot);
+        let greater = (slot, parent, dot.plus(1))..=(slot, parent, HIGHEST);
+        let listed = self.children.range(greater).next();
+        let listed = listed.map(|&(.., sibling)| sibling);
+        if slot != Slot::Before {
+            return listed;
+        }
+        listed
+            .or_else(|| self.continuation(parent?))
+            .or_else(|| self.children(Slot::After, parent).next())
     }
 
     /// Checks that runs and children say the same.

@@ -67,6 +67,19 @@ impl<C: Content> Piece<C> {
         self.content.as_ref().filter(|_| self.life.is_alive())
     }
 
+    /// Keeps the first `at` elements and gives the rest.
+    pub(super) fn split_off(&mut self, at: u64) -> Self {
+        let content = self.content.as_mut();
+        let rest = Self {
+            start: self.start.plus(at),
+            len: self.len - at,
+            life: self.life,
+            content: content.map(|content| content.split_off(at as usize)),
+        };
+        self.len = at;
+        rest
+    }
+
     /// One past the last dot.
     pub(super) fn end(&self) -> Dot {
         self.start.plus(self.len)
@@ -200,6 +213,17 @@ impl<C: Content> Index<C> {
             leaf: self.first_leaf(),
             slot: 0,
         }
+    }
+
+    /// Where a piece would be inserted to come last; O(log n).
+    pub(super) fn last(&self) -> Place {
+        let mut leaf = self.root;
+        for _ in 0..self.height {
+            let children = &self.nodes[leaf as usize].children;
+            leaf = children.last().expect("a node has children").id;
+        }
+        let slot = self.leaf(leaf).len();
+        Place { leaf, slot }
     }
 
     /// How much is alive before this place; O(log n).

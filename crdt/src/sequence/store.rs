@@ -131,7 +131,7 @@ impl<C: Content> Sequence<C> {
     }
 }
 
-fn part_of<C: Content>(content: &C, skip: usize, len: usize) -> C {
+pub(super) fn part_of<C: Content>(content: &C, skip: usize, len: usize) -> C {
     let mut part = content.clone();
     if skip > 0 {
         part = part.split_off(skip);

@@ -7,6 +7,8 @@ use std::time::Duration;
 use driftwood_sync::{Input, Level, LinkKind, Role};
 
 use crate::world::{name, World};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const DOCUMENTS: [&str; 2] = ["notes", "trip"];
 const STEPS: usize = 400;

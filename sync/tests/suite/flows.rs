@@ -6,6 +6,8 @@ use driftwood_crdt::ReplicaId;
 use driftwood_sync::{ErrorCode, Input, Level, LinkKind, Reporter};
 
 use crate::world::{name, World};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const DELTA: u8 = 0x04;
 const ACK: u8 = 0x05;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use driftwood_sync::{Config, Input, Level, LinkKind, NodeId, Role};
 
 use crate::world::{name, World};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const OPEN: u8 = 0x02;
 const DELTA: u8 = 0x04;

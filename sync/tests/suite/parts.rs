@@ -6,6 +6,8 @@ use driftwood_sync::{Config, ErrorCode, Input, Level, LinkKind, Message, Part, R
 
 use crate::lone::{a_delta, sent, Relay, LINK};
 use crate::world::{name, World};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const DELTA: u8 = 0x04;
 const GAP: u8 = 0x06;

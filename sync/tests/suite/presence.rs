@@ -6,6 +6,8 @@ use std::time::Duration;
 use driftwood_sync::{Input, LinkKind, NodeId};
 
 use crate::world::{name, World};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const PRESENCE: u8 = 0x0a;
 

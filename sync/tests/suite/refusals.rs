@@ -10,6 +10,8 @@ use driftwood_sync::{
 
 use crate::lone::{a_delta, hello, sent, Relay, LINK};
 use crate::world::name;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// The link was closed like this, after it was told why.
 fn assert_closed(outputs: &[Output], code: u16, reason: ErrorCode, value: u64) {

@@ -5,6 +5,8 @@ use driftwood_sync::{Input, Level, Message, Output};
 
 use crate::lone::{sent, Relay, LINK};
 use crate::world::name;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// The versions that were acknowledged at level relay.
 fn acks(outputs: &[Output]) -> Vec<VersionVector> {

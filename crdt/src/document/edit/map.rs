@@ -3,6 +3,7 @@
 use super::{key_changed, CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 use crate::container::{Body, ChangeKind, MapBody};
 use crate::document::tree::check_key;
+use crate::document::Departure;
 use crate::{EditError, Kind, Value};
 
 /// A map that is being edited.
@@ -38,6 +39,12 @@ impl MapEdit<'_> {
         if self.0.tree.seen_at(self.0.at, key).is_none() {
             self.0.tree.check_writable(self.0.at)?;
             return Ok(false);
+        }
+        self.0.tree.check_writable(self.0.at)?;
+        if let Body::Map(map) = &self.0.tree.get(self.0.at).body {
+            let dots = map.dots_at(key);
+            let key = Departure::Key(key.to_owned());
+            self.0.tree.note_departed(self.0.at, &dots, &key);
         }
         let by = self.0.write(|body, change| {
             let by = change.dot();

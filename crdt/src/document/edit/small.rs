@@ -2,6 +2,7 @@
 
 use super::NodeEdit;
 use crate::container::{Body, ChangeKind};
+use crate::document::Departure;
 use crate::{EditError, Value};
 
 /// A set that is being edited.
@@ -36,6 +37,10 @@ impl SetEdit<'_> {
         if !set.has(value) {
             return Ok(false);
         }
+        let dots = set.dots_of_element(value);
+        self.0.tree.check_writable(self.0.at)?;
+        let element = Departure::Element(value.clone());
+        self.0.tree.note_departed(self.0.at, &dots, &element);
         self.0.write(|body, change| {
             let Body::Set(set) = body else {
                 unreachable!("this is a set")

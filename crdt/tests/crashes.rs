@@ -1,0 +1,118 @@
+//! All that the fuzz targets of this crate ever found, and what they began with.
+
+// It reads files.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use driftwood_crdt::{Delta, Doc, Edit, EditError, ReplicaId, Value};
+
+#[allow(dead_code)]
+mod checks;
+
+type Check = fn(&[u8]);
+
+const TARGETS: [(&str, Check); 5] = [
+    ("delta", checks::delta),
+    ("merge", checks::merge),
+    ("saved", checks::saved),
+    ("value", checks::value),
+    ("version", checks::version),
+];
+
+fn fuzz(folder: &str, target: &str) -> PathBuf {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    fuzz.join(folder).join(target)
+}
+
+/// One test, since what the checks measure is the memory of the whole process.
+#[test]
+fn nothing_that_was_found_happens_again() {
+    for (target, check) in TARGETS {
+        let mut count = 0;
+        for folder in ["corpus", "crashes"] {
+            let Ok(files) = fs::read_dir(fuzz(folder, target)) else {
+                continue;
+            };
+            for file in files {
+                let file = file.expect("the folder can be read").path();
+                let bytes = fs::read(&file).expect("the file can be read");
+                // Says which it was, should it fail.
+                println!("{}", file.display());
+                check(&bytes);
+                count += 1;
+            }
+        }
+        assert!(count > 0, "no corpus for {target}");
+    }
+}
+
+/// What fuzzing begins with: deltas of every kind of edit, on a document and from nothing.
+#[test]
+#[ignore = "writes fuzz/corpus"]
+fn write_seeds() {
+    let put = |target: &str, name: &str, bytes: &[u8]| {
+        let folder = fuzz("corpus", target);
+        fs::create_dir_all(&folder).expect("a folder of ours");
+        fs::write(folder.join(name), bytes).expect("a folder of ours");
+    };
+    let filled = checks::filled();
+    let mut doc = filled.clone();
+    let id = ReplicaId::new(5);
+    let _ = doc.set_replica(id);
+    let mut deltas = vec![("whole", filled.whole())];
+    for (name, round) in [("first", 0), ("second", 1)] {
+        let mut edit = doc.edit(5_000 + round);
+        checks::write(&mut edit, round as usize, 1).expect("all offsets are inside");
+        deltas.push((name, edit.commit()));
+    }
+    let mut alone = Doc::new(id);
+    let mut edit = alone.edit(7);
+    checks::write(&mut edit, 0, 2).expect("all offsets are inside");
+    deltas.push(("alone", edit.commit()));
+    for delta in edits(&mut doc) {
+        let name = deltas.len().to_string();
+        deltas.push((name.leak(), delta));
+    }
+    deltas.push(("both", doc.delta_since(filled.version())));
+    for (name, delta) in deltas {
+        put("delta", name, &delta.encode());
+        put("merge", name, &delta.encode());
+    }
+    put("saved", "filled", &filled.save());
+    put("saved", "content", &alone.whole().encode());
+    put("version", "filled", &filled.version().encode());
+    put("value", "string", &[5, 3, b'a', b'b', b'c']);
+    put(
+        "value",
+        "map",
+        &[8, 2, 1, b'a', 0, 2, 1, b'b', 7, 2, 3, 4, 6, 1, 255],
+    );
+    put("value", "float", &[4, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
+}
+
+/// A delta for one edit each.
+fn edits(doc: &mut Doc) -> Vec<Delta> {
+    type One = fn(&mut Edit<'_>) -> Result<(), EditError>;
+    let edits: [One; 8] = [
+        |edit| edit.text("t").insert(3, "y\u{1f30a}"),
+        |edit| edit.text("t").delete(0..5),
+        |edit| edit.list("l").delete(0..2),
+        |edit| edit.list("l").insert_map(1)?.set("a", 1.5),
+        |edit| edit.map("m").delete("x").map(drop),
+        |edit| {
+            edit.map("m")
+                .set("k", Value::List(vec![Value::Null, "x".into()]))
+        },
+        |edit| edit.set("s").delete(&Value::Int(1)).map(drop),
+        |edit| edit.counter("c").add(-5),
+    ];
+    let now = 9_000;
+    let one = |one: One| {
+        let mut edit = doc.edit(now);
+        one(&mut edit).expect("the document has it");
+        edit.commit()
+    };
+    edits.map(one).into()
+}
