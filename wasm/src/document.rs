@@ -73,6 +73,8 @@ pub(crate) struct Document {
     /// Whether its id is its own, for this session, and not leased from the pool.
     private_id: Cell<bool>,
     commit_due: Cell<bool>,
+    /// Whether what is edited is a seed's empty document and not this one.
+    seeding: Cell<bool>,
     /// Whether acknowledgements of relays came that are not stored.
     pub(crate) acks_due: Cell<bool>,
     /// See [`crate::compaction`].
@@ -125,6 +127,7 @@ impl Document {
             persistent: Cell::new(persistent),
             private_id: Cell::new(private_id),
             commit_due: Cell::new(false),
+            seeding: Cell::new(false),
             acks_due: Cell::new(false),
             compaction: Timer::new({
                 let weak = weak.clone();
@@ -165,13 +168,18 @@ impl Document {
         handle: Handle,
         edit: impl FnOnce(NodeEdit<'_>) -> Result<R, E>,
     ) -> Result<(R, f64), Failure> {
-        self.client.before_edit(self);
+        let seeding = self.seeding.get();
+        if !seeding {
+            self.client.before_edit(self);
+        }
+        // A seed is written at the beginning of time: it wins over nothing.
+        let now_ms = if seeding { 0 } else { host::now_ms() };
         let mut doc = self.doc.borrow_mut();
         let handles = self.handles.borrow();
-        let mut edits = doc.edit(host::now_ms());
+        let mut edits = doc.edit(now_ms);
         let result = edit(edits.at(handles.path(handle)?)).map_err(Into::into);
         drop(edits);
-        if !self.commit_due.replace(true) {
+        if !seeding && !self.commit_due.replace(true) {
             let weak = self.weak.clone();
             host::microtask(move || {
                 if let Some(document) = weak.upgrade() {
@@ -190,6 +198,36 @@ impl Document {
             let delta = self.doc.borrow_mut().edit(host::now_ms()).commit();
             self.client.local(&self.name, &delta);
         }
+    }
+
+    /// Has `fill` write a seed, to an empty document in the place of this one. What changed, unless
+    /// the seed is there already.
+    ///
+    /// # Errors
+    /// As [`Doc::seed`], and what `fill` fails with.
+    pub(crate) fn seed(
+        &self,
+        name: &str,
+        mut fill: impl FnMut() -> Result<(), Failure>,
+    ) -> Result<Option<Array>, Failure> {
+        if self.seeding.replace(true) {
+            return Err(Failure::argument("a seed cannot be made inside of another"));
+        }
+        self.commit();
+        let nothing = || Doc::new(ReplicaId::new(0));
+        let mut doc = self.doc.replace(nothing());
+        let seeded = doc.seed_by(name, |empty| {
+            self.doc.replace(empty);
+            fill()?;
+            Ok::<_, Failure>(self.doc.replace(nothing()))
+        });
+        self.doc.replace(doc);
+        self.seeding.set(false);
+        let Some((delta, changes)) = seeded? else {
+            return Ok(None);
+        };
+        self.client.local(&self.name, &delta);
+        Ok(Some(self.changes_to_js(&changes)))
     }
 
     /// Joins a delta and tells the face.

@@ -1,6 +1,6 @@
 //! Errors as JavaScript sees them: an `Error` named `DriftwoodError` with a `code` that stays the same.
 
-use driftwood_crdt::{DecodeError, DeltaError, EditError};
+use driftwood_crdt::{DecodeError, DeltaError, EditError, SeedError};
 use js_sys::{Error, Reflect};
 use wasm_bindgen::JsValue;
 
@@ -88,6 +88,18 @@ impl From<EditError> for Failure {
             EditError::Cycle => "CYCLE",
             EditError::Limit { what, .. } => limit(what),
             _ => "INVALID_ARGUMENT",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<SeedError> for Failure {
+    fn from(error: SeedError) -> Self {
+        let code = match error {
+            SeedError::Edit(error) => return error.into(),
+            SeedError::Changed => "SEED_CHANGED",
+            SeedError::NotTheSame => "SEED_NOT_THE_SAME",
+            _ => "LIMIT",
         };
         Self::new(code, error.to_string())
     }

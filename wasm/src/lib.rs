@@ -11,6 +11,8 @@ mod client;
 mod compaction;
 mod convert;
 mod counter;
+mod cursor;
+mod differences;
 mod document;
 mod error;
 mod exchange;
