@@ -1,8 +1,8 @@
 /** What every entry of the package exports beside the functions that need to know their host. */
 export { DriftwoodError } from "./error.js";
 export type {
-  Attributes, Change, Conflict, Container, DeltaInsert, DeltaOp, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap,
-  DocSet, DocSnapshot, DocText, DocTree, DriftwoodErrorShape, Expand, Item, Kind, Level, ListChange, ListPatch,
-  ListSnapshot, MapChange, MapSnapshot, OpenOptions, Origin, Presence, Range, Status, StorageReport, TextChange,
-  TextPatch, TreeChange, TreeNode, TreeSnapshot, Unsubscribe, Value, Write,
+  Attributes, Blame, Change, Conflict, Container, DeltaInsert, DeltaOp, Difference, Differences, Doc, DocChange,
+  DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, DriftwoodErrorShape, Expand, Item,
+  Kind, Level, ListChange, ListPatch, ListSnapshot, MapChange, MapSnapshot, OpenOptions, Origin, Presence, Range, Seed,
+  Side, Status, StorageReport, TextChange, TextPatch, TreeChange, TreeNode, TreeSnapshot, Unsubscribe, Value, Write,
 } from "./types.js";

@@ -80,6 +80,14 @@ export class RawDocument {
   textString(handle: Handle): string;
   textLength(handle: Handle): number;
 
+  /** A cursor beside what is left or right of a place, encoded. */
+  textCursor(handle: Handle, at: number, right: boolean): Uint8Array;
+  textResolve(handle: Handle, cursor: Uint8Array): number;
+  listCursor(handle: Handle, at: number, right: boolean): Uint8Array;
+  listResolve(handle: Handle, cursor: Uint8Array): number;
+  /** `[start, end, replica, ms]*` */
+  textBlame(handle: Handle, start: number, end: number): (number | string)[];
+
   setAdd(handle: Handle, value: unknown): Mark;
   setDelete(handle: Handle, value: unknown): Mark;
   setHas(handle: Handle, value: unknown): boolean;
@@ -100,6 +108,10 @@ export class RawDocument {
 
   version(): Uint8Array;
   changesSince(version: Uint8Array): Uint8Array;
+  /** `[complete, handle, differences, handle, differences, …]` */
+  differences(version: Uint8Array): unknown[];
+  /** Changes as `Sink` has them; `undefined` where the seed is there already. `fill` is called three times. */
+  seed(name: string, fill: () => void): unknown[] | undefined;
   importChanges(bytes: Uint8Array): void;
   /** 0 local, 1 relay, 2 replicated. */
   isSaved(level: number, mark: Mark): boolean;

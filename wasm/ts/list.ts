@@ -1,10 +1,11 @@
 import { checkedCount } from "./check.js";
+import { cursorBytes, cursorText, isRight } from "./cursor.js";
 import type { Handle } from "./core.js";
 import { DriftwoodError } from "./error.js";
 import { type AnyNode, ContainerNode, type Detail, entryValue, kindNumber } from "./node.js";
 import type {
   Container, DocCounter, DocList, DocMap, DocSet, DocText, DocTree, Item, Kind, ListChange, ListPatch, ListSnapshot,
-  Origin, Value, Write,
+  Origin, Side, Value, Write,
 } from "./types.js";
 
 /** Stands for an element that is to be read. */
@@ -53,6 +54,15 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
     const [at, goal] = [checkedCount(from, "an index"), checkedCount(to, "an index")];
     const patches = at === goal ? [] : [{ at, deleted: 1, inserted: 0 }, { at: goal, deleted: 0, inserted: 1 }];
     return this.session.write(this, (raw) => raw.listMove(this.handle, at, goal), { patches });
+  }
+
+  cursor(at: number, side: Side = "left"): string {
+    const index = checkedCount(at, "an index");
+    return cursorText(this.ask((raw) => raw.listCursor(this.handle, index, isRight(side))));
+  }
+
+  resolve(cursor: string): number {
+    return this.ask((raw) => raw.listResolve(this.handle, cursorBytes(cursor)));
   }
 
   /** The nodes of the containers in a range. */

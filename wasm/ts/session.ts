@@ -29,6 +29,7 @@ export class Session {
   #depth = 0;
   #delivering = false;
   #deliveryDue = false;
+  #apart = false;
 
   constructor(
     readonly raw: RawDocument,
@@ -42,13 +43,31 @@ export class Session {
 
   /** A call that reads. */
   ask<T>(call: (raw: RawDocument) => T): T {
+    this.#checkHere();
     return guarded(() => call(this.raw));
   }
 
   /** A call that writes. */
   demand<T>(call: (raw: RawDocument) => T): T {
     if (this.closed) throw new DriftwoodError("CLOSED", "the document was closed");
+    this.#checkHere();
     return guarded(() => call(this.raw));
+  }
+
+  #checkHere(): void {
+    if (this.#apart) throw new DriftwoodError("INVALID_ARGUMENT", "a seed reads and writes only what it is given");
+  }
+
+  /** Runs `fn` on a session of its own, while the module has another document in the place of this one. */
+  apart(fn: (draft: Session) => void): void {
+    const draft = new Session(this.raw, () => undefined, () => undefined);
+    this.#apart = true;
+    try {
+      fn(draft);
+    } finally {
+      this.#apart = false;
+      draft.closed = true;
+    }
   }
 
   /** The node of a handle; the same one every time. */
@@ -94,16 +113,21 @@ export class Session {
 
   /** Takes changes that came from elsewhere. It is called from inside the module: subscribers are told later. */
   receive(changes: readonly unknown[]): void {
-    for (let i = 0; i + 1 < changes.length; i += 2) {
-      const node = this.node(changes[i] as Handle);
-      this.record("remote", node, node.detail(changes[i + 1]));
-    }
+    this.take("remote", changes);
     if (this.#deliveryDue) return;
     this.#deliveryDue = true;
     queueMicrotask(() => {
       this.#deliveryDue = false;
       this.settle();
     });
+  }
+
+  /** Records changes as the module has them. */
+  take(origin: Origin, changes: readonly unknown[]): void {
+    for (let i = 0; i + 1 < changes.length; i += 2) {
+      const node = this.node(changes[i] as Handle);
+      this.record(origin, node, node.detail(changes[i + 1]));
+    }
   }
 
   /** Marks what changed, and remembers to tell it. */

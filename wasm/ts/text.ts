@@ -1,8 +1,11 @@
 import { checkedCount, checkedText } from "./check.js";
+import { cursorBytes, cursorText, isRight } from "./cursor.js";
 import { flatDelta, patchesOf } from "./delta.js";
 import { DriftwoodError } from "./error.js";
 import { ContainerNode, type Detail } from "./node.js";
-import type { DeltaInsert, DeltaOp, DocText, Expand, Origin, Range, TextChange, TextPatch, Value, Write } from "./types.js";
+import type {
+  Blame, DeltaInsert, DeltaOp, DocText, Expand, Origin, Range, Side, TextChange, TextPatch, Value, Write,
+} from "./types.js";
 
 const EXPANDS: readonly Expand[] = ["none", "before", "after", "both"];
 
@@ -77,6 +80,26 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
   applyDelta(ops: readonly DeltaOp[]): Write {
     const flat = flatDelta(ops);
     return this.session.write(this, (raw) => raw.textApplyDelta(this.handle, flat), { patches: patchesOf(ops) });
+  }
+
+  cursor(at: number, side: Side = "left"): string {
+    const offset = checkedCount(at, "an offset");
+    return cursorText(this.ask((raw) => raw.textCursor(this.handle, offset, isRight(side))));
+  }
+
+  resolve(cursor: string): number {
+    return this.ask((raw) => raw.textResolve(this.handle, cursorBytes(cursor)));
+  }
+
+  blame(start = 0, end = this.length): Blame[] {
+    const [from, to] = [checkedCount(start, "a range's start"), checkedCount(end, "a range's end")];
+    const flat = this.ask((raw) => raw.textBlame(this.handle, from, to));
+    const parts: Blame[] = [];
+    for (let i = 0; i + 3 < flat.length; i += 4) {
+      const [at, stop, replica, time] = flat.slice(i, i + 4) as [number, number, string, number];
+      parts.push(Object.freeze({ start: at, end: stop, replica, time }));
+    }
+    return parts;
   }
 
   override toString(): string {

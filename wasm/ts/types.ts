@@ -98,6 +98,53 @@ export interface DeltaOp {
   readonly attributes?: Attributes | null;
 }
 
+/** What a cursor stays beside: what is left or right of it. */
+export type Side = "left" | "right";
+
+/** A part of a text that one replica wrote within one minute. */
+export interface Blame {
+  readonly start: number;
+  readonly end: number;
+  /** Which replica: a copy of the document, in a tab of a device. */
+  readonly replica: string;
+  /** The minute, by the clock of who wrote it, in milliseconds since 1970. */
+  readonly time: number;
+}
+
+/**
+ * One thing that happened in a container, and who did it when. Offsets and indexes are those of now. Writes say their
+ * time to the millisecond, insertions and deletions to the minute.
+ */
+export type Difference = { readonly replica: string; readonly time: number } & (
+  | { readonly type: "set"; readonly key: string; readonly value?: Value; readonly shown: boolean }
+  | { readonly type: "delete"; readonly key: string }
+  | { readonly type: "delete"; readonly value: Value }
+  | { readonly type: "delete"; readonly node: string }
+  | { readonly type: "insert"; readonly at: number; readonly text: string }
+  | { readonly type: "insert"; readonly at: number; readonly value?: Value }
+  | { readonly type: "remove"; readonly at: number; readonly count: number }
+  | { readonly type: "mark"; readonly start: number; readonly end: number; readonly name: string; readonly value: Value }
+  | { readonly type: "move"; readonly at: number }
+  | { readonly type: "move"; readonly node: string }
+  | { readonly type: "add"; readonly value: Value }
+  | { readonly type: "create"; readonly node: string }
+  | { readonly type: "count" }
+);
+
+/** What happened since a version; see {@link Doc.differencesSince}. */
+export interface Differences {
+  /** Whether all deletions are in it: they are remembered for a while only. */
+  readonly complete: boolean;
+  readonly containers: readonly {
+    readonly kind: Kind;
+    readonly path: readonly (string | number)[];
+    readonly differences: readonly Difference[];
+  }[];
+}
+
+/** What {@link Doc.seed} writes to: an empty document. */
+export type Seed = Pick<Doc, Kind>;
+
 /** One of the values that were written to a key at the same time. */
 export interface Conflict<V = Value> {
   readonly value: V;
@@ -220,6 +267,13 @@ export interface DocList extends Observable<ListSnapshot, ListChange> {
    * ```
    */
   move(from: number, to: number): Write;
+  /**
+   * A cursor before index `at`: a short string that stays beside the element left (or `"right"`) of it while others
+   * edit, and goes with it when it is moved.
+   */
+  cursor(at: number, side?: Side): string;
+  /** Before which index a cursor is now: in the gap that its element left, if that was deleted. */
+  resolve(cursor: string): number;
   /** The element at `index`: a value, a handle where a container is, `undefined` beyond the end. */
   get<T extends Item = Item>(index: number): T | undefined;
   /** Inserts an empty container before `index` and returns its handle. */
@@ -281,6 +335,26 @@ export interface DocText extends Observable<string, TextChange> {
    * ```
    */
   applyDelta(ops: readonly DeltaOp[]): Write;
+  /**
+   * A cursor at offset `at`: a short string that stays beside the character left (or `"right"`) of it while others
+   * edit. It can be stored and sent:
+   *
+   * ```js
+   * doc.presence.set({ name: "Ada", caret: text.cursor(offset) });
+   * for (const { caret } of doc.presence.others.values()) draw(text.resolve(caret));
+   * ```
+   */
+  cursor(at: number, side?: Side): string;
+  /** Where a cursor is now: in the gap that its character left, if that was deleted. */
+  resolve(cursor: string): number;
+  /**
+   * Who wrote a range (all, if not given) and when, in order.
+   *
+   * ```js
+   * for (const { start, end, replica, time } of text.blame()) colour(start, end, replica);
+   * ```
+   */
+  blame(start?: number, end?: number): Blame[];
   toString(): string;
 }
 
@@ -405,6 +479,23 @@ export interface Doc {
    * when `fn` throws, the writes made so far stay and the error is passed on.
    */
   transact<T>(fn: () => T): T;
+  /**
+   * Writes what every copy of the document begins with: defaults, a template. It takes effect once, however many
+   * tabs and devices do it, at the same time or later, texts and counters included; what somebody has deleted of it
+   * since stays deleted.
+   *
+   * ```js
+   * doc.seed("welcome", (seed) => {
+   *   seed.text("body").insert(0, "Hello");
+   *   seed.list("todos").push("Say hello back");
+   * });
+   * ```
+   *
+   * `fill` writes to an empty document, and is called three times: it must do the same each time, no clock, no random
+   * numbers. Throws `SEED_NOT_THE_SAME` if it does not, and `SEED_CHANGED` when the document has another seed of this
+   * name: give a new version of a seed a new name.
+   */
+  seed(name: string, fill: (seed: Seed) => void): Write;
   toJSON(): DocSnapshot;
   subscribe(fn: (snapshot: DocSnapshot, change: DocChange) => void): Unsubscribe;
   on<E extends keyof DocEvents>(event: E, fn: (event: DocEvents[E]) => void): Unsubscribe;
@@ -416,6 +507,16 @@ export interface Doc {
   version(): Uint8Array;
   /** What a copy at `version` lacks, encoded: what to pass to its `import`. */
   changesSince(version: Uint8Array): Uint8Array;
+  /**
+   * What happened since a `version` that this copy has held, who did it and when, as far as the present state tells.
+   *
+   * ```js
+   * const left = doc.version();
+   * // … later
+   * for (const { path, differences } of doc.differencesSince(left).containers) tell(path, differences);
+   * ```
+   */
+  differencesSince(version: Uint8Array): Differences;
   /** The whole document, encoded for `import`. */
   export(): Uint8Array;
   /** Merges what `export` or `changesSince` returned, whole or not at all. Throws `GAP` when changes before it lack. */
