@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::undo::write::Record;
 use crate::{Dot, DotRun, Minute, ReplicaId, Stamp};
 
 /// What one change removed.
@@ -25,6 +26,8 @@ pub struct Change {
     last: u64,
     stamp: Stamp,
     removals: Removals,
+    /// What it takes to undo the edit, if somebody wants to.
+    pub(crate) record: Option<Box<Record>>,
 }
 
 impl Change {
@@ -35,6 +38,7 @@ impl Change {
             last,
             stamp,
             removals: Removals::new(),
+            record: None,
         }
     }
 

@@ -305,6 +305,17 @@ impl BodyItems {
 }
 
 impl Body {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Map(_) => Kind::Map,
+            Self::List(_) => Kind::List,
+            Self::Text(_) => Kind::Text,
+            Self::Set(_) => Kind::Set,
+            Self::Counter(_) => Kind::Counter,
+            Self::Tree(_) => Kind::Tree,
+        }
+    }
+
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
             Kind::Map => Self::Map(MapBody::default()),
@@ -375,17 +386,6 @@ impl Body {
         matches!(self, Self::List(_) | Self::Text(_) | Self::Tree(_))
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::Map(_) => Kind::Map,
-            Self::List(_) => Kind::List,
-            Self::Text(_) => Kind::Text,
-            Self::Set(_) => Kind::Set,
-            Self::Counter(_) => Kind::Counter,
-            Self::Tree(_) => Kind::Tree,
-        }
-    }
-
     /// How many dots are alive.
     pub(crate) fn live_len(&self) -> usize {
         match self {
@@ -418,6 +418,24 @@ impl Body {
             Self::Counter(counter) => counter.dots().for_each(|dot| live.insert(dot)),
         }
         live
+    }
+
+    /// Those of the dots that are alive.
+    pub(crate) fn alive_of(&self, dots: &DotSet) -> DotSet {
+        let of = |is_alive: &dyn Fn(Dot) -> bool| dots.dots().filter(|&dot| is_alive(dot)).collect();
+        match self {
+            Self::Map(map) => of(&|dot| map.values.has_dot(dot) || map.children.has_dot(dot)),
+            Self::List(list) => alive_cells(&list.cells, dots),
+            Self::Tree(tree) => alive_cells(&tree.cells, dots),
+            Self::Text(text) => {
+                let mut alive = of(&|dot| text.marks.has_dot(dot));
+                let runs = dots.runs().flat_map(|run| text.chars.alive_in(run));
+                runs.for_each(|run| alive.insert_run(run));
+                alive
+            }
+            Self::Set(set) => of(&|dot| set.elements().has_dot(dot)),
+            Self::Counter(counter) => of(&|dot| counter.dots().any(|other| other == dot)),
+        }
     }
 
     pub(crate) fn collect(&self, interval: Interval<'_>) -> BodyItems {
@@ -550,6 +568,10 @@ impl Body {
             _ => None,
         }
     }
+}
+
+fn alive_cells(cells: &Sequence<Cells>, dots: &DotSet) -> DotSet {
+    dots.runs().flat_map(|run| cells.alive_in(run)).collect()
 }
 
 /// What happened in a document, container by container.

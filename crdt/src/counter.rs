@@ -80,6 +80,36 @@ impl PnCounter {
             .sum()
     }
 
+    /// Those of the tallies whose dots are among these.
+    pub(crate) fn tallies_of(&self, dots: &DotSet) -> Vec<Tally> {
+        let all = self.tallies.values().copied();
+        all.filter(|tally| dots.contains(tally.dot)).collect()
+    }
+
+    /// The tally of a replica.
+    pub(crate) fn tally_of(&self, replica: ReplicaId) -> Option<Tally> {
+        self.tallies.get(&replica).copied()
+    }
+
+    /// Says anew what this replica has added and taken away; its newest word counts.
+    pub(crate) fn put(&mut self, up: u64, down: u64, change: &mut Change) -> Dot {
+        let dot = change.dot();
+        let tally = Tally {
+            dot,
+            minute: change.stamp().into(),
+            up: up.min(COUNTER_MAX),
+            down: down.min(COUNTER_MAX),
+        };
+        if let Some(old) = self.tallies.insert(dot.replica, tally) {
+            let old = DotRun {
+                start: old.dot,
+                len: 1,
+            };
+            change.removed(dot, [old]);
+        }
+        dot
+    }
+
     pub(crate) fn live_len(&self) -> usize {
         self.tallies.len()
     }

@@ -15,7 +15,8 @@ mod tree;
 use crate::codec;
 use crate::container::Changes;
 use crate::{
-    Delta, Dot, DotSet, LoadError, MergeError, ReplicaId, Replicated, Value, VersionVector,
+    Delta, Dot, DotSet, LoadError, MergeError, ReplicaId, Replicated, UndoManager, Value,
+    VersionVector,
 };
 pub(crate) use departed::Departure;
 pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
@@ -87,6 +88,11 @@ impl Doc {
     /// Begins an edit. `now_ms` is the wall clock in milliseconds since 1970.
     pub fn edit(&mut self, now_ms: u64) -> Edit<'_> {
         Edit::new(&mut self.inner, now_ms)
+    }
+
+    /// Begins an edit that `undo` remembers once it ends, however it ends; see [`UndoManager`].
+    pub fn edit_recorded<'a>(&'a mut self, now_ms: u64, undo: &'a mut UndoManager) -> Edit<'a> {
+        self.edit(now_ms).recorded(now_ms, undo)
     }
 
     /// Joins a delta into this copy and says what changed. Deltas may come in any order that leaves

@@ -67,6 +67,7 @@ pub mod serde;
 mod set;
 mod stamp;
 mod text;
+mod undo;
 mod value;
 mod version_vector;
 
@@ -98,5 +99,6 @@ pub use sequence::{Patch, Sequence};
 pub use set::OrSet;
 pub use stamp::{Minute, Stamp};
 pub use text::Text;
+pub use undo::{UndoManager, UndoOptions, Undone};
 pub use value::{Value, ValueMap};
 pub use version_vector::VersionVector;

@@ -101,6 +101,49 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         self.entries.iter()
     }
 
+    /// Adds a value beside those that are there, as if it had been written concurrently.
+    pub(crate) fn add(&mut self, key: K, value: V, change: &mut Change) -> Dot {
+        let dot = change.dot();
+        self.keys.insert(dot, key.clone());
+        let stamp = change.stamp();
+        let register = self.entries.entry(key).or_default();
+        register.insert(Sibling { dot, stamp, value });
+        dot
+    }
+
+    /// The keys and values of those of the dots that are alive.
+    pub(crate) fn items_of(&self, dots: &DotSet) -> Vec<MapItem<K, V>>
+    where
+        V: Clone,
+    {
+        let alive = dots.runs().flat_map(|run| {
+            let range = run.start..=run.start.plus(run.len - 1);
+            self.keys.range(range)
+        });
+        let items = alive.filter_map(|(&dot, key)| {
+            let siblings = self.entries[key].siblings();
+            let sibling = siblings.iter().find(|sibling| sibling.dot == dot)?.clone();
+            let key = key.clone();
+            Some(MapItem { key, sibling })
+        });
+        items.collect()
+    }
+
+    /// Whether this dot is alive.
+    pub(crate) fn has_dot(&self, dot: Dot) -> bool {
+        self.keys.contains_key(&dot)
+    }
+
+    /// The dots at a key.
+    pub(crate) fn dots_at<Q>(&self, key: &Q) -> impl Iterator<Item = Dot> + '_
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let siblings = self.register(key).map_or(&[][..], MvRegister::siblings);
+        siblings.iter().map(|sibling| sibling.dot)
+    }
+
     /// Those of the dots that are alive, with their keys.
     pub(crate) fn named<'a>(&'a self, dots: &'a DotSet) -> impl Iterator<Item = (Dot, &'a K)> {
         dots.runs().flat_map(|run| {

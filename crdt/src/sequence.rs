@@ -19,6 +19,7 @@ mod causal;
 pub(crate) mod content;
 mod fugue;
 mod index;
+mod near;
 pub(crate) mod run;
 mod store;
 

@@ -83,6 +83,16 @@ impl<V: Ord + Clone> OrSet<V> {
         siblings.iter().map(|sibling| sibling.dot).collect()
     }
 
+    /// The elements and their dots.
+    pub(crate) fn elements(&self) -> &LwwMap<V, ()> {
+        &self.elements
+    }
+
+    /// Adds an element beside the dots that it has.
+    pub(crate) fn add_beside(&mut self, element: V, change: &mut Change) -> Dot {
+        self.elements.add(element, (), change)
+    }
+
     pub(crate) fn live_len(&self) -> usize {
         self.elements.live_len()
     }

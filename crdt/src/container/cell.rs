@@ -2,7 +2,7 @@
 
 use crate::sequence::content::{Content, Extent, Unit};
 use crate::sequence::run::RunItem;
-use crate::{Dot, Kind, Stamp, Value};
+use crate::{Dot, Kind, Sequence, Stamp, Value};
 
 /// One element of the sequence under a list or a tree.
 #[derive(Clone, PartialEq, Debug)]
@@ -83,6 +83,14 @@ impl Content for Cells {
             parts.push(Self(std::mem::replace(&mut self.0, rest)));
         }
         parts
+    }
+}
+
+impl Sequence<Cells> {
+    /// A cell that has content.
+    pub(crate) fn cell(&self, dot: Dot) -> Option<&Cell> {
+        let (cells, within) = self.content_of(dot)?;
+        cells.0.get(within)
     }
 }
 

@@ -146,6 +146,62 @@ impl ListBody {
         dots
     }
 
+    /// The living places of an element.
+    pub(crate) fn places_of(&self, element: Option<Dot>) -> DotSet {
+        let places = element.and_then(|element| self.places.get(&element));
+        places.into_iter().flatten().map(|&(_, dot)| dot).collect()
+    }
+
+    /// Of living cells: without the places that do not count for their elements.
+    pub(crate) fn movable_back(&self, cells: DotSet) -> DotSet {
+        let counts = |dot: &Dot| match self.cells.cell(*dot) {
+            Some(Cell::Place(moved)) => self.place_of(moved.of) == Some(*dot),
+            _ => true,
+        };
+        cells.dots().filter(counts).collect()
+    }
+
+    /// The places of those of the elements of which nothing will be left without their cells.
+    pub(crate) fn places_with(&self, cells: &DotSet) -> DotSet {
+        let elements = cells.dots().filter(|&dot| self.kept_kind(dot).is_none());
+        let places = elements.filter_map(|element| self.places.get(&element));
+        places.flatten().map(|&(_, place)| place).collect()
+    }
+
+    /// Puts a cell after another; what a reader sees of it.
+    pub(crate) fn put_after(
+        &mut self,
+        left: Option<Dot>,
+        cell: Cell,
+        change: &mut Change,
+    ) -> Vec<ListPatch> {
+        let moved = match &cell {
+            Cell::Place(place) => Some((place.of, place.stamp)),
+            _ => None,
+        };
+        let right = self.cells.needed_after(left);
+        let dot = self.cells.insert_between(left, right, cell.into(), change);
+        self.live += 1;
+        let mut patches = Vec::new();
+        match moved {
+            Some((of, stamp)) => {
+                self.places.entry(of).or_default().push((stamp, dot));
+                self.settle(of, &mut patches);
+            }
+            None => {
+                let at = self.cells.offset_of(dot);
+                let at = at.expect("the cell was just put there").chars;
+                let (deleted, inserted) = (0, 1);
+                return vec![ListPatch {
+                    at,
+                    deleted,
+                    inserted,
+                }];
+            }
+        }
+        patches.into_iter().map(ListPatch::from).collect()
+    }
+
     pub(crate) fn join(
         &mut self,
         items: &[RunItem<Cells>],

@@ -16,7 +16,7 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent, Unit};
 use crate::sequence::run::{RunItem, Side};
 use crate::sequence::Patch;
-use crate::{Change, Dot, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector};
+use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector};
 
 /// One end of a mark, or a place of a cursor: right before or right after a character.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -209,10 +209,72 @@ impl TextBody {
 
     fn drop_marks(&mut self, spans: Vec<Span>, by: Dot, change: &mut Change) {
         for span in spans {
+            if let (Some(record), Some(register)) = (&mut change.record, self.marks.register(&span)) {
+                let siblings = register.siblings().iter().cloned();
+                record.marks.extend(siblings.map(|sibling| MapItem {
+                    key: span.clone(),
+                    sibling,
+                }));
+            }
             let dots = self.marks.take(&span);
             (0..dots.len()).for_each(|_| self.unanchor(&span));
             change.removed(by, dots);
         }
+    }
+
+    /// The characters of a range; none if it is not inside of the text.
+    pub(crate) fn dots_in(&self, unit: Unit, range: Range<usize>) -> DotSet {
+        let mut dots = DotSet::new();
+        let Ok((start, end)) = self.chars.resolve_range(unit, range) else {
+            return dots;
+        };
+        let mut at = start.chars;
+        while at < end.chars {
+            let (first, piece, within) = self.chars.at(at).expect("the range is inside");
+            let len = (piece.extent().chars - within).min(end.chars - at);
+            dots.insert_run(DotRun {
+                start: first.plus(within as u64),
+                len: len as u64,
+            });
+            at += len;
+        }
+        dots
+    }
+
+    /// Puts characters after one that is shown, where a deleted one stood; gives the first one's dot.
+    /// Among deleted ones beside which marks end they come where that one was.
+    pub(crate) fn put_after(
+        &mut self,
+        left: Option<Dot>,
+        lost: Dot,
+        chars: Chars,
+        change: &mut Change,
+    ) -> Dot {
+        let mut left = left;
+        let mut right = self.chars.needed_after(left);
+        if !self.anchored.is_empty() {
+            let between = self.anchored_in_gap(left);
+            let first = between.partition_point(|&dot| {
+                let order = self.chars.compare(dot, lost);
+                order.is_none_or(Ordering::is_lt)
+            });
+            left = between[..first].last().copied().or(left);
+            right = between.get(first).copied().or(right);
+        }
+        self.chars.insert_between(left, right, chars, change)
+    }
+
+    /// Adds a mark beside those of the same span.
+    pub(crate) fn put_mark(&mut self, span: Span, value: Value, change: &mut Change) -> Dot {
+        self.anchor(&span);
+        self.marks.add(span, value, change)
+    }
+
+    /// The marks that have an end beside one of these deleted characters.
+    pub(crate) fn marks_beside(&self, dots: impl Iterator<Item = Dot>) -> DotSet {
+        let spans = dots.filter_map(|dot| self.anchored.get(&Some(dot)));
+        let marks = spans.flatten().flat_map(|span| self.marks.dots_at(span));
+        marks.collect()
     }
 
     fn anchor(&mut self, span: &Span) {

@@ -99,7 +99,7 @@ impl Shape {
     }
 
     /// Whether `node` is `above` or somewhere under it.
-    fn is_within(&self, node: Option<Dot>, above: Dot) -> bool {
+    pub(crate) fn is_within(&self, node: Option<Dot>, above: Dot) -> bool {
         let mut at = node;
         while let Some(node) = at {
             if node == above {
@@ -317,6 +317,68 @@ impl TreeBody {
         dots.collect()
     }
 
+    /// The living places of a node.
+    pub(crate) fn places_of(&self, node: Dot) -> DotSet {
+        let moves = self.nodes.get(&node).map(|state| &state.moves[..]);
+        let moves = moves.unwrap_or_default().iter();
+        moves.map(|m| m.place).collect()
+    }
+
+    /// Of living cells: without the places that do not say where their node is.
+    pub(crate) fn movable_back(&self, cells: DotSet) -> DotSet {
+        let counts = |dot: &Dot| match self.cells.cell(*dot) {
+            Some(Cell::Place(moved)) => {
+                let spot = self.shape().spots.get(&moved.of);
+                spot.is_some_and(|spot| spot.cell == Some(*dot))
+            }
+            _ => true,
+        };
+        cells.dots().filter(counts).collect()
+    }
+
+    /// The places of those of the nodes of which nothing will be left without their cells.
+    pub(crate) fn places_with(&self, cells: &DotSet) -> DotSet {
+        let nodes = cells.dots().filter_map(|dot| self.nodes.get(&dot));
+        let nodes = nodes.filter(|state| !state.data);
+        nodes.flat_map(|state| state.moves.iter().map(|m| m.place)).collect()
+    }
+
+    /// Puts a cell after another; gives the node that it is about.
+    pub(crate) fn put_after(
+        &mut self,
+        left: Option<Dot>,
+        cell: Cell,
+        change: &mut Change,
+    ) -> Option<Dot> {
+        let right = self.cells.needed_after(left);
+        let dot = self
+            .cells
+            .insert_between(left, right, cell.clone().into(), change);
+        self.live += 1;
+        self.changed();
+        self.learn(dot, &cell)
+    }
+
+    /// Notes what a new cell says; gives the node that it is about.
+    fn learn(&mut self, dot: Dot, cell: &Cell) -> Option<Dot> {
+        match cell {
+            Cell::Node { under } => {
+                self.nodes.entry(dot).or_default().made = Some(*under);
+                Some(dot)
+            }
+            Cell::Place(moved) => {
+                let new = Move {
+                    stamp: moved.stamp,
+                    place: dot,
+                    under: moved.under,
+                };
+                self.nodes.entry(moved.of).or_default().moves.push(new);
+                Some(moved.of)
+            }
+            Cell::Value(_) | Cell::Child(_) => None,
+        }
+    }
+
     /// Takes in what is new; gives the nodes that it is about.
     pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> BTreeSet<Dot> {
         self.cells.join_with(items, [], seen, &mut Vec::new());
@@ -324,23 +386,7 @@ impl TreeBody {
         let new = items.iter().flat_map(RunItem::living);
         for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {
             self.live += 1;
-            let node = match cell {
-                Cell::Node { under } => {
-                    self.nodes.entry(dot).or_default().made = Some(*under);
-                    dot
-                }
-                Cell::Place(moved) => {
-                    let new = Move {
-                        stamp: moved.stamp,
-                        place: dot,
-                        under: moved.under,
-                    };
-                    self.nodes.entry(moved.of).or_default().moves.push(new);
-                    moved.of
-                }
-                Cell::Value(_) | Cell::Child(_) => continue,
-            };
-            touched.insert(node);
+            touched.extend(self.learn(dot, cell));
         }
         self.changed();
         touched

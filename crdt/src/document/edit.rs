@@ -4,6 +4,7 @@
 mod assign;
 mod list;
 mod map;
+mod reverse;
 mod small;
 mod text;
 mod tree;
@@ -13,7 +14,10 @@ use std::collections::BTreeSet;
 use super::path::{Key, Kind, Path, Step};
 use super::tree::{ContainerId, Tree};
 use crate::container::{Body, ChangeKind, Changes};
-use crate::{Change, Delta, Dot, EditError, Interval, Replicated, VersionVector};
+use crate::undo::write::{Lost, Part, Record, Write};
+use crate::{
+    Change, Delta, Dot, DotSet, EditError, Interval, Replicated, UndoManager, VersionVector,
+};
 pub use list::ListEdit;
 pub use map::MapEdit;
 pub use small::{CounterEdit, SetEdit};
@@ -32,6 +36,8 @@ pub struct Edit<'a> {
     /// There until the edit ends.
     change: Option<Change>,
     changes: Changes,
+    /// Who remembers the edit once it ends, so that it can be undone.
+    undo: Option<(&'a mut UndoManager, u64)>,
 }
 
 impl<'a> Edit<'a> {
@@ -41,7 +47,26 @@ impl<'a> Edit<'a> {
             inner,
             change,
             changes: Changes::default(),
+            undo: None,
         }
+    }
+
+    pub(super) fn recorded(mut self, now_ms: u64, undo: &'a mut UndoManager) -> Self {
+        self.undo = Some((undo, now_ms));
+        self.record();
+        self
+    }
+
+    /// From here on, what is written is remembered until [`Self::take_record`].
+    pub(crate) fn record(&mut self) {
+        if let Some(change) = &mut self.change {
+            change.record = Some(Box::default());
+        }
+    }
+
+    pub(crate) fn take_record(&mut self) -> Vec<Write> {
+        let record = self.change.as_mut().and_then(|change| change.record.take());
+        record.map(|record| record.writes).unwrap_or_default()
     }
 
     /// The map of this name.
@@ -102,6 +127,10 @@ impl<'a> Edit<'a> {
     }
 
     fn end(&mut self) {
+        let writes = self.take_record();
+        if let Some((undo, now_ms)) = self.undo.take() {
+            undo.remember(writes, now_ms);
+        }
         if let Some(change) = self.change.take() {
             self.inner.end(change);
         }
@@ -139,20 +168,54 @@ impl NodeEdit<'_> {
         &mut self,
         write: impl FnOnce(&mut Body, &mut Change) -> Result<(R, ChangeKind), EditError>,
     ) -> Result<R, EditError> {
-        self.tree.check_writable(self.at)?;
-        let (result, change) = self.write_at(self.at, write)?;
+        let written = self
+            .tree
+            .check_writable(self.at)
+            .and_then(|()| self.write_at(self.at, write));
+        let ((result, change), made) = match written {
+            Ok(written) => written,
+            Err(refused) => {
+                self.with_record(|record, _| record.give_up());
+                return Err(refused);
+            }
+        };
         self.tree.note(self.at, change, self.changes);
+        let part = self.with_record(|record, path| record.take_part(path, made));
+        let mut marks: Vec<Write> = Vec::new();
         for (parent, step) in self.tree.unmarked(self.at) {
-            self.mark(parent, step);
+            marks.extend(self.mark(parent, step).map(Write::from));
         }
+        self.with_record(|record, _| {
+            // What the container is in was there first, and goes last when this is undone.
+            record.writes.extend(marks.into_iter().rev());
+            let inside = std::mem::take(&mut record.inside);
+            record.writes.extend(part.map(|part| Write {
+                parts: std::iter::once(part).chain(inside).collect(),
+            }));
+        });
         Ok(result)
     }
 
+    /// Does something with the record, if there is one; it also gets the container's path.
+    fn with_record<R>(&mut self, take: impl FnOnce(&mut Record, Path) -> R) -> Option<R> {
+        let record = self.change.record.as_mut()?;
+        Some(take(record, self.tree.path(self.at)))
+    }
+
+    /// Before a write: says which dots of the container it is about to remove.
+    fn losing(&mut self, dots: impl FnOnce(&Body) -> DotSet) {
+        if let Some(record) = &mut self.change.record {
+            let body = &self.tree.get(self.at).body;
+            record.lost = Lost::capture(body, &dots(body));
+        }
+    }
+
+    /// Changes a container; gives the living dots that this made, too.
     fn write_at<R>(
         &mut self,
         at: ContainerId,
         write: impl FnOnce(&mut Body, &mut Change) -> Result<R, EditError>,
-    ) -> Result<R, EditError> {
+    ) -> Result<(R, DotSet), EditError> {
         let (first, before) = (self.change.last(), self.tree.get(at).body.live_len());
         let result = write(self.tree.body_mut(at), self.change)?;
         let replica = self.change.replica();
@@ -165,12 +228,16 @@ impl NodeEdit<'_> {
         self.tree
             .settle_written(at, self.change.removed_after(first), &new);
         self.tree.recount(at, before, self.changes);
-        Ok(result)
+        Ok((result, new))
     }
 
     /// Makes a map say that a container is there, in place of the plain value that was.
-    fn mark(&mut self, parent: ContainerId, Step { key, kind }: Step) {
-        let Key::Name(name) = key else { return };
+    fn mark(&mut self, parent: ContainerId, Step { key, kind }: Step) -> Option<Part> {
+        let Key::Name(name) = key else { return None };
+        let lost = self.change.record.is_some().then(|| {
+            let body = &self.tree.get(parent).body;
+            Lost::capture(body, &map::dots_at(body, &name))
+        });
         let marked = self.write_at(parent, |body, change| {
             let Body::Map(map) = body else {
                 unreachable!("only maps have names for containers")
@@ -179,18 +246,46 @@ impl NodeEdit<'_> {
             change.removed(by, map.values.take(&*name));
             Ok(())
         });
-        marked.expect("setting a mark is never refused");
+        let ((), made) = marked.expect("setting a mark is never refused");
         self.tree.note(parent, key_changed(&name), self.changes);
+        lost.map(|lost| Part {
+            at: self.tree.path(parent),
+            made,
+            lost,
+        })
     }
 
     /// Removes what is in these containers, as part of the change `by`.
     fn clear(&mut self, containers: Vec<ContainerId>, by: Dot) {
+        if let Some(record) = &mut self.change.record {
+            let parts = containers.iter().map(|&id| {
+                let body = &self.tree.get(id).body;
+                Part {
+                    at: self.tree.path(id),
+                    made: DotSet::new(),
+                    lost: Lost::capture(body, &body.live()),
+                }
+            });
+            record.inside.extend(parts);
+        }
         // What is inside goes first, or it would keep what it is in for a moment.
         for id in containers.into_iter().rev() {
             let live = self.tree.get(id).body.live();
             self.change.removed(by, live.runs());
             self.tree.remove_from(id, &live, self.changes);
         }
+    }
+}
+
+impl NodeEdit<'_> {
+    /// Removes what is in these containers, as part of the change `by` that is written already.
+    fn clear_after(&mut self, containers: Vec<ContainerId>, by: Dot) {
+        self.clear(containers, by);
+        self.with_record(|record, _| {
+            let inside = std::mem::take(&mut record.inside);
+            let write = record.writes.last_mut();
+            write.map(|write| write.parts.extend(inside))
+        });
     }
 }
 

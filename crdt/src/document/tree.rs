@@ -233,6 +233,22 @@ impl Tree {
         Ok(())
     }
 
+    /// Whether a reader finds the container: it and all that it is in are marked as there, or hold
+    /// something.
+    pub(crate) fn is_there(&self, id: ContainerId) -> bool {
+        self.ancestors(id).all(|container| {
+            let named = container.step.as_ref().and_then(|step| match &step.key {
+                Key::Name(name) => Some((name.to_string(), step.kind)),
+                Key::Element(_) => None,
+            });
+            let body = self.map_body(container.parent);
+            match named.zip(body) {
+                Some((slot, map)) => container.live > 0 || map.children.register(&slot).is_some(),
+                None => true,
+            }
+        })
+    }
+
     /// The containers from this one up whose map does not say yet that they are there.
     pub(crate) fn unmarked(&self, id: ContainerId) -> Vec<(ContainerId, Step)> {
         let missing = self.ancestors(id).filter_map(|container| {

@@ -6,7 +6,7 @@ use super::{MapEdit, NodeEdit, TextEdit};
 use crate::container::cell::Cell;
 use crate::container::list::{Element, ListBody};
 use crate::container::{Body, ChangeKind, ListPatch};
-use crate::{Dot, EditError, Kind, Value};
+use crate::{Dot, DotSet, EditError, Kind, Value};
 
 /// A list that is being edited.
 #[derive(Debug)]
@@ -97,6 +97,7 @@ impl ListEdit<'_> {
             .iter()
             .flat_map(|&dot| self.0.tree.subtrees_at(self.0.at, &dot.into()))
             .collect();
+        self.0.losing(|_| dots.clone());
         let by = self.0.change.dot();
         self.0.clear(inside, by);
         self.0.write(|body, change| {
@@ -119,6 +120,10 @@ impl ListEdit<'_> {
         if from == to {
             return self.0.tree.check_writable(self.0.at);
         }
+        self.0.losing(|body| match body {
+            Body::List(list) => list.places_of(list.get(from).map(|(element, _)| element)),
+            _ => DotSet::new(),
+        });
         self.0.write(|body, change| {
             Ok((
                 (),

@@ -4,7 +4,7 @@ use super::{key_changed, CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit, Tre
 use crate::container::{Body, ChangeKind, MapBody};
 use crate::document::tree::check_key;
 use crate::document::Departure;
-use crate::{EditError, Kind, Value};
+use crate::{DotSet, EditError, Kind, Value};
 
 /// A map that is being edited.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ impl MapEdit<'_> {
         let value = value.into();
         value.check()?;
         check_key(key)?;
+        self.0.losing(|body| dots_at(body, key));
         let by = self.0.write(|body, change| {
             let by = map(body).values.set(key.to_owned(), value, change);
             let marks = Kind::ALL.map(|kind| map(body).children.take(&(key.to_owned(), kind)));
@@ -27,7 +28,7 @@ impl MapEdit<'_> {
             Ok((by, key_changed(key)))
         })?;
         let inside = self.0.tree.subtrees_at(self.0.at, &key.into());
-        self.0.clear(inside, by);
+        self.0.clear_after(inside, by);
         Ok(())
     }
 
@@ -46,6 +47,7 @@ impl MapEdit<'_> {
             let key = Departure::Key(key.to_owned());
             self.0.tree.note_departed(self.0.at, &dots, &key);
         }
+        self.0.losing(|body| dots_at(body, key));
         let by = self.0.write(|body, change| {
             let by = change.dot();
             change.removed(by, map(body).values.take(key));
@@ -54,7 +56,7 @@ impl MapEdit<'_> {
             Ok((by, key_changed(key)))
         })?;
         let inside = self.0.tree.subtrees_at(self.0.at, &key.into());
-        self.0.clear(inside, by);
+        self.0.clear_after(inside, by);
         Ok(true)
     }
 
@@ -102,6 +104,21 @@ impl MapEdit<'_> {
     pub fn counter(&mut self, key: &str) -> CounterEdit<'_> {
         CounterEdit(self.child(key, Kind::Counter))
     }
+}
+
+/// The dots of all that is written at a key.
+pub(super) fn dots_at(body: &Body, key: &str) -> DotSet {
+    match body {
+        Body::Map(map) => dots_at_key(map, key),
+        _ => DotSet::new(),
+    }
+}
+
+pub(super) fn dots_at_key(map: &MapBody, key: &str) -> DotSet {
+    let marks = Kind::ALL
+        .into_iter()
+        .flat_map(|kind| map.children.dots_at(&(key.to_owned(), kind)));
+    map.values.dots_at(key).chain(marks).collect()
 }
 
 fn map(body: &mut Body) -> &mut MapBody {

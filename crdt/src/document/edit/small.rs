@@ -3,7 +3,8 @@
 use super::NodeEdit;
 use crate::container::{Body, ChangeKind};
 use crate::document::Departure;
-use crate::{EditError, Value};
+use crate::undo::write::Lost;
+use crate::{DotSet, EditError, Tally, Value};
 
 /// A set that is being edited.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ impl SetEdit<'_> {
     pub fn add(&mut self, value: impl Into<Value>) -> Result<(), EditError> {
         let value = value.into();
         value.check()?;
+        self.0.losing(|body| dots_of(body, &value));
         self.0.write(|body, change| {
             let Body::Set(set) = body else {
                 unreachable!("this is a set")
@@ -41,6 +43,7 @@ impl SetEdit<'_> {
         self.0.tree.check_writable(self.0.at)?;
         let element = Departure::Element(value.clone());
         self.0.tree.note_departed(self.0.at, &dots, &element);
+        self.0.losing(|body| dots_of(body, value));
         self.0.write(|body, change| {
             let Body::Set(set) = body else {
                 unreachable!("this is a set")
@@ -50,9 +53,27 @@ impl SetEdit<'_> {
     }
 }
 
+fn dots_of(body: &Body, value: &Value) -> DotSet {
+    match body {
+        Body::Set(set) => set.elements().dots_at(value).collect(),
+        _ => DotSet::new(),
+    }
+}
+
 /// A counter that is being edited.
 #[derive(Debug)]
 pub struct CounterEdit<'e>(pub(super) NodeEdit<'e>);
+
+impl NodeEdit<'_> {
+    /// Before adding to a counter: says what this replica had added until then.
+    fn adding(&mut self, added: i64, own: impl FnOnce(&Body) -> Option<Tally>) {
+        if let Some(record) = &mut self.change.record {
+            let own = own(&self.tree.get(self.at).body);
+            let tallies = own.into_iter().collect();
+            record.lost = Lost::Counter { tallies, added };
+        }
+    }
+}
 
 impl CounterEdit<'_> {
     /// Adds a number, which may be negative.
@@ -61,6 +82,12 @@ impl CounterEdit<'_> {
     /// [`EditError::Limit`] when this replica's sum would pass
     /// [`COUNTER_MAX`](crate::limits::COUNTER_MAX); as [`MapEdit::set`](super::MapEdit::set).
     pub fn add(&mut self, by: i64) -> Result<(), EditError> {
+        let replica = self.0.change.replica();
+        let own = |body: &Body| match body {
+            Body::Counter(counter) => counter.tally_of(replica),
+            _ => None,
+        };
+        self.0.adding(by, own);
         self.0.write(|body, change| {
             let Body::Counter(counter) = body else {
                 unreachable!("this is a counter")

@@ -7,7 +7,7 @@ use crate::container::text::{Expand, TextBody, EMBED, EMBED_CHAR};
 use crate::container::{Body, ChangeKind, TextPatch};
 use crate::document::tree::check_key;
 use crate::sequence::content::{Extent, Unit};
-use crate::{EditError, Value};
+use crate::{DotSet, EditError, Value};
 
 /// A text that is being edited.
 #[derive(Debug)]
@@ -131,6 +131,10 @@ impl TextEdit<'_> {
         if range.start == range.end && new.is_empty() {
             return text(&self.0).chars.resolve(unit, range.start).map(drop);
         }
+        self.0.losing(|body| match body {
+            Body::Text(text) => text.dots_in(unit, range.clone()),
+            _ => DotSet::new(),
+        });
         self.0.write(|body, change| {
             let (at, deleted) = text_mut(body).replace(unit, range, new, change)?;
             let patch = TextPatch {

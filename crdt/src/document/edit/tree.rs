@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{MapEdit, NodeEdit};
 use crate::container::tree::TreeBody;
 use crate::container::{Body, ChangeKind};
-use crate::{Dot, EditError, Kind};
+use crate::{Dot, DotSet, EditError, Kind};
 
 /// A tree that is being edited.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ impl TreeEdit<'_> {
         under: Option<Dot>,
         index: usize,
     ) -> Result<(), EditError> {
+        self.0.losing(|body| match body {
+            Body::Tree(tree) => tree.places_of(node),
+            _ => DotSet::new(),
+        });
         self.0.write(|body, change| {
             tree_mut(body).move_to(node, under, index, change)?;
             Ok(((), ChangeKind::Tree(BTreeSet::from([node]))))
@@ -57,6 +61,7 @@ impl TreeEdit<'_> {
             .iter()
             .flat_map(|&node| self.0.tree.subtrees_at(self.0.at, &node.into()))
             .collect();
+        self.0.losing(|_| dots.clone());
         let by = self.0.change.dot();
         self.0.clear(data, by);
         self.0.write(|body, change| {

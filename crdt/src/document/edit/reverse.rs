@@ -1,0 +1,157 @@
+//! Taking writes back.
+//!
+//! Every write makes dots and removes some. It is taken back by a new write that removes those of its
+//! dots that are still alive, and brings back, under new dots, what it removed. That is a write like
+//! any other: to take it back is to redo the first. What somebody else has written since is no part of
+//! it and stays.
+
+mod put;
+
+use super::{Edit, NodeEdit};
+use crate::container::Body;
+use crate::sequence::content::{Chars, Content};
+use crate::undo::names::Names;
+use crate::undo::write::{Lost, Part, Spot, Write};
+use crate::{DotSet, PnCounter, ReplicaId};
+
+/// What came of bringing back what a write removed.
+struct Restored {
+    /// The dots under which it came.
+    new: DotSet,
+    /// The dots of the write that are to go now.
+    gone: DotSet,
+    /// Of a counter: what was replaced.
+    lost: Lost,
+}
+
+impl Edit<'_> {
+    /// Takes a write back and gives the write that this was; `None` if there is nothing left of it.
+    pub(crate) fn reverse(&mut self, write: &Write, names: &mut Names) -> Option<Write> {
+        // What things are in comes before them, and goes after them.
+        let mut done: Vec<Option<Restored>> = Vec::new();
+        for part in &write.parts {
+            let restored = self.at(&names.path(&part.at)).restore(part, names);
+            if restored.is_none() && done.is_empty() {
+                return None;
+            }
+            done.push(restored);
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        for (part, restored) in write.parts.iter().zip(done).rev() {
+            let at = names.path(&part.at);
+            let Some(Restored { new, gone, lost }) = restored else {
+                continue;
+            };
+            let taken = self.at(&at).take_away(&gone);
+            let lost = if lost.is_empty() { taken } else { lost };
+            let made = new;
+            parts.push(Part { at, made, lost });
+        }
+        parts.reverse();
+        let done = parts.iter().any(|part| !part.is_empty());
+        done.then_some(Write { parts })
+    }
+}
+
+impl NodeEdit<'_> {
+    /// Brings back what a write removed. `None` if somebody else has written over what was written
+    /// then, or the container is gone.
+    fn restore(&mut self, part: &Part, names: &mut Names) -> Option<Restored> {
+        self.tree.check_writable(self.at).ok()?;
+        if !self.tree.is_there(self.at) {
+            return None;
+        }
+        let replica = self.change.replica();
+        let body = &self.tree.get(self.at).body;
+        let mut gone = body.alive_of(&names.dots(&part.made));
+        let overwritten = gone.is_empty() && !part.made.is_empty();
+        let mut lost = Lost::Nothing;
+        match (body, &part.lost) {
+            (Body::Map(_) | Body::Set(_), _) if overwritten => return None,
+            (Body::Text(_), Lost::Text { pieces, marks })
+                if overwritten && pieces.is_empty() && !marks.is_empty() =>
+            {
+                return None;
+            }
+            (Body::List(list), _) => gone = list.movable_back(gone),
+            (Body::Tree(tree), _) => gone = tree.movable_back(gone),
+            (Body::Counter(counter), Lost::Counter { added, .. }) => {
+                lost = replaced(counter, replica, &gone, *added);
+                if overwritten && (counter.tally_of(replica).is_none() || *added == 0) {
+                    return None;
+                }
+            }
+            _ => {}
+        }
+        let written = self.write_at(self.at, |body, change| {
+            Ok(put::back(body, part, &gone, names, change))
+        });
+        let (seen, new) = written.expect("what was there once can be there again");
+        self.tree.note(self.at, seen, self.changes);
+        if let Lost::Text { pieces, .. } = &part.lost {
+            self.move_marks(pieces, names);
+        }
+        Some(Restored { new, gone, lost })
+    }
+
+    /// Moves the ends of marks from characters that came back to where these are now.
+    fn move_marks(&mut self, pieces: &[(Spot, Chars)], names: &mut Names) {
+        let Body::Text(text) = &self.tree.get(self.at).body else {
+            return;
+        };
+        let chars = pieces.iter().flat_map(|(spot, chars)| {
+            (0..chars.extent().chars as u64).map(|i| spot.dot.plus(i))
+        });
+        let old = text.marks_beside(chars);
+        if old.is_empty() {
+            return;
+        }
+        let marks = text.marks.items_of(&old);
+        let written = self.write_at(self.at, |body, change| {
+            let Body::Text(text) = body else {
+                unreachable!("this is a text")
+            };
+            put::marks(text, &marks, names, change);
+            let by = change.dot();
+            change.removed(by, old.runs());
+            text.remove(&old);
+            Ok(())
+        });
+        written.expect("marks can be moved");
+    }
+
+    /// Removes what a write made and gives it.
+    fn take_away(&mut self, made: &DotSet) -> Lost {
+        let body = &self.tree.get(self.at).body;
+        let mut dots = body.alive_of(made);
+        match body {
+            Body::List(list) => dots.extend(&list.places_with(&dots)),
+            Body::Tree(tree) => dots.extend(&tree.places_with(&dots)),
+            _ => {}
+        }
+        let lost = Lost::capture(body, &dots);
+        if dots.is_empty() {
+            return lost;
+        }
+        let written = self.write_at(self.at, |body, change| {
+            let by = change.dot();
+            change.removed(by, dots.runs());
+            Ok(body.remove(&dots))
+        });
+        let (seen, _) = written.expect("what is there can be removed");
+        self.tree.note(self.at, seen, self.changes);
+        lost
+    }
+}
+
+/// What taking back an addition replaces: the tally that it made, or the one that went on from it.
+fn replaced(counter: &PnCounter, replica: ReplicaId, made: &DotSet, added: i64) -> Lost {
+    let mut tallies = counter.tallies_of(made);
+    if tallies.is_empty() {
+        tallies.extend(counter.tally_of(replica));
+    }
+    Lost::Counter {
+        tallies,
+        added: added.saturating_neg(),
+    }
+}

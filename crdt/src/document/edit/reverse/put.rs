@@ -1,0 +1,301 @@
+//! Bringing back what was removed from a container, kind by kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::container::cell::{Cell, Moved};
+use crate::container::list::ListBody;
+use crate::container::text::{Anchor, Span, TextBody};
+use crate::container::tree::TreeBody;
+use crate::container::{Body, ChangeKind, ListPatch, MapBody, TextPatch};
+use crate::map::MapItem;
+use crate::sequence::content::{Chars, Content, Extent};
+use crate::sequence::Sequence;
+use crate::undo::names::Names;
+use crate::undo::write::{Lost, LostEntry, Part, Slot, Spot};
+use crate::{Change, Dot, DotSet, OrSet, PnCounter, Tally, Value};
+
+/// So many values that were concurrent may come back at one key; of more, the one that was shown.
+const SIBLINGS_MAX: usize = 16;
+
+/// Brings back what a write removed; `made` is what is alive of what it made. Gives what a reader
+/// sees of it.
+pub(super) fn back(
+    body: &mut Body,
+    part: &Part,
+    made: &DotSet,
+    names: &mut Names,
+    change: &mut Change,
+) -> ChangeKind {
+    match (body, &part.lost) {
+        (Body::Map(map), Lost::Map(entries)) => {
+            ChangeKind::Map(entries_back(map, entries, made, names, change))
+        }
+        (Body::List(list), Lost::Cells(cells)) => {
+            ChangeKind::List(elements_back(list, cells, made, names, change))
+        }
+        (Body::Tree(tree), Lost::Cells(cells)) => {
+            ChangeKind::Tree(nodes_back(tree, cells, made, names, change))
+        }
+        (Body::Text(text), Lost::Text { pieces, marks }) => {
+            let patches = pieces_back(text, pieces, names, change);
+            self::marks(text, marks, names, change);
+            ChangeKind::Text(patches)
+        }
+        (Body::Set(set), Lost::Set(values)) => {
+            values_back(set, values, made, names, change);
+            ChangeKind::Set
+        }
+        (Body::Counter(counter), Lost::Counter { tallies, added }) => {
+            let went_on = made.is_empty();
+            tallies_back(counter, tallies, *added, went_on, names, change);
+            ChangeKind::Counter
+        }
+        (body, _) => ChangeKind::none(body.kind()),
+    }
+}
+
+/// Where nothing is but what the write itself put there.
+fn entries_back(
+    map: &mut MapBody,
+    entries: &[LostEntry],
+    made: &DotSet,
+    names: &mut Names,
+    change: &mut Change,
+) -> BTreeSet<String> {
+    let mut by_key: BTreeMap<&str, Vec<&LostEntry>> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| !names.has(entry.dot)) {
+        by_key.entry(&entry.key).or_default().push(entry);
+    }
+    let mut keys = BTreeSet::new();
+    for (key, entries) in by_key {
+        let there = super::super::map::dots_at_key(map, key);
+        // To take a deletion back is to write where nothing is; to take a write back is to replace
+        // it, beside what others wrote concurrently.
+        if made.is_empty() && !there.is_empty() {
+            continue;
+        }
+        let first = entries.len().saturating_sub(SIBLINGS_MAX);
+        for LostEntry { dot, what, .. } in &entries[first..] {
+            let new = match what {
+                Slot::Value(value) => map.values.add(key.to_owned(), value.clone(), change),
+                Slot::Child(kind) => map.children.add((key.to_owned(), *kind), (), change),
+            };
+            names.add(*dot, new);
+        }
+        keys.insert(key.to_owned());
+    }
+    keys
+}
+
+fn values_back(
+    set: &mut OrSet<Value>,
+    values: &[(Dot, Value)],
+    made: &DotSet,
+    names: &mut Names,
+    change: &mut Change,
+) {
+    for (dot, value) in values {
+        let there = set.elements().dots_at(value).any(|dot| !made.contains(dot));
+        if !there && !names.has(*dot) {
+            names.add(*dot, set.add_beside(value.clone(), change));
+        }
+    }
+}
+
+/// If this replica went on adding from what the write made, just the opposite is added.
+fn tallies_back(
+    counter: &mut PnCounter,
+    tallies: &[Tally],
+    added: i64,
+    went_on: bool,
+    names: &mut Names,
+    change: &mut Change,
+) {
+    let own = counter.tally_of(change.replica());
+    let lost = tallies.iter().filter(|tally| !names.has(tally.dot));
+    let lost: Vec<Tally> = lost.copied().collect();
+    let up = lost.iter().fold(0, |sum: u64, tally| sum.saturating_add(tally.up));
+    let down = lost.iter().fold(0, |sum: u64, tally| sum.saturating_add(tally.down));
+    let new = match own {
+        Some(own) if went_on && added != 0 => {
+            let (up, down) = (added.min(0).unsigned_abs(), added.max(0).unsigned_abs());
+            counter.put(own.up + up, own.down + down, change)
+        }
+        Some(own) if went_on && !lost.is_empty() => {
+            counter.put(own.up.saturating_add(up), own.down.saturating_add(down), change)
+        }
+        _ if lost.is_empty() => return,
+        _ => counter.put(up, down, change),
+    };
+    lost.iter().for_each(|tally| names.add(tally.dot, new));
+}
+
+fn pieces_back(
+    text: &mut TextBody,
+    pieces: &[(Spot, Chars)],
+    names: &mut Names,
+    change: &mut Change,
+) -> Vec<TextPatch> {
+    let mut patches = Vec::new();
+    for (spot, piece) in pieces {
+        if names.has(spot.dot) {
+            continue;
+        }
+        let len = piece.extent().chars as u64;
+        let mut left = spot.left.map(|left| names.now(left));
+        let right = spot.right.map(|right| names.now(right));
+        let last = spot.dot.plus(len - 1);
+        // What somebody else typed between the characters stays between them.
+        let together = text.chars.needed_before(spot.dot) == text.chars.needed_before(last);
+        let parts: Vec<(u64, Chars)> = if together {
+            vec![(0, piece.clone())]
+        } else {
+            let chars = piece.as_str().chars().map(|c| Chars::from(c.to_string()));
+            (0..).zip(chars).collect()
+        };
+        for (at, chars) in parts {
+            let old = spot.dot.plus(at);
+            let len = chars.extent().chars as u64;
+            let place = text.chars.left_of_lost(old, left, right);
+            let inserted = chars.as_str().to_owned();
+            let new = text.put_after(place, old, chars, change);
+            (0..len).for_each(|i| names.add(old.plus(i), new.plus(i)));
+            left = Some(new.plus(len - 1));
+            let at = text.chars.offset_of(new);
+            patches.push(TextPatch {
+                at: at.expect("the characters were just put there"),
+                deleted: Extent::default(),
+                inserted,
+            });
+        }
+    }
+    patches
+}
+
+/// Puts marks again, between the characters as they are named now.
+pub(super) fn marks(
+    text: &mut TextBody,
+    marks: &[MapItem<Span, Value>],
+    names: &mut Names,
+    change: &mut Change,
+) {
+    for MapItem { key, sibling } in marks {
+        if names.has(sibling.dot) {
+            continue;
+        }
+        let now = |anchor: Anchor| Anchor {
+            at: anchor.at.map(|dot| names.now(dot)),
+            side: anchor.side,
+        };
+        let span = Span {
+            start: now(key.start),
+            end: now(key.end),
+            ..key.clone()
+        };
+        let ends = [span.start.at, span.end.at];
+        if ends.into_iter().flatten().all(|dot| text.chars.knows(dot)) {
+            let new = text.put_mark(span, sibling.value.clone(), change);
+            names.add(sibling.dot, new);
+        }
+    }
+}
+
+/// The cells as they are to come again, with the names that they will have.
+fn cells_again<'a>(
+    cells: &'a [(Spot, Cell)],
+    is_there: impl Fn(Dot) -> bool,
+    may_move: impl Fn(Dot, Option<Dot>) -> bool,
+    names: &mut Names,
+    change: &Change,
+) -> Vec<(&'a Spot, Cell)> {
+    let mut again: Vec<(&Spot, &Cell)> = Vec::new();
+    let made = |cell: &Cell| !matches!(cell, Cell::Place(_));
+    let made: BTreeSet<Dot> = cells
+        .iter()
+        .filter(|(spot, cell)| made(cell) && !names.has(spot.dot))
+        .map(|(spot, _)| spot.dot)
+        .collect();
+    for (spot, cell) in cells.iter().filter(|(spot, _)| !names.has(spot.dot)) {
+        let comes = match cell {
+            Cell::Place(moved) if made.contains(&moved.of) => true,
+            Cell::Place(moved) => {
+                let (of, under) = (names.now(moved.of), moved.under);
+                is_there(of) && may_move(of, under.map(|under| names.now(under)))
+            }
+            _ => true,
+        };
+        if comes {
+            again.push((spot, cell));
+        }
+    }
+    // One dot each: their names are known before they are there, for those that speak of them.
+    let next = Dot::new(change.replica(), change.last() + 1);
+    for ((spot, _), i) in again.iter().zip(0..) {
+        names.add(spot.dot, next.plus(i));
+    }
+    let stamp = change.stamp();
+    let again = again.into_iter().map(|(spot, cell)| {
+        let cell = match cell {
+            Cell::Place(moved) => Cell::Place(Box::new(Moved {
+                of: names.now(moved.of),
+                under: moved.under.map(|under| names.now(under)),
+                stamp,
+            })),
+            Cell::Node { under } => Cell::Node {
+                under: under.map(|under| names.now(under)),
+            },
+            other => other.clone(),
+        };
+        (spot, cell)
+    });
+    again.collect()
+}
+
+fn left_of<C: Content>(sequence: &Sequence<C>, spot: &Spot, names: &Names) -> Option<Dot> {
+    let left = spot.left.map(|left| names.now(left));
+    let right = spot.right.map(|right| names.now(right));
+    sequence.left_of_lost(spot.dot, left, right)
+}
+
+fn elements_back(
+    list: &mut ListBody,
+    cells: &[(Spot, Cell)],
+    made: &DotSet,
+    names: &mut Names,
+    change: &mut Change,
+) -> Vec<ListPatch> {
+    let is_there = |element| list.by_dot(element).is_some();
+    let may_move = |element, _| includes(made, &list.places_of(Some(element)));
+    let again = cells_again(cells, is_there, may_move, names, change);
+    let mut patches = Vec::new();
+    for (spot, cell) in again {
+        let left = left_of(&list.cells, spot, names);
+        patches.extend(list.put_after(left, cell, change));
+    }
+    patches
+}
+
+fn nodes_back(
+    tree: &mut TreeBody,
+    cells: &[(Spot, Cell)],
+    made: &DotSet,
+    names: &mut Names,
+    change: &mut Change,
+) -> BTreeSet<Dot> {
+    let shape = tree.shape();
+    let is_there = |node| shape.has(node);
+    let may_move = |node, under| {
+        includes(made, &tree.places_of(node)) && !shape.is_within(under, node)
+    };
+    let again = cells_again(cells, is_there, may_move, names, change);
+    let mut nodes = BTreeSet::new();
+    for (spot, cell) in again {
+        let left = left_of(&tree.cells, spot, names);
+        nodes.extend(tree.put_after(left, cell, change));
+    }
+    nodes
+}
+
+fn includes(all: &DotSet, some: &DotSet) -> bool {
+    some.dots().all(|dot| all.contains(dot))
+}

@@ -1,0 +1,219 @@
+//! What one write did, so that it can be taken back.
+
+use crate::container::cell::Cell;
+use crate::container::text::Span;
+use crate::container::Body;
+use crate::map::MapItem;
+use crate::sequence::content::{Chars, Content};
+use crate::sequence::Sequence;
+use crate::{Dot, DotRun, DotSet, Kind, Path, Tally, Value};
+
+/// One write: to a container, and then to those in what it removed.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What a write did to one container.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) at: Path,
+    /// The dots that it made.
+    pub(crate) made: DotSet,
+    /// What it removed.
+    pub(crate) lost: Lost,
+}
+
+impl From<Part> for Write {
+    fn from(part: Part) -> Self {
+        Self { parts: vec![part] }
+    }
+}
+
+impl Part {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.made.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// What was removed from a container.
+#[derive(Clone, Default, Debug)]
+pub(crate) enum Lost {
+    #[default]
+    Nothing,
+    /// The least in rank first.
+    Map(Vec<LostEntry>),
+    Cells(Vec<(Spot, Cell)>),
+    Text {
+        pieces: Vec<(Spot, Chars)>,
+        marks: Vec<MapItem<Span, Value>>,
+    },
+    Set(Vec<(Dot, Value)>),
+    Counter {
+        tallies: Vec<Tally>,
+        /// What the write added to the sum.
+        added: i64,
+    },
+}
+
+/// Something that was at a key of a map.
+#[derive(Clone, Debug)]
+pub(crate) struct LostEntry {
+    pub(crate) dot: Dot,
+    pub(crate) key: String,
+    pub(crate) what: Slot,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Slot {
+    Value(Value),
+    Child(Kind),
+}
+
+/// Where an element was: its own dot, and the needed ones beside it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    pub(crate) dot: Dot,
+    pub(crate) left: Option<Dot>,
+    pub(crate) right: Option<Dot>,
+}
+
+impl Lost {
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Map(entries) => entries.is_empty(),
+            Self::Cells(cells) => cells.is_empty(),
+            Self::Text { pieces, marks } => pieces.is_empty() && marks.is_empty(),
+            Self::Set(values) => values.is_empty(),
+            Self::Counter { tallies, added } => tallies.is_empty() && *added == 0,
+        }
+    }
+
+    /// Those of the dots that are alive in a container, with what they hold.
+    pub(crate) fn capture(body: &Body, dots: &DotSet) -> Self {
+        if dots.is_empty() {
+            return Self::Nothing;
+        }
+        match body {
+            Body::Map(map) => {
+                let values = map.values.items_of(dots).into_iter();
+                let values = values.map(|MapItem { key, sibling }| {
+                    let rank = sibling.rank();
+                    (rank, key, Slot::Value(sibling.value))
+                });
+                let children = map.children.items_of(dots).into_iter();
+                let children = children.map(|item| {
+                    let (key, kind) = item.key;
+                    (item.sibling.rank(), key, Slot::Child(kind))
+                });
+                let mut all: Vec<_> = values.chain(children).collect();
+                all.sort_by_key(|&(rank, ..)| rank);
+                let entries = all.into_iter().map(|((_, dot), key, what)| LostEntry {
+                    dot,
+                    key,
+                    what,
+                });
+                Self::Map(entries.collect())
+            }
+            Body::Text(text) => Self::Text {
+                pieces: capture_text(&text.chars, dots),
+                marks: text.marks.items_of(dots),
+            },
+            Body::List(list) => Self::Cells(capture_cells(&list.cells, dots)),
+            Body::Tree(tree) => Self::Cells(capture_cells(&tree.cells, dots)),
+            Body::Set(set) => {
+                let items = set.elements().items_of(dots).into_iter();
+                Self::Set(items.map(|item| (item.sibling.dot, item.key)).collect())
+            }
+            Body::Counter(counter) => Self::Counter {
+                tallies: counter.tallies_of(dots),
+                added: 0,
+            },
+        }
+    }
+}
+
+impl Spot {
+    fn of<C: Content>(sequence: &Sequence<C>, run: DotRun) -> Self {
+        Self {
+            dot: run.start,
+            left: sequence.needed_before(run.start),
+            right: sequence.needed_after(Some(run.start.plus(run.len - 1))),
+        }
+    }
+}
+
+/// In reading order.
+fn in_order<C: Content>(sequence: &Sequence<C>, dots: &DotSet) -> Vec<DotRun> {
+    let runs = dots.runs().flat_map(|run| sequence.alive_in(run));
+    let mut runs: Vec<DotRun> = runs.collect();
+    runs.sort_by(|a, b| {
+        let order = sequence.compare(a.start, b.start);
+        order.expect("what is alive has a place")
+    });
+    runs
+}
+
+fn capture_text(chars: &Sequence<Chars>, dots: &DotSet) -> Vec<(Spot, Chars)> {
+    let pieces = in_order(chars, dots).into_iter().map(|run| {
+        let (piece, within) = chars.content_of(run.start).expect("the run is alive");
+        let text = piece.as_str().chars().skip(within).take(run.len as usize);
+        let text: String = text.collect();
+        (Spot::of(chars, run), text.into())
+    });
+    pieces.collect()
+}
+
+fn capture_cells(
+    cells: &Sequence<crate::container::cell::Cells>,
+    dots: &DotSet,
+) -> Vec<(Spot, Cell)> {
+    let dots = in_order(cells, dots).into_iter().flat_map(DotRun::dots);
+    let lost = dots.map(|dot| {
+        let (piece, within) = cells.content_of(dot).expect("the run is alive");
+        let spot = Spot::of(cells, DotRun { start: dot, len: 1 });
+        (spot, piece.0[within].clone())
+    });
+    lost.collect()
+}
+
+/// What an edit has recorded so far.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Record {
+    pub(crate) writes: Vec<Write>,
+    /// What the write at hand is about to remove, or has removed, from its container.
+    pub(crate) lost: Lost,
+    /// The marks that it has removed.
+    pub(crate) marks: Vec<MapItem<Span, Value>>,
+    /// What it has removed from other containers.
+    pub(crate) inside: Vec<Part>,
+}
+
+impl Record {
+    /// What the write at hand did to its container.
+    pub(crate) fn take_part(&mut self, at: Path, made: DotSet) -> Part {
+        let mut lost = std::mem::take(&mut self.lost);
+        if !self.marks.is_empty() {
+            let dropped = std::mem::take(&mut self.marks);
+            let pieces = match lost {
+                Lost::Text { pieces, .. } => pieces,
+                _ => Vec::new(),
+            };
+            lost = Lost::Text {
+                pieces,
+                marks: dropped,
+            };
+        }
+        Part { at, made, lost }
+    }
+
+    /// The write at hand was refused.
+    pub(crate) fn give_up(&mut self) {
+        let writes = std::mem::take(&mut self.writes);
+        *self = Self {
+            writes,
+            ..Self::default()
+        };
+    }
+}
