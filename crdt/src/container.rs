@@ -422,7 +422,8 @@ impl Body {
 
     /// Those of the dots that are alive.
     pub(crate) fn alive_of(&self, dots: &DotSet) -> DotSet {
-        let of = |is_alive: &dyn Fn(Dot) -> bool| dots.dots().filter(|&dot| is_alive(dot)).collect();
+        let of =
+            |is_alive: &dyn Fn(Dot) -> bool| dots.dots().filter(|&dot| is_alive(dot)).collect();
         match self {
             Self::Map(map) => of(&|dot| map.values.has_dot(dot) || map.children.has_dot(dot)),
             Self::List(list) => alive_cells(&list.cells, dots),

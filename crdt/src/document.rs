@@ -115,6 +115,9 @@ impl Doc {
     /// [`MergeError::MissingAnchors`]. The copy that asked can merge it.
     pub fn delta_with_anchors(&self, since: &VersionVector, anchors: &[Dot]) -> Delta {
         let mut delta = self.inner.delta_since(since);
+        if anchors.is_empty() {
+            return delta;
+        }
         delta.items = self.inner.store().collect_with(delta.interval(), anchors);
         delta
     }

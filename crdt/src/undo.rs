@@ -186,9 +186,10 @@ impl UndoManager {
         let names = &self.names;
         let now = names.path(container);
         let holds = |write: &Write| {
-            write.parts.iter().any(|part| {
-                container.contains(&part.at) || now.contains(&names.path(&part.at))
-            })
+            write
+                .parts
+                .iter()
+                .any(|part| container.contains(&part.at) || now.contains(&names.path(&part.at)))
         };
         let keep = |step: &Step| !step.writes.iter().any(holds);
         self.undo.retain(keep);

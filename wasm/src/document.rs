@@ -16,6 +16,7 @@ use crate::handles::{Handle, Handles};
 use crate::host::{self, Timer};
 use crate::loading::{Acks, Loaded};
 use crate::table::Table;
+use crate::undo::Undo;
 
 /// Marks carry which of the document's replica ids they mean above these bits, and a seq below: no
 /// replica reaches 2^43 changes, and JavaScript's numbers hold 53 bits.
@@ -73,6 +74,7 @@ pub(crate) struct Document {
     /// Whether its id is its own, for this session, and not leased from the pool.
     private_id: Cell<bool>,
     commit_due: Cell<bool>,
+    pub(crate) undo: Undo,
     /// Whether what is edited is a seed's empty document and not this one.
     seeding: Cell<bool>,
     /// Whether acknowledgements of relays came that are not stored.
@@ -127,6 +129,7 @@ impl Document {
             persistent: Cell::new(persistent),
             private_id: Cell::new(private_id),
             commit_due: Cell::new(false),
+            undo: Undo::default(),
             seeding: Cell::new(false),
             acks_due: Cell::new(false),
             compaction: Timer::new({
@@ -176,9 +179,14 @@ impl Document {
         let now_ms = if seeding { 0 } else { host::now_ms() };
         let mut doc = self.doc.borrow_mut();
         let handles = self.handles.borrow();
-        let mut edits = doc.edit(now_ms);
-        let result = edit(edits.at(handles.path(handle)?)).map_err(Into::into);
-        drop(edits);
+        let path = handles.path(handle)?;
+        let result = if seeding {
+            edit(doc.edit(now_ms).at(path))
+        } else {
+            self.undo
+                .record(&mut doc, path, now_ms, |edits| edit(edits.at(path)))
+        };
+        let result = result.map_err(Into::into);
         if !seeding && !self.commit_due.replace(true) {
             let weak = self.weak.clone();
             host::microtask(move || {
@@ -317,7 +325,7 @@ impl Document {
     }
 
     /// `[handle, detail]*`
-    fn changes_to_js(&self, changes: &Changes) -> Array {
+    pub(crate) fn changes_to_js(&self, changes: &Changes) -> Array {
         let flat = Array::new();
         let mut handles = self.handles.borrow_mut();
         for (path, kind) in changes.iter() {

@@ -36,6 +36,7 @@ mod table;
 mod tabs;
 mod text;
 mod tree;
+mod undo;
 
 #[cfg(test)]
 mod tests;

@@ -112,6 +112,19 @@ export class RawDocument {
   differences(version: Uint8Array): unknown[];
   /** Changes as `Sink` has them; `undefined` where the seed is there already. `fill` is called three times. */
   seed(name: string, fill: () => void): unknown[] | undefined;
+  /** Begins or ends a transaction: what is written in one is undone at once. */
+  transaction(open: boolean): void;
+  /** The number of a new undo manager, for these containers or for all. */
+  undoOpen(scopes: Uint32Array, groupMs: number, depth: number): number;
+  undoClose(number: number): void;
+  /** `[data, changes]`, changes as `Sink` has them. */
+  undoUndo(number: number): [string, unknown[]] | undefined;
+  undoRedo(number: number): [string, unknown[]] | undefined;
+  /** Whether there is something to undo, and to redo. */
+  undoState(number: number): [boolean, boolean];
+  undoClear(number: number): void;
+  undoStop(number: number): void;
+  undoAttach(number: number, data: string): void;
   importChanges(bytes: Uint8Array): void;
   /** 0 local, 1 relay, 2 replicated. */
   isSaved(level: number, mark: Mark): boolean;

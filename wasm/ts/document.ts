@@ -9,8 +9,9 @@ import { PresenceState } from "./presence.js";
 import { Session, type Batch } from "./session.js";
 import type {
   Difference, Differences, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, Level, Presence, Seed,
-  Status, StorageReport, Unsubscribe, Value, Write,
+  Status, StorageReport, UndoManager, UndoOptions, Unsubscribe, Value, Write,
 } from "./types.js";
+import { UndoFace } from "./undo.js";
 
 const STATES = ["local", "connecting", "online", "offline"] as const;
 
@@ -207,6 +208,10 @@ export class DocumentFace implements Doc {
     }
     this.#session.settle();
     return this.#savedSoFar();
+  }
+
+  undoManager(options: UndoOptions = {}): UndoManager {
+    return new UndoFace(this.#session, options);
   }
 
   differencesSince(version: Uint8Array): Differences {

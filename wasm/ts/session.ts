@@ -1,6 +1,7 @@
 import type { Handle, Mark, RawDocument } from "./core.js";
 import { checkedText } from "./check.js";
 import { CounterNode } from "./counter.js";
+import { Listeners } from "./emitter.js";
 import { DriftwoodError } from "./error.js";
 import { ListNode } from "./list.js";
 import { guarded } from "./load.js";
@@ -23,6 +24,8 @@ export interface Batch {
 /** One open document from the inside: its containers, and who is told what when. */
 export class Session {
   readonly saving: Saving;
+  /** Called after local writes were told. */
+  readonly written = new Listeners<[]>();
   closed = false;
   #nodes = new Map<Handle, AnyNode>();
   #batches: Batch[] = [];
@@ -102,11 +105,13 @@ export class Session {
 
   /** Runs `fn`; subscribers are told at the end of the outermost one. */
   transact<T>(fn: () => T): T {
+    if (this.#depth === 0) this.ask((raw) => raw.transaction(true));
     this.#depth += 1;
     try {
       return fn();
     } finally {
       this.#depth -= 1;
+      if (this.#depth === 0) this.ask((raw) => raw.transaction(false));
       this.settle();
     }
   }
@@ -168,6 +173,7 @@ export class Session {
     }
     for (const [node, detail] of all) node.tell(batch.origin, detail);
     this.told(batch);
+    if (batch.origin === "local") this.written.call();
   }
 }
 

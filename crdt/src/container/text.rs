@@ -16,7 +16,9 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent, Unit};
 use crate::sequence::run::{RunItem, Side};
 use crate::sequence::Patch;
-use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector};
+use crate::{
+    Change, Dot, DotRun, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector,
+};
 
 /// One end of a mark, or a place of a cursor: right before or right after a character.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -209,7 +211,8 @@ impl TextBody {
 
     fn drop_marks(&mut self, spans: Vec<Span>, by: Dot, change: &mut Change) {
         for span in spans {
-            if let (Some(record), Some(register)) = (&mut change.record, self.marks.register(&span)) {
+            if let (Some(record), Some(register)) = (&mut change.record, self.marks.register(&span))
+            {
                 let siblings = register.siblings().iter().cloned();
                 record.marks.extend(siblings.map(|sibling| MapItem {
                     key: span.clone(),

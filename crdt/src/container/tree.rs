@@ -340,7 +340,9 @@ impl TreeBody {
     pub(crate) fn places_with(&self, cells: &DotSet) -> DotSet {
         let nodes = cells.dots().filter_map(|dot| self.nodes.get(&dot));
         let nodes = nodes.filter(|state| !state.data);
-        nodes.flat_map(|state| state.moves.iter().map(|m| m.place)).collect()
+        nodes
+            .flat_map(|state| state.moves.iter().map(|m| m.place))
+            .collect()
     }
 
     /// Puts a cell after another; gives the node that it is about.

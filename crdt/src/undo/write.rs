@@ -109,11 +109,9 @@ impl Lost {
                 });
                 let mut all: Vec<_> = values.chain(children).collect();
                 all.sort_by_key(|&(rank, ..)| rank);
-                let entries = all.into_iter().map(|((_, dot), key, what)| LostEntry {
-                    dot,
-                    key,
-                    what,
-                });
+                let entries =
+                    all.into_iter()
+                        .map(|((_, dot), key, what)| LostEntry { dot, key, what });
                 Self::Map(entries.collect())
             }
             Body::Text(text) => Self::Text {

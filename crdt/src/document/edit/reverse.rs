@@ -99,9 +99,9 @@ impl NodeEdit<'_> {
         let Body::Text(text) = &self.tree.get(self.at).body else {
             return;
         };
-        let chars = pieces.iter().flat_map(|(spot, chars)| {
-            (0..chars.extent().chars as u64).map(|i| spot.dot.plus(i))
-        });
+        let chars = pieces
+            .iter()
+            .flat_map(|(spot, chars)| (0..chars.extent().chars as u64).map(|i| spot.dot.plus(i)));
         let old = text.marks_beside(chars);
         if old.is_empty() {
             return;

@@ -114,16 +114,22 @@ fn tallies_back(
     let own = counter.tally_of(change.replica());
     let lost = tallies.iter().filter(|tally| !names.has(tally.dot));
     let lost: Vec<Tally> = lost.copied().collect();
-    let up = lost.iter().fold(0, |sum: u64, tally| sum.saturating_add(tally.up));
-    let down = lost.iter().fold(0, |sum: u64, tally| sum.saturating_add(tally.down));
+    let up = lost
+        .iter()
+        .fold(0, |sum: u64, tally| sum.saturating_add(tally.up));
+    let down = lost
+        .iter()
+        .fold(0, |sum: u64, tally| sum.saturating_add(tally.down));
     let new = match own {
         Some(own) if went_on && added != 0 => {
             let (up, down) = (added.min(0).unsigned_abs(), added.max(0).unsigned_abs());
             counter.put(own.up + up, own.down + down, change)
         }
-        Some(own) if went_on && !lost.is_empty() => {
-            counter.put(own.up.saturating_add(up), own.down.saturating_add(down), change)
-        }
+        Some(own) if went_on && !lost.is_empty() => counter.put(
+            own.up.saturating_add(up),
+            own.down.saturating_add(down),
+            change,
+        ),
         _ if lost.is_empty() => return,
         _ => counter.put(up, down, change),
     };
@@ -284,9 +290,8 @@ fn nodes_back(
 ) -> BTreeSet<Dot> {
     let shape = tree.shape();
     let is_there = |node| shape.has(node);
-    let may_move = |node, under| {
-        includes(made, &tree.places_of(node)) && !shape.is_within(under, node)
-    };
+    let may_move =
+        |node, under| includes(made, &tree.places_of(node)) && !shape.is_within(under, node);
     let again = cells_again(cells, is_there, may_move, names, change);
     let mut nodes = BTreeSet::new();
     for (spot, cell) in again {
