@@ -176,7 +176,7 @@ fn typed_behind_what_is_forgotten(world: &mut World, forgets: usize, types: usiz
     world.cut(link);
     let doc = world.hosts[types].docs.get_mut(&name("notes")).unwrap();
     let mut edit = doc.edit(1);
-    edit.text("body").insert(2, "-").unwrap();
+    edit.text("body").insert(3, "-").unwrap();
     let behind = edit.commit().encode().into();
     let document = name("notes");
     world.input(
@@ -189,7 +189,7 @@ fn typed_behind_what_is_forgotten(world: &mut World, forgets: usize, types: usiz
 
     let doc = world.hosts[forgets].docs.get_mut(&name("notes")).unwrap();
     let mut edit = doc.edit(1);
-    edit.text("body").delete(1..2).unwrap();
+    edit.text("body").delete(2..3).unwrap();
     let gone = edit.commit().encode().into();
     assert_eq!(doc.reclaim(1, 0, &[]), 1, "the letter is forgotten");
     let document = name("notes");
@@ -211,8 +211,8 @@ fn what_was_forgotten_is_asked_for_by_name() {
     world.delivered.clear();
     world.connect_all();
     world.settle();
-    assert_eq!(world.text(anna, "notes"), "a-c");
-    assert_eq!(world.text(ben, "notes"), "a-c");
+    assert_eq!(world.text(anna, "notes"), "ab-");
+    assert_eq!(world.text(ben, "notes"), "ab-");
     assert_eq!(world.delivered[&NEED_SKELETON], 1);
     world.check_converged("notes");
     world.check_saved();
