@@ -13,7 +13,9 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent};
 use crate::sequence::run::RunItem;
 use crate::sequence::Patch;
-use crate::{Dot, DotRun, DotSet, DotStore, Interval, Kind, LwwMap, MergeError, OrSet, PnCounter};
+use crate::{
+    Dot, DotRun, DotSet, DotStore, Interval, Kind, LwwMap, MergeError, OrSet, PnCounter, ReplicaId,
+};
 use crate::{Sequence, Stamp, Value, VersionVector};
 use cell::Cells;
 use list::ListBody;
@@ -291,14 +293,14 @@ impl BodyItems {
         all
     }
 
-    pub(crate) fn max_stamp(&self) -> Option<Stamp> {
+    pub(crate) fn max_stamp(&self, of: Option<ReplicaId>) -> Option<Stamp> {
         match self {
             Self::Map { values, children } => {
-                LwwMap::max_stamp(values).max(LwwMap::max_stamp(children))
+                LwwMap::max_stamp(values, of).max(LwwMap::max_stamp(children, of))
             }
-            Self::Set(items) => OrSet::max_stamp(items),
-            Self::Text(text) => LwwMap::max_stamp(&text.marks),
-            Self::List(runs) | Self::Tree(runs) => cell::max_stamp(runs),
+            Self::Set(items) => OrSet::max_stamp(items, of),
+            Self::Text(text) => LwwMap::max_stamp(&text.marks, of),
+            Self::List(runs) | Self::Tree(runs) => cell::max_stamp(runs, of),
             Self::Counter(_) => None,
         }
     }
@@ -437,6 +439,22 @@ impl Body {
             Self::Set(set) => of(&|dot| set.elements().has_dot(dot)),
             Self::Counter(counter) => of(&|dot| counter.dots().any(|other| other == dot)),
         }
+    }
+
+    /// The dots that name something, alive or not.
+    pub(crate) fn known(&self) -> DotSet {
+        let mut known = match self {
+            Self::List(list) => list.cells.known_runs().collect(),
+            Self::Tree(tree) => tree.cells.known_runs().collect(),
+            Self::Text(text) => text.chars.known_runs().collect(),
+            Self::Map(_) | Self::Set(_) | Self::Counter(_) => return self.live(),
+        };
+        if let Self::Text(text) = self {
+            text.marks
+                .dots()
+                .for_each(|dot| DotSet::insert(&mut known, dot));
+        }
+        known
     }
 
     pub(crate) fn collect(&self, interval: Interval<'_>) -> BodyItems {

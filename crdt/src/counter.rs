@@ -142,7 +142,7 @@ impl DotStore for PnCounter {
         items.iter().map(|tally| tally.dot).collect()
     }
 
-    fn max_stamp(_: &Self::Items) -> Option<Stamp> {
+    fn max_stamp(_: &Self::Items, _: Option<ReplicaId>) -> Option<Stamp> {
         None
     }
 

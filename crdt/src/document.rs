@@ -3,6 +3,7 @@
 mod canonical;
 mod departed;
 mod edit;
+mod erasures;
 mod homes;
 mod items;
 mod path;
@@ -103,6 +104,14 @@ impl Doc {
     /// [`Self::version`]. The others when the delta contradicts itself or what is here. The copy is
     /// then unchanged.
     pub fn merge(&mut self, delta: &Delta) -> Result<Changes, MergeError> {
+        // Of what is yet to be written nothing can have been erased.
+        let known = |dot: Dot| self.version().contains(dot) || delta.to.contains(dot);
+        let erased = delta.items.erasures.iter().flat_map(|(_, runs)| runs);
+        let mut ends = erased.map(|run| run.start.plus(run.len - 1));
+        if !self.version().includes(&delta.to) && !ends.all(known) {
+            let have = self.version().clone();
+            return Err(MergeError::Gap { have });
+        }
         self.inner.merge(delta)
     }
 
@@ -196,6 +205,12 @@ impl Doc {
     /// The whole document as a plain value.
     pub fn to_value(&self) -> Value {
         self.top().to_value()
+    }
+
+    /// How many containers this copy keeps a record of; for tests.
+    #[doc(hidden)]
+    pub fn container_count(&self) -> usize {
+        self.inner.store().container_count()
     }
 
     /// Checks everything that must hold between the parts; for tests.

@@ -166,6 +166,16 @@ impl DotSet {
             .is_some_and(|(_, &end)| dot.seq < end)
     }
 
+    /// Whether any dot is in both; O(runs of `self` · log runs).
+    pub(crate) fn meets(&self, other: &DotSet) -> bool {
+        self.runs().any(|run| {
+            let of_replica = other.runs.get(&run.start.replica);
+            let end = run.start.seq + run.len;
+            let last = of_replica.and_then(|runs| runs.range(..end).next_back());
+            last.is_some_and(|(_, &other_end)| other_end > run.start.seq)
+        })
+    }
+
     /// The runs, in order of replica and seq.
     pub fn runs(&self) -> impl Iterator<Item = DotRun> + '_ {
         self.runs.iter().flat_map(|(&replica, runs)| {

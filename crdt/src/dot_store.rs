@@ -5,7 +5,7 @@
 //! removed there. [`Replicated`](crate::Replicated) does that once for all stores; a store itself only
 //! gives out and takes in what is alive.
 
-use crate::{DotSet, Interval, MergeError, Stamp, VersionVector};
+use crate::{DotSet, Interval, MergeError, ReplicaId, Stamp, VersionVector};
 
 /// A store of live dots with what they carry.
 pub trait DotStore: Default {
@@ -23,8 +23,8 @@ pub trait DotStore: Default {
     /// The live dots that the items bring.
     fn dots_of(items: &Self::Items) -> DotSet;
 
-    /// The greatest stamp among the items, if any has one.
-    fn max_stamp(items: &Self::Items) -> Option<Stamp>;
+    /// The greatest stamp among the items, or among those of one replica, if any has one.
+    fn max_stamp(items: &Self::Items, of: Option<ReplicaId>) -> Option<Stamp>;
 
     /// Makes sure that [`Self::join`] can take the items.
     ///

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use crate::limits::SIBLINGS_MAX;
-use crate::{Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, MvRegister, Sibling};
+use crate::{
+    Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, MvRegister, ReplicaId, Sibling,
+};
 use crate::{Stamp, VersionVector};
 
 /// A map whose values are [`MvRegister`]s: the last writer wins for a reader, concurrent writers are
@@ -229,8 +231,10 @@ where
         items.iter().map(|item| item.sibling.dot).collect()
     }
 
-    fn max_stamp(items: &Self::Items) -> Option<Stamp> {
-        items.iter().map(|item| item.sibling.stamp).max()
+    fn max_stamp(items: &Self::Items, of: Option<ReplicaId>) -> Option<Stamp> {
+        let siblings = items.iter().map(|item| &item.sibling);
+        let siblings = siblings.filter(|s| of.is_none_or(|of| s.dot.replica == of));
+        siblings.map(|s| s.stamp).max()
     }
 
     /// Bounds the siblings of a key: what they would be if the delta removed none.

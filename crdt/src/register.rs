@@ -1,6 +1,8 @@
 //! [`MvRegister`]: a value that remembers concurrent writes until one has seen them.
 
-use crate::{Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, Stamp, VersionVector};
+use crate::{
+    Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector,
+};
 
 /// One of the concurrent values of a register.
 #[derive(Clone, PartialEq, Debug)]
@@ -138,8 +140,11 @@ impl<V: Clone + PartialEq + std::fmt::Debug> DotStore for MvRegister<V> {
         items.iter().map(|s| s.dot).collect()
     }
 
-    fn max_stamp(items: &Self::Items) -> Option<Stamp> {
-        items.iter().map(|s| s.stamp).max()
+    fn max_stamp(items: &Self::Items, of: Option<ReplicaId>) -> Option<Stamp> {
+        let items = items
+            .iter()
+            .filter(|s| of.is_none_or(|of| s.dot.replica == of));
+        items.map(|s| s.stamp).max()
     }
 
     fn check(&self, _: &Self::Items, _: &VersionVector) -> Result<(), MergeError> {

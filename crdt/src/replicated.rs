@@ -30,6 +30,8 @@ pub struct Replicated<S> {
     committed: VersionVector,
     /// What was removed since that delta.
     uncommitted: Removals,
+    /// What had been seen when the last own change was made: all that it implies.
+    seen: VersionVector,
 }
 
 impl<S: DotStore> Replicated<S> {
@@ -43,6 +45,7 @@ impl<S: DotStore> Replicated<S> {
             stamp: Stamp::default(),
             committed: VersionVector::new(),
             uncommitted: Removals::new(),
+            seen: VersionVector::new(),
         }
     }
 
@@ -97,7 +100,10 @@ impl<S: DotStore> Replicated<S> {
 
     /// Closes a change that [`Self::begin`] gave.
     pub(crate) fn end(&mut self, change: Change) {
-        self.version.advance(self.replica, change.last());
+        if change.last() > self.version.get(self.replica) {
+            self.version.advance(self.replica, change.last());
+            self.seen = self.version.clone();
+        }
         let removals = change.into_removals();
         self.removals.extend(&removals);
         self.uncommitted.extend(removals);
@@ -119,7 +125,7 @@ impl<S: DotStore> Replicated<S> {
             .collect();
         from.advance(own, before);
         let to: VersionVector = [(own, last)].into_iter().collect();
-        self.committed = self.version.clone();
+        self.committed = self.seen.clone();
         Delta {
             items: self.store.collect(Interval {
                 from: &from,
@@ -216,7 +222,8 @@ impl<S: DotStore> Replicated<S> {
         if self.committed.get(own) == self.version.get(own) {
             self.committed.advance(own, version.get(own));
         }
-        if let Some(stamp) = S::max_stamp(&delta.items).filter(|_| delta.to.get(own) > 0) {
+        // After a reload its stamps go on from its own last one. Those of others are never taken over.
+        if let Some(stamp) = S::max_stamp(&delta.items, Some(own)) {
             self.stamp = self.stamp.max(stamp);
         }
         self.version = version;

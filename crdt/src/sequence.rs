@@ -298,6 +298,11 @@ impl<C: Content> Sequence<C> {
         std::mem::take(&mut self.restored)
     }
 
+    /// All runs, alive or not.
+    pub(crate) fn known_runs(&self) -> impl Iterator<Item = DotRun> + '_ {
+        self.runs.all()
+    }
+
     /// The parts of a run that name no element here.
     pub(crate) fn unknown_in(&self, run: DotRun) -> Vec<DotRun> {
         let (replica, end) = (run.start.replica, run.start.seq + run.len);

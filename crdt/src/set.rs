@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use crate::map::{LwwMap, MapItem};
-use crate::{Change, Dot, DotSet, DotStore, Interval, MergeError, Stamp, VersionVector};
+use crate::{Change, Dot, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
 
 /// An observed-remove set: adding takes a new dot that replaces the element's older ones, removing
 /// takes the dots that were seen, so an element that is added concurrently stays. Removed elements
@@ -118,8 +118,8 @@ impl<V: Ord + Clone + Debug> DotStore for OrSet<V> {
         LwwMap::dots_of(items)
     }
 
-    fn max_stamp(items: &Self::Items) -> Option<Stamp> {
-        LwwMap::max_stamp(items)
+    fn max_stamp(items: &Self::Items, of: Option<ReplicaId>) -> Option<Stamp> {
+        LwwMap::max_stamp(items, of)
     }
 
     fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError> {

@@ -47,7 +47,7 @@ fn churn_leaves_nothing() {
         let value = format!("element {n}");
         write(&mut doc, n, |e| e.set("s").add(value.as_str()).unwrap());
         write(&mut doc, n, |e| {
-            assert!(e.set("s").delete(&value.as_str().into()).unwrap())
+            assert!(e.set("s").delete(&value.as_str().into()).unwrap());
         });
     }
     report("set element", &mut doc);
@@ -59,10 +59,10 @@ fn churn_leaves_nothing() {
     for n in 0..20_000 {
         let mut node = None;
         write(&mut doc, n, |e| {
-            node = Some(e.tree("t").create(None, 0).unwrap())
+            node = Some(e.tree("t").create(None, 0).unwrap());
         });
         write(&mut doc, n, |e| {
-            assert!(e.tree("t").delete(node.unwrap()).unwrap())
+            assert!(e.tree("t").delete(node.unwrap()).unwrap());
         });
     }
     report("tree node", &mut doc);
@@ -78,18 +78,18 @@ fn a_million_characters_typed_and_deleted() {
     for n in 0..1_000_usize {
         let len = doc.text("t").len();
         write(&mut doc, n as u64 * 10_000, |e| {
-            e.text("t").insert(n * 7_919 % (len + 1), &line).unwrap()
+            e.text("t").insert(n * 7_919 % (len + 1), &line).unwrap();
         });
         if n % 4 == 3 {
             let len = doc.text("t").len();
             write(&mut doc, n as u64 * 10_000, |e| {
-                e.text("t").delete(len / 3..len).unwrap()
+                e.text("t").delete(len / 3..len).unwrap();
             });
         }
     }
     let len = doc.text("t").len();
     write(&mut doc, 20_000_000, |e| {
-        e.text("t").delete(0..len).unwrap()
+        e.text("t").delete(0..len).unwrap();
     });
     let before = doc.save().len();
     let dropped = doc.reclaim(0, 0, &[]);
@@ -105,7 +105,7 @@ fn a_million_characters_typed_and_deleted() {
 fn a_grace_is_waited_for() {
     let mut doc = doc(1);
     write(&mut doc, 0, |e| {
-        e.text("t").insert(0, "old and new").unwrap()
+        e.text("t").insert(0, "old and new").unwrap();
     });
     write(&mut doc, 1, |e| e.text("t").delete(3..7).unwrap());
     assert_eq!(
@@ -129,7 +129,7 @@ fn a_grace_is_waited_for() {
 fn cursors_and_marks_hold_their_places() {
     let mut doc = doc(1);
     write(&mut doc, 0, |e| {
-        e.text("t").insert(0, "one two three").unwrap()
+        e.text("t").insert(0, "one two three").unwrap();
     });
     write(&mut doc, 0, |e| e.text("t").insert(13, " four").unwrap());
     let cursor = doc.text("t").cursor(Unit::Chars, 16, Side::Left).unwrap();

@@ -32,7 +32,7 @@ fn the_news_of_every_kind() {
     });
     let mut made = None;
     write(&mut ann, 1, |e| {
-        made = Some(e.tree("tree").create(None, 0).unwrap())
+        made = Some(e.tree("tree").create(None, 0).unwrap());
     });
     sync(&ann, &mut ben);
     let away = ann.version().clone();

@@ -8,7 +8,9 @@ mod build;
 mod demo;
 mod fuzz;
 mod hygiene;
+mod mutants;
 mod process;
+mod schedules;
 mod setup;
 mod size;
 mod tally;
@@ -45,6 +47,10 @@ enum Command {
     Test(test::Args),
     /// Feed every decoder with made-up bytes, and keep what one stumbles over
     Fuzz(fuzz::Args),
+    /// Run random schedules against the engine for some minutes, with seeds that nobody has tried
+    Soak(schedules::Args),
+    /// Put known bugs into the engine, one at a time, and see that the schedules find each of them
+    Mutants(mutants::Args),
 }
 
 fn main() -> ExitCode {
@@ -66,5 +72,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&workspace, &args),
         Command::Test(args) => test::run(&workspace, &args),
         Command::Fuzz(args) => fuzz::run(&workspace, &args),
+        Command::Soak(args) => schedules::soak(&workspace, &args),
+        Command::Mutants(args) => mutants::run(&workspace, &args),
     }
 }

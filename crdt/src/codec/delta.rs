@@ -15,6 +15,8 @@ pub(super) const FORMAT: u8 = 1;
 const COMPLETE: u8 = 1;
 /// Flag: the delta has times, counted from a minute that stands in the header.
 const TIMED: u8 = 2;
+/// Flag: dots were erased; which ones comes at the end.
+const ERASED: u8 = 4;
 
 const NAME: u8 = 0x00;
 const ELEMENT: u8 = 0x08;
@@ -43,7 +45,7 @@ impl Delta {
 
     /// The greatest stamp among what the delta brings.
     pub fn max_stamp(&self) -> Option<Stamp> {
-        <crate::document::Tree as crate::DotStore>::max_stamp(&self.items)
+        <crate::document::Tree as crate::DotStore>::max_stamp(&self.items, None)
     }
 }
 
@@ -56,7 +58,13 @@ fn write(out: &mut Writer, delta: &Delta) {
     };
     out.byte(FORMAT);
     let complete = if delta.complete { COMPLETE } else { 0 };
-    out.byte(complete | if base.is_some() { TIMED } else { 0 });
+    let timed = if base.is_some() { TIMED } else { 0 };
+    let erased = if delta.items.erasures.is_empty() {
+        0
+    } else {
+        ERASED
+    };
+    out.byte(complete | timed | erased);
     if let Some(base) = base {
         out.varint(u64::from(base.get()));
     }
@@ -72,11 +80,22 @@ fn write(out: &mut Writer, delta: &Delta) {
     for (&by, removal) in &delta.removals {
         names.write_dot(out, by);
         names.write_minute(out, removal.minute);
-        out.varint(removal.runs.len() as u64);
-        for run in &removal.runs {
-            names.write_dot(out, run.start);
-            out.varint(run.len);
+        write_dot_runs(out, &removal.runs, &names);
+    }
+    if erased > 0 {
+        out.varint(delta.items.erasures.len() as u64);
+        for (by, runs) in &delta.items.erasures {
+            names.write_dot(out, *by);
+            write_dot_runs(out, runs, &names);
         }
+    }
+}
+
+fn write_dot_runs(out: &mut Writer, runs: &[DotRun], names: &Names) {
+    out.varint(runs.len() as u64);
+    for run in runs {
+        names.write_dot(out, run.start);
+        out.varint(run.len);
     }
 }
 
@@ -105,9 +124,14 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
             names.insert(dot.replica);
         }
     }
-    for (by, removal) in &delta.removals {
+    let removals = delta
+        .removals
+        .iter()
+        .map(|(by, removal)| (by, &removal.runs));
+    let erasures = delta.items.erasures.iter().map(|(by, runs)| (by, runs));
+    for (by, runs) in removals.chain(erasures) {
         names.insert(by.replica);
-        names.extend(removal.runs.iter().map(|run| run.start.replica));
+        names.extend(runs.iter().map(|run| run.start.replica));
     }
     names.into_iter().collect()
 }
@@ -203,6 +227,7 @@ fn read_containers(input: &mut Reader<'_>, names: &Names) -> Result<Items, Decod
     let mut items = Items {
         table,
         bodies: Vec::new(),
+        erasures: Vec::new(),
     };
     let mut numbers = (0..).zip(bits).filter(|&(_, bits)| bits != 0);
     items.bodies = input.times(with_items, BODY_BYTES, |input, _| {
@@ -288,16 +313,15 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         return Err(input.error("unknown format"));
     }
     let flags = input.byte()?;
-    if flags & !(COMPLETE | TIMED) != 0 {
+    if flags & !(COMPLETE | TIMED | ERASED) != 0 {
         return Err(input.error("unknown flags"));
     }
-    let base = match flags & TIMED {
-        0 => None,
-        _ => {
-            let minutes = u32::try_from(input.varint()?);
-            let minutes = minutes.map_err(|_| input.error("minute over 32 bits"))?;
-            Some(Minute::new(minutes))
-        }
+    let base = if flags & TIMED == 0 {
+        None
+    } else {
+        let minutes = u32::try_from(input.varint()?);
+        let minutes = minutes.map_err(|_| input.error("minute over 32 bits"))?;
+        Some(Minute::new(minutes))
     };
     let max = 2 * limits::REPLICAS_MAX;
     let replicas = input.many(max, "too many replicas", 8, |input, before| {
@@ -313,8 +337,11 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
     };
     let from = read_version(input, &VersionVector::new(), &names)?;
     let to = read_version(input, &from, &names)?;
-    let items = read_containers(input, &names)?;
+    let mut items = read_containers(input, &names)?;
     let removals = read_removals(input, &names)?;
+    if flags & ERASED != 0 {
+        items.erasures = read_erasures(input, &names)?;
+    }
     let delta = Delta {
         from,
         to,
@@ -338,20 +365,54 @@ fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, Deco
             return Err(input.error("removals out of order"));
         }
         let minute = names.read_minute(input)?;
-        let runs = input.many(usize::MAX, "too many removals", 3, |input, _| {
-            let start = names.read_dot(input)?;
-            let len = input.varint()?;
-            if len == 0 || len > limits::SEQ_MAX - start.seq + 1 {
-                return Err(input.error("impossible removal"));
-            }
-            Ok(DotRun { start, len })
-        })?;
-        if runs.is_empty() {
-            return Err(input.error("empty removal"));
-        }
+        let runs = read_dot_runs(input, names)?;
         removals.insert(by, Removal { minute, runs });
     }
     Ok(removals)
+}
+
+fn read_dot_runs(input: &mut Reader<'_>, names: &Names) -> Result<Vec<DotRun>, DecodeError> {
+    let runs = input.many(usize::MAX, "too many removals", 3, |input, _| {
+        let start = names.read_dot(input)?;
+        let len = input.varint()?;
+        if len == 0 || len > limits::SEQ_MAX - start.seq + 1 {
+            return Err(input.error("impossible removal"));
+        }
+        Ok(DotRun { start, len })
+    })?;
+    if runs.is_empty() {
+        return Err(input.error("empty removal"));
+    }
+    Ok(runs)
+}
+
+/// The fewest bytes of an erasure.
+const ERASURE_BYTES: usize = 6;
+
+fn read_erasures(
+    input: &mut Reader<'_>,
+    names: &Names,
+) -> Result<Vec<(Dot, Vec<DotRun>)>, DecodeError> {
+    let max = usize::MAX;
+    let erasures = input.many(max, "too many erasures", ERASURE_BYTES, |input, before| {
+        let by = names.read_dot(input)?;
+        if before.last().is_some_and(|(last, _)| *last >= by) {
+            return Err(input.error("erasures out of order"));
+        }
+        let runs = read_dot_runs(input, names)?;
+        // One encoding: runs that touch are one run.
+        if runs
+            .windows(2)
+            .any(|pair| pair[0].start.plus(pair[0].len) >= pair[1].start)
+        {
+            return Err(input.error("erasures out of order"));
+        }
+        Ok((by, runs))
+    })?;
+    if erasures.is_empty() {
+        return Err(input.error("no erasures"));
+    }
+    Ok(erasures)
 }
 
 /// Checks that the parts agree: every dot lies inside of the delta and names one thing, and nothing
@@ -364,6 +425,7 @@ fn check(delta: &Delta, base: Option<Minute>, replicas: &[ReplicaId]) -> Result<
             .items
             .bodies()
             .for_each(|items| items.for_each_run(&mut *each));
+        erasing(delta).for_each(each);
     });
     if runs.windows(2).any(|pair| end(&pair[0]) >= pair[1].start) {
         return Err("a dot names two things");
@@ -380,6 +442,10 @@ fn check(delta: &Delta, base: Option<Minute>, replicas: &[ReplicaId]) -> Result<
     }
     if !all_inside {
         return Err("a living dot lies outside of the delta");
+    }
+    erasing(delta).for_each(|run| all_inside &= inside(&run));
+    if !all_inside {
+        return Err("an erasure lies outside of the delta");
     }
     if !delta.removals.keys().all(|&by| interval.contains(by)) {
         return Err("a removal lies outside of the delta");
@@ -409,13 +475,21 @@ fn removes_what_is_there(delta: &Delta) -> bool {
         overlap
     });
     let mut found = false;
+    let mut look = |live: DotRun| {
+        let next = removed.partition_point(|run| end(run) < live.start);
+        found |= removed.get(next).is_some_and(|run| run.start <= end(&live));
+    };
+    erasing(delta).for_each(&mut look);
     for items in delta.items.bodies().take_while(|_| !removed.is_empty()) {
-        items.for_each_live(|live| {
-            let next = removed.partition_point(|run| end(run) < live.start);
-            found |= removed.get(next).is_some_and(|run| run.start <= end(&live));
-        });
+        items.for_each_live(&mut look);
     }
     found
+}
+
+/// The dots of erasing changes: alive, each the name of what it erased.
+fn erasing(delta: &Delta) -> impl Iterator<Item = DotRun> + '_ {
+    let erasures = delta.items.erasures.iter();
+    erasures.map(|&(start, _)| DotRun { start, len: 1 })
 }
 
 /// The last dot of a run.

@@ -236,7 +236,9 @@ fn write_cell(out: &mut Writer, cell: &Cell, names: &Names) {
         Cell::Node { under } => {
             out.byte(NODE);
             out.byte(under_flag(under));
-            under.iter().for_each(|dot| names.write_dot(out, *dot));
+            if let Some(dot) = under {
+                names.write_dot(out, *dot);
+            }
         }
         Cell::Place(moved) => {
             out.byte(PLACE);

@@ -2,7 +2,7 @@
 
 use crate::sequence::content::{Content, Extent, Unit};
 use crate::sequence::run::RunItem;
-use crate::{Dot, Kind, Sequence, Stamp, Value};
+use crate::{Dot, Kind, ReplicaId, Sequence, Stamp, Value};
 
 /// One element of the sequence under a list or a tree.
 #[derive(Clone, PartialEq, Debug)]
@@ -109,15 +109,21 @@ impl RunItem<Cells> {
     }
 }
 
-/// The greatest stamp among the places.
-pub(super) fn max_stamp(runs: &[RunItem<Cells>]) -> Option<Stamp> {
-    stamps(runs).max()
+/// The greatest stamp among the places, or among those of one replica.
+pub(super) fn max_stamp(runs: &[RunItem<Cells>], of: Option<ReplicaId>) -> Option<Stamp> {
+    let runs = runs
+        .iter()
+        .filter(|run| of.is_none_or(|of| run.start.replica == of));
+    runs.flat_map(places).max()
 }
 
 /// The stamps of the places.
 pub(crate) fn stamps(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Stamp> + '_ {
-    let cells = runs.iter().flat_map(RunItem::living);
-    cells.filter_map(|(_, cell)| match cell {
+    runs.iter().flat_map(places)
+}
+
+fn places(run: &RunItem<Cells>) -> impl Iterator<Item = Stamp> + '_ {
+    run.living().filter_map(|(_, cell)| match cell {
         Cell::Place(moved) => Some(moved.stamp),
         _ => None,
     })

@@ -273,9 +273,13 @@ impl ListBody {
     }
 
     /// Whether an element was deleted, and is shown for what survived in it.
-    #[cfg(feature = "serde")]
     pub(crate) fn is_kept(&self, element: Dot) -> bool {
-        !self.cells.life_of(element).is_some_and(Life::is_alive)
+        !self.is_alive(element)
+    }
+
+    /// Whether an element is there and was not deleted.
+    pub(crate) fn is_alive(&self, element: Dot) -> bool {
+        self.cells.life_of(element).is_some_and(Life::is_alive)
     }
 
     fn kept_kind(&self, element: Dot) -> Option<Kind> {

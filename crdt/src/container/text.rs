@@ -481,7 +481,9 @@ impl TextBody {
                 .named(dots)
                 .map(|(_, span)| span.clone())
                 .collect();
-            gone.iter().for_each(|span| self.unanchor(span));
+            for span in gone {
+                self.unanchor(&span);
+            }
             self.marks.remove(dots, &mut BTreeSet::new());
         }
         patches.into_iter().map(TextPatch::from).collect()

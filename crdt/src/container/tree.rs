@@ -30,6 +30,10 @@ struct Move {
 #[derive(Clone, Default, Debug)]
 struct Node {
     /// Under which node it was made; `None` once it is deleted.
+    #[allow(
+        clippy::option_option,
+        reason = "deleted, made at the top, made under a node"
+    )]
     made: Option<Option<Dot>>,
     moves: Vec<Move>,
     /// Whether something of its data lives.
@@ -379,6 +383,13 @@ impl TreeBody {
             }
             Cell::Value(_) | Cell::Child(_) => None,
         }
+    }
+
+    /// Whether a node is there and was not deleted.
+    pub(crate) fn is_alive(&self, node: Dot) -> bool {
+        self.nodes
+            .get(&node)
+            .is_some_and(|state| state.made.is_some())
     }
 
     /// Takes in what is new; gives the nodes that it is about.

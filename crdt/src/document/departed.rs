@@ -1,9 +1,9 @@
 //! The names of what was deleted lately: see [`Doc::changes_since`](super::Doc::changes_since).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::tree::ContainerId;
-use crate::{Dot, DotRun, Value};
+use crate::{Dot, DotRun, ReplicaId, Value};
 
 /// What a deleted dot stood for.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,6 +19,7 @@ pub(crate) enum Departure {
 #[derive(Clone, Default, Debug)]
 pub(super) struct Departed {
     dots: BTreeMap<Dot, (ContainerId, Departure)>,
+    by_container: BTreeSet<(ContainerId, Dot)>,
     /// Oldest first.
     order: VecDeque<Dot>,
 }
@@ -31,10 +32,29 @@ impl Departed {
         if self.dots.insert(dot, (from, what)).is_none() {
             self.order.push_back(dot);
         }
+        self.by_container.insert((from, dot));
         if self.order.len() > DEPARTED_MAX {
             let oldest = self.order.pop_front();
-            oldest.map(|oldest| self.dots.remove(&oldest));
+            let gone = oldest.and_then(|dot| Some((self.dots.remove(&dot)?.0, dot)));
+            gone.map(|gone| self.by_container.remove(&gone));
         }
+    }
+
+    /// Forgets what was in a container, whose number another may get.
+    pub(super) fn forget(&mut self, container: ContainerId) {
+        let first = Dot::new(ReplicaId::new(0), 0);
+        let mut rest = self.by_container.split_off(&(container, first));
+        let mut after = rest.split_off(&(container + 1, first));
+        for (_, dot) in &rest {
+            self.dots.remove(dot);
+        }
+        self.by_container.append(&mut after);
+        // Its dots stay in the order, where they do no harm, until their turn comes.
+    }
+
+    /// Forgets all: what was erased must not be found anywhere.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// What the dots of a run stood for, and in which container.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "serde")]
 mod assign;
+mod erase;
 mod list;
 mod map;
 mod reverse;
@@ -133,6 +134,7 @@ impl<'a> Edit<'a> {
         }
         if let Some(change) = self.change.take() {
             self.inner.end(change);
+            self.inner.store_mut().sweep();
         }
     }
 }

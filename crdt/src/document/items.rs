@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::path::{Key, Kind, Step};
 use crate::container::BodyItems;
-use crate::{Dot, DotSet};
+use crate::{Dot, DotRun, DotSet};
 
 /// A container of the table. The document itself is number 0 and not listed; the first one listed is
 /// number 1.
@@ -24,6 +24,8 @@ pub struct Items {
     pub(crate) table: Vec<Place>,
     /// The items of containers by number, ascending; none is empty.
     pub(crate) bodies: Vec<(u32, BodyItems)>,
+    /// The dots that changes erased, by the change.
+    pub(crate) erasures: Vec<(Dot, Vec<DotRun>)>,
 }
 
 impl Items {

@@ -1,8 +1,11 @@
 //! The containers of a document and where each dot is.
 
+mod sweep;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::departed::{Departed, Departure};
+use super::erasures::Erasures;
 use super::homes::Homes;
 use super::items::{Items, Place};
 use super::path::{Key, Kind, Path, Step};
@@ -12,7 +15,8 @@ use crate::map::MapItem;
 use crate::{limits, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp, Value};
 use crate::{ReplicaId, VersionVector};
 
-/// The number of a container in this copy. Numbers are never given again.
+/// The number of a container in this copy. That of one that was let go is given again: nobody holds
+/// a number beyond an edit or a merge.
 pub(crate) type ContainerId = u32;
 
 /// The top of the document: a map, whose keys are the names of the root containers.
@@ -25,7 +29,7 @@ pub(crate) struct Container {
     pub(crate) step: Option<Step>,
     depth: usize,
     pub(crate) body: Body,
-    /// How many containers were ever named in this one.
+    /// How many containers are named in this one.
     children: u32,
     /// How many dots are alive in this container and those inside of it.
     live: usize,
@@ -39,23 +43,36 @@ pub(crate) struct Tree {
     children: BTreeMap<(ContainerId, Step), ContainerId>,
     pub(super) homes: Homes,
     pub(super) departed: Departed,
+    erasures: Erasures,
+    /// The numbers of containers that were let go.
+    free: BTreeSet<ContainerId>,
+    /// Containers that may be of no use any more: looked at when the edit or merge ends.
+    loose: BTreeSet<ContainerId>,
 }
 
-impl Default for Tree {
-    fn default() -> Self {
-        let top = Container {
+impl Container {
+    fn top() -> Self {
+        Self {
             parent: ROOT,
             step: None,
             depth: 0,
             body: Body::new(Kind::Map),
             children: 0,
             live: 0,
-        };
+        }
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
         Self {
-            containers: vec![top],
+            containers: vec![Container::top()],
             children: BTreeMap::new(),
             homes: Homes::default(),
             departed: Departed::default(),
+            erasures: Erasures::default(),
+            free: BTreeSet::new(),
+            loose: BTreeSet::new(),
         }
     }
 }
@@ -108,15 +125,21 @@ impl Tree {
         if let Some(id) = self.child(parent, &step) {
             return id;
         }
-        let id = self.containers.len() as ContainerId;
-        self.containers.push(Container {
+        let container = Container {
             parent,
             step: Some(step.clone()),
             depth: self.get(parent).depth + 1,
             body: Body::new(step.kind),
             children: 0,
             live: 0,
-        });
+        };
+        let id = self.free.pop_first();
+        let id = id.unwrap_or(self.containers.len() as ContainerId);
+        match self.containers.get_mut(id as usize) {
+            Some(free) => *free = container,
+            None => self.containers.push(container),
+        }
+        self.loose.insert(id);
         self.containers[parent as usize].children += 1;
         self.children.insert((parent, step), id);
         id
@@ -150,7 +173,7 @@ impl Tree {
     }
 
     /// The containers inside of this one, itself included.
-    fn subtree(&self, id: ContainerId) -> Vec<ContainerId> {
+    pub(crate) fn subtree(&self, id: ContainerId) -> Vec<ContainerId> {
         let mut all = vec![id];
         let mut next = 0;
         while next < all.len() {
@@ -268,6 +291,13 @@ impl Tree {
 
     /// The containers of every kind at a key, and all inside of them.
     pub(crate) fn subtrees_at(&self, parent: ContainerId, key: &Key) -> Vec<ContainerId> {
+        let mut living = self.all_at(parent, key);
+        living.retain(|&id| self.get(id).live > 0);
+        living
+    }
+
+    /// As [`Self::subtrees_at`], and those in which nothing lives.
+    pub(crate) fn all_at(&self, parent: ContainerId, key: &Key) -> Vec<ContainerId> {
         let children = Kind::ALL.into_iter().filter_map(|kind| {
             self.child(
                 parent,
@@ -277,10 +307,7 @@ impl Tree {
                 },
             )
         });
-        children
-            .flat_map(|id| self.subtree(id))
-            .filter(|&id| self.get(id).live > 0)
-            .collect()
+        children.flat_map(|id| self.subtree(id)).collect()
     }
 
     /// Removes dots from one container and notes what happened.
@@ -303,7 +330,10 @@ impl Tree {
     }
 
     /// Notes that something happened to a container.
-    pub(crate) fn note(&self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
+    pub(crate) fn note(&mut self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
+        if let ChangeKind::Map(keys) = &change {
+            keys.iter().for_each(|key| self.loosen_at(id, key));
+        }
         // What happens at the top is the coming of root containers, which have paths of their own.
         if id != ROOT {
             changes.add(self.path(id), change);
@@ -317,12 +347,15 @@ impl Tree {
         let mut next = Some(id);
         while let Some(id) = next {
             let container = &mut self.containers[id as usize];
-            let lived = container.live > 0;
+            let before_any = container.live > 0;
             container.live = container.live + after - before;
             let (parent, lives) = (container.parent, container.live > 0);
             next = (id != ROOT).then_some(parent);
-            if lived == lives {
+            if before_any == lives {
                 continue;
+            }
+            if before_any {
+                self.loose.insert(id);
             }
             if let Some(Step {
                 key: Key::Element(element),
@@ -330,7 +363,9 @@ impl Tree {
             }) = container.step
             {
                 let change = self.body_mut(parent).keep(element, kind, lives);
-                change.map(|change| self.note(parent, change, changes));
+                if let Some(change) = change {
+                    self.note(parent, change, changes);
+                }
             }
         }
     }
@@ -418,7 +453,9 @@ impl Tree {
             items.add_skeleton(body, &dots, interval.from);
         }
         found.retain(|_, items| !items.is_empty());
-        self.tabulate(found)
+        let mut items = self.tabulate(found);
+        items.erasures = self.erasures.collect(interval);
+        items
     }
 
     fn settle_restored(&mut self, id: ContainerId) {
@@ -465,6 +502,7 @@ impl Tree {
             }
             let children = self.children(id as ContainerId);
             let below: usize = children.map(|(_, child)| self.get(child).live).sum();
+            assert!(!self.free.contains(&(id as ContainerId)) || container.step.is_none());
             assert_eq!(
                 container.live,
                 container.body.live_len() + below,
@@ -509,7 +547,7 @@ impl DotStore for Tree {
     }
 
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
-        let mut live = DotSet::new();
+        let mut live = self.erasures.live_in(interval);
         for id in self.containers_in(interval) {
             live.extend(&self.get(id).body.live_in(interval));
         }
@@ -517,15 +555,15 @@ impl DotStore for Tree {
     }
 
     fn dots_of(items: &Items) -> DotSet {
-        let mut live = DotSet::new();
+        let mut live = Erasures::dots_of(&items.erasures);
         for items in items.bodies() {
             live.extend(&items.live());
         }
         live
     }
 
-    fn max_stamp(items: &Items) -> Option<Stamp> {
-        items.bodies().filter_map(BodyItems::max_stamp).max()
+    fn max_stamp(items: &Items, of: Option<ReplicaId>) -> Option<Stamp> {
+        items.bodies().filter_map(|body| body.max_stamp(of)).max()
     }
 
     fn check(&self, items: &Items, seen: &VersionVector) -> Result<(), MergeError> {
@@ -573,6 +611,7 @@ impl DotStore for Tree {
         for (number, items) in &items.bodies {
             let wanted = wanted.remove(number).unwrap_or_default();
             let id = ids[*number as usize];
+            self.loose.insert(id);
             let before = self.get(id).body.live_len();
             let change = self.body_mut(id).join(items, &wanted, seen);
             self.note(id, change, changes);
@@ -611,6 +650,12 @@ impl DotStore for Tree {
             self.note(id, change, changes);
             self.settle_restored(id);
         }
+        for (_, runs) in items.erasures.iter().filter(|(by, _)| !seen.contains(*by)) {
+            self.departed.clear();
+            self.loosen_homes(runs);
+        }
+        self.erasures.join(&items.erasures, seen, &mut ());
+        self.sweep();
     }
 
     fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
@@ -619,8 +664,11 @@ impl DotStore for Tree {
             by_container.entry(id).or_default().insert_run(run);
         }
         // What is inside goes first, or it would keep what it is in for a moment.
-        for (id, dots) in by_container.into_iter().rev() {
+        let mut by_container: Vec<_> = by_container.into_iter().collect();
+        by_container.sort_by_key(|&(id, _)| std::cmp::Reverse(self.get(id).depth));
+        for (id, dots) in by_container {
             self.remove_from(id, &dots, changes);
         }
+        self.erasures.remove(dots, &mut ());
     }
 }

@@ -27,31 +27,22 @@ impl<C: Content> Sequence<C> {
     ) -> Result<Incoming<'a, C>, MergeError> {
         let new = |item: &RunItem<C>| item.new_dots(seen.get(item.start.replica));
         let known = |dot| self.runs.run_of(dot).is_some();
-        let mut restored = Vec::new();
-        let order = match in_order(items, new, known) {
-            Ok(order) => Ok(order),
-            Err(missing) => {
-                restored = self.restore(missing, items, seen)?;
-                let here: DotSet = restored.iter().map(RunItem::dots).collect();
-                in_order(items, new, |dot| known(dot) || here.contains(dot))
-            }
-        };
+        let mut needed: Vec<Dot> = wanted.into_iter().filter(|&dot| !known(dot)).collect();
+        if !needed.is_empty() {
+            let brought = items.iter().filter_map(new).map(|(dots, _)| dots);
+            let brought: DotSet = brought.collect();
+            needed.retain(|&dot| !brought.contains(dot));
+        }
+        let order = in_order(items, new, known).map_err(|missing| needed.extend(missing));
+        if needed.is_empty() {
+            let restored = Vec::new();
+            let new = order.expect("what is missing is needed");
+            return Ok(Incoming { restored, new });
+        }
+        let restored = self.restore(needed, items, seen)?;
+        let here: DotSet = restored.iter().map(RunItem::dots).collect();
+        let order = in_order(items, new, |dot| known(dot) || here.contains(dot));
         let new = order.map_err(|anchors| MergeError::MissingAnchors { anchors })?;
-        let mut wanted: Vec<Dot> = wanted.into_iter().filter(|&dot| !known(dot)).collect();
-        if !wanted.is_empty() {
-            let brought: DotSet = new.iter().map(|item| item.dots()).collect();
-            wanted.retain(|&dot| !brought.contains(dot));
-        }
-        if !wanted.is_empty() {
-            // What was restored above may be among what this needs.
-            let parents = restored
-                .iter()
-                .filter_map(|run| run.parent)
-                .filter(|&dot| !known(dot));
-            let ends = restored.iter().map(|run| run.start.plus(run.len() - 1));
-            let all = wanted.into_iter().chain(parents).chain(ends).collect();
-            restored = self.restore(all, items, seen)?;
-        }
         Ok(Incoming { restored, new })
     }
 

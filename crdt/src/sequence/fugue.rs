@@ -104,6 +104,14 @@ impl Runs {
         (start.replica == dot.replica && dot.seq < start.seq + link.len).then_some(run)
     }
 
+    /// Every run, in order of dot.
+    pub(super) fn all(&self) -> impl Iterator<Item = DotRun> + '_ {
+        self.links.iter().map(|(&start, link)| DotRun {
+            start,
+            len: link.len,
+        })
+    }
+
     /// Adds a run, or makes the one longer that it goes on from.
     pub(super) fn insert(&mut self, run: &RunLink) {
         let RunLink {

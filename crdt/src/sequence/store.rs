@@ -4,7 +4,7 @@ use super::causal::Incoming;
 use super::content::{Content, Extent};
 use super::run::{push_piece, PieceItem, RunItem};
 use super::{Patch, Sequence};
-use crate::{Dot, DotSet, DotStore, Interval, MergeError, Stamp, VersionVector};
+use crate::{Dot, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
 
 impl<C: Content> DotStore for Sequence<C> {
     /// In order of dot.
@@ -60,7 +60,7 @@ impl<C: Content> DotStore for Sequence<C> {
         live
     }
 
-    fn max_stamp(_: &Self::Items) -> Option<Stamp> {
+    fn max_stamp(_: &Self::Items, _: Option<ReplicaId>) -> Option<Stamp> {
         None
     }
 

@@ -236,7 +236,7 @@ fn edit(
         22 => {
             let start = b % (text_len + 1);
             let range = start..(start + c % 6).min(text_len);
-            let value = if c % 3 == 0 {
+            let value = if c.is_multiple_of(3) {
                 Value::Null
             } else {
                 Value::Bool(true)
@@ -249,9 +249,10 @@ fn edit(
             .embed(Unit::Chars, b % (text_len + 1), c as u32),
         24 => edit.tree(name).create(node(b), 0).map(drop),
         25 => match (node(b), node(c)) {
-            (Some(moved), under) => edit
-                .tree(name)
-                .move_to(moved, under.filter(|_| b % 3 > 0), 0),
+            (Some(moved), under) => {
+                edit.tree(name)
+                    .move_to(moved, under.filter(|_| !b.is_multiple_of(3)), 0)
+            }
             _ => Ok(()),
         },
         26 => node(b).map_or(Ok(()), |node| edit.tree(name).delete(node).map(drop)),

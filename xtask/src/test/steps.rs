@@ -6,7 +6,7 @@
 use crate::setup::WASM_TARGET;
 use crate::tally::{self, Suite};
 use crate::workspace::Workspace;
-use crate::{browser, build, hygiene, process, setup};
+use crate::{browser, build, hygiene, process, schedules, setup};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -54,7 +54,7 @@ const CORE_IN_WASM: [&str; 8] = [
 ];
 const WASM: [&str; 4] = ["--package", "driftwood-wasm", "--target", WASM_TARGET];
 
-pub(super) static STEPS: [Step; 16] = [
+pub(super) static STEPS: [Step; 17] = [
     Step {
         name: "setup",
         about: "wasm target, wasm tools, npm packages",
@@ -102,6 +102,12 @@ pub(super) static STEPS: [Step; 16] = [
         about: "the suites of the data and the protocol once more, in wasm in Node",
         needs: &["setup"],
         run: |workspace| suites(workspace.cargo("test", &CORE_IN_WASM), tally::cargo),
+    },
+    Step {
+        name: "schedules",
+        about: "200,000 random schedules against the engine, in release",
+        needs: &[],
+        run: random_schedules,
     },
     Step {
         name: "binaries",
@@ -185,6 +191,18 @@ fn documentation(workspace: &Workspace) -> Result<Done> {
         process::run(doc.arg("--no-deps").env("RUSTDOCFLAGS", "--deny warnings"))?;
     }
     Ok(Done::GOOD)
+}
+
+fn random_schedules(workspace: &Workspace) -> Result<Done> {
+    let mut command = schedules::command(workspace, true);
+    command.env("DRIFTWOOD_SCHEDULES", "200000");
+    suites(command, |lines| {
+        let mut suites = tally::cargo(lines);
+        if let (Some(suite), Some(said)) = (suites.first_mut(), schedules::closing(lines)) {
+            said.clone_into(&mut suite.name);
+        }
+        suites
+    })
 }
 
 fn types(workspace: &Workspace) -> Result<Done> {

@@ -141,12 +141,12 @@ fn assign_list(mut list: ListEdit<'_>, items: Vec<Shape>) -> Result<(), AssignEr
     let mut kept = common(lens, |at, item| items[item].is(old[at]));
     kept.push(lens);
     // An element that was deleted and of which only the content survived would be gone without it.
-    let lost = list.0.now().as_list();
+    let now = list.0.now().as_list();
     let old = old
         .into_iter()
         .enumerate()
         .map(|(index, found)| match found {
-            Found::Node(_, kind) if !lost.is_kept(index) => Some(kind),
+            Found::Node(_, kind) if !now.is_kept(index) => Some(kind),
             _ => None,
         });
     let old: Vec<Option<Kind>> = old.collect();

@@ -137,6 +137,11 @@ impl ListEdit<'_> {
         list(&self.0).len()
     }
 
+    /// The name of the element at an index.
+    pub(super) fn id(&self, index: usize) -> Option<Dot> {
+        list(&self.0).get(index).map(|(dot, _)| dot)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

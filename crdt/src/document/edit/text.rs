@@ -157,7 +157,7 @@ impl TextEdit<'_> {
     }
 }
 
-fn text<'a>(node: &'a NodeEdit<'_>) -> &'a TextBody {
+pub(super) fn text<'a>(node: &'a NodeEdit<'_>) -> &'a TextBody {
     match &node.tree.get(node.at).body {
         Body::Text(text) => text,
         _ => unreachable!("this is a text"),

@@ -1,0 +1,71 @@
+//! Which dots were erased, not only deleted: what journals must not show any more.
+
+use std::collections::BTreeMap;
+
+use crate::{Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+
+/// The dots that each erasing change named; it has no content, and nothing of it ever goes.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Erasures {
+    records: BTreeMap<Dot, Vec<DotRun>>,
+    /// All of them together.
+    dots: DotSet,
+}
+
+impl Erasures {
+    /// Notes an erasure: runs in order that do not touch.
+    pub(super) fn insert(&mut self, by: Dot, runs: Vec<DotRun>) {
+        runs.iter().for_each(|run| self.dots.insert_run(*run));
+        self.records.insert(by, runs);
+    }
+
+    /// All erased dots.
+    pub(crate) fn dots(&self) -> &DotSet {
+        &self.dots
+    }
+}
+
+impl DotStore for Erasures {
+    /// In order of the erasing change.
+    type Items = Vec<(Dot, Vec<DotRun>)>;
+    type Effects = ();
+
+    fn collect(&self, interval: Interval<'_>) -> Self::Items {
+        let spans = interval.spans();
+        let records = spans.flat_map(|(replica, first, last)| {
+            let range = Dot::new(replica, first)..=Dot::new(replica, last);
+            self.records.range(range)
+        });
+        records.map(|(&by, runs)| (by, runs.clone())).collect()
+    }
+
+    fn live_in(&self, interval: Interval<'_>) -> DotSet {
+        Self::dots_of(&self.collect(interval))
+    }
+
+    fn dots_of(items: &Self::Items) -> DotSet {
+        items.iter().map(|&(by, _)| by).collect()
+    }
+
+    fn max_stamp(_: &Self::Items, _: Option<ReplicaId>) -> Option<Stamp> {
+        None
+    }
+
+    fn check(&self, _: &Self::Items, _: &VersionVector) -> Result<(), MergeError> {
+        Ok(())
+    }
+
+    fn join(&mut self, items: &Self::Items, seen: &VersionVector, (): &mut ()) {
+        for (by, runs) in items.iter().filter(|(by, _)| !seen.contains(*by)) {
+            self.insert(*by, runs.clone());
+        }
+    }
+
+    fn remove(&mut self, dots: &DotSet, (): &mut ()) {
+        let before = self.records.len();
+        self.records.retain(|by, _| !dots.contains(*by));
+        if self.records.len() < before {
+            self.dots = self.records.values().flatten().copied().collect();
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Letting go of containers that are of no use, and of the skeletons of what was erased.
+
+use super::{Container, ContainerId, Tree};
+use crate::container::Body;
+use crate::document::path::{Key, Kind, Step};
+use crate::{Dot, DotRun, DotSet};
+
+impl Tree {
+    /// Notes that dots were erased by the change `by`. What is alive of them was removed before.
+    pub(crate) fn erase(&mut self, by: Dot, runs: Vec<DotRun>) {
+        self.departed.clear();
+        self.loosen_homes(&runs);
+        self.erasures.insert(by, runs);
+    }
+
+    /// The containers of these dots may be of no use now.
+    pub(super) fn loosen_homes(&mut self, runs: &[DotRun]) {
+        let homes = runs.iter().flat_map(|run| self.homes.of(*run));
+        let homes: Vec<ContainerId> = homes.map(|(_, id)| id).collect();
+        self.loose.extend(homes);
+    }
+
+    /// The containers at a key may be of no use now.
+    pub(super) fn loosen_at(&mut self, map: ContainerId, key: &str) {
+        if self.get(map).children == 0 {
+            return;
+        }
+        let first = Step {
+            key: key.into(),
+            kind: Kind::ALL[0],
+        };
+        let last = Step {
+            kind: Kind::ALL[Kind::ALL.len() - 1],
+            ..first.clone()
+        };
+        let at_key = self.children.range((map, first)..=(map, last));
+        self.loose.extend(at_key.map(|(_, &id)| id));
+    }
+
+    /// Every dot that names something in these containers, alive or not.
+    pub(crate) fn known_in(&self, containers: &[ContainerId]) -> DotSet {
+        let mut known = DotSet::new();
+        for &id in containers {
+            known.extend(&self.get(id).body.known());
+        }
+        known
+    }
+
+    /// Lets go of the containers that became of no use since the last time. To be called when nobody
+    /// holds the number of a container.
+    pub(crate) fn sweep(&mut self) {
+        if self.loose.is_empty() {
+            return;
+        }
+        while let Some(id) = self.loose.pop_last() {
+            if !self.is_of_use(id) {
+                self.let_go(id);
+            }
+        }
+        while self.free.last().map(|&id| id as usize + 1) == Some(self.containers.len()) {
+            self.free.pop_last();
+            self.containers.pop();
+        }
+        if self.containers.capacity() > 4 * self.containers.len().max(16) {
+            self.containers.shrink_to(2 * self.containers.len());
+        }
+    }
+
+    /// Whether a container must be kept: as something lives in it, as it is said to be there, or as
+    /// others may still hang something on what was deleted in it.
+    fn is_of_use(&self, id: ContainerId) -> bool {
+        let Some(Container {
+            step: Some(step), ..
+        }) = self.containers.get(id as usize)
+        else {
+            return true;
+        };
+        let container = self.get(id);
+        if container.live > 0 || container.children > 0 {
+            return true;
+        }
+        let held = self.is_held(container.parent, step);
+        if held && matches!(step.key, Key::Name(_)) {
+            return true;
+        }
+        let known = container.body.known();
+        let erased = self.erasures.dots();
+        !known.is_empty() && (held || !known.meets(erased))
+    }
+
+    /// Whether what a container is in says that it is there.
+    fn is_held(&self, parent: ContainerId, Step { key, kind }: &Step) -> bool {
+        match (key, &self.get(parent).body) {
+            (Key::Name(name), Body::Map(map)) => {
+                let mark = map.children.register(&(name.to_string(), *kind));
+                mark.is_some()
+            }
+            (Key::Element(element), Body::List(list)) => list.is_alive(*element),
+            (Key::Element(node), Body::Tree(tree)) => tree.is_alive(*node),
+            _ => false,
+        }
+    }
+
+    fn let_go(&mut self, id: ContainerId) {
+        for run in self.get(id).body.known().runs() {
+            for (part, home) in self.homes.of(run) {
+                if home == id {
+                    self.homes.cut_out(part);
+                }
+            }
+        }
+        let gone = std::mem::replace(&mut self.containers[id as usize], Container::top());
+        let step = gone.step.expect("the top is always of use");
+        self.children.remove(&(gone.parent, step));
+        self.containers[gone.parent as usize].children -= 1;
+        self.free.insert(id);
+        self.departed.forget(id);
+        self.loose.insert(gone.parent);
+    }
+
+    /// How many containers are known, those that are gone for others included.
+    pub(crate) fn container_count(&self) -> usize {
+        self.containers.len() - self.free.len()
+    }
+}

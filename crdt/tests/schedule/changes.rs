@@ -1,0 +1,52 @@
+//! Does a merge say what it did? Whoever shows a document redraws only what the changes name, and
+//! carries out patches where there are any.
+
+use driftwood_crdt::{ChangeKind, Changes, Doc, Kind, Path};
+
+/// Holds the changes of a merge against the document before and after it.
+pub(crate) fn check(before: &Doc, after: &Doc, changes: &Changes, paths: &[Path]) {
+    for path in paths {
+        let (old, new) = (before.at(path), after.at(path));
+        let change = changes.iter().find(|(p, _)| *p == path).map(|(_, c)| c);
+        match (path.kind(), change) {
+            (Kind::Text, Some(ChangeKind::Text(patches))) => {
+                let mut text: Vec<u16> = old.as_text().to_string().encode_utf16().collect();
+                for patch in patches {
+                    let start = patch.at.utf16;
+                    let new = patch.inserted.encode_utf16();
+                    text.splice(start..start + patch.deleted.utf16, new);
+                }
+                let text = String::from_utf16(&text).expect("patches split no character");
+                assert_eq!(text, new.as_text().to_string(), "patches of a text");
+            }
+            (Kind::List, Some(ChangeKind::List(patches))) => {
+                let mut ids: Vec<_> = old.as_list().ids().into_iter().map(Some).collect();
+                for patch in patches {
+                    let inserted = std::iter::repeat_n(None, patch.inserted);
+                    ids.splice(patch.at..patch.at + patch.deleted, inserted);
+                }
+                let new = new.as_list().ids();
+                assert_eq!(ids.len(), new.len(), "length after the patches of a list");
+                let fits = ids
+                    .iter()
+                    .zip(&new)
+                    .all(|(id, new)| id.is_none_or(|id| id == *new));
+                assert!(fits, "patches of a list");
+            }
+            // What a map shows also depends on what is in the containers inside of it.
+            (Kind::Map, _) | (_, Some(_)) => {}
+            (Kind::List, None) => {
+                let (old, new) = (old.as_list().ids(), new.as_list().ids());
+                assert_eq!(old, new, "a list changed and no change says so");
+            }
+            (_, None) => {
+                let (old, new) = (old.to_value(), new.to_value());
+                let is_new = old == driftwood_crdt::Value::Null;
+                assert!(
+                    is_new || old == new,
+                    "changed, and no change says so: {path}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Random schedules: many replicas edit, exchange, lose, repeat, reload, and are held against the
+//! model at every step.
+
+mod calls;
+mod changes;
+mod checks;
+mod hunt;
+mod rng;
+mod shrink;
+mod steps;
+mod world;
+
+pub(crate) use hunt::{hold_panics, hunt, quietly, Failure, Task};
+pub(crate) use shrink::shrink;
+pub(crate) use steps::{Schedule, Step};
