@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use driftwood_crdt::{
-    ChangeKind, Changes, Delta, Doc, MergeError, NodeEdit, ReplicaId, VersionVector,
+    ChangeKind, Changes, Delta, Doc, Edit, MergeError, NodeEdit, Path, ReplicaId, VersionVector,
 };
 use driftwood_sync::{DocumentName, ErrorCode, Level};
 use js_sys::{Array, Function};
@@ -171,6 +171,15 @@ impl Document {
         handle: Handle,
         edit: impl FnOnce(NodeEdit<'_>) -> Result<R, E>,
     ) -> Result<(R, f64), Failure> {
+        self.edit_at(handle, |edits, path| edit(edits.at(path)))
+    }
+
+    /// As [`Self::edit`], for what is done to a container from outside.
+    pub(crate) fn edit_at<R, E: Into<Failure>>(
+        &self,
+        handle: Handle,
+        edit: impl FnOnce(&mut Edit<'_>, &Path) -> Result<R, E>,
+    ) -> Result<(R, f64), Failure> {
         let seeding = self.seeding.get();
         if !seeding {
             self.client.before_edit(self);
@@ -181,10 +190,10 @@ impl Document {
         let handles = self.handles.borrow();
         let path = handles.path(handle)?;
         let result = if seeding {
-            edit(doc.edit(now_ms).at(path))
+            edit(&mut doc.edit(now_ms), path)
         } else {
             self.undo
-                .record(&mut doc, path, now_ms, |edits| edit(edits.at(path)))
+                .record(&mut doc, path, now_ms, |edits| edit(edits, path))
         };
         let result = result.map_err(Into::into);
         if !seeding && !self.commit_due.replace(true) {

@@ -14,6 +14,7 @@ mod counter;
 mod cursor;
 mod differences;
 mod document;
+mod erase;
 mod error;
 mod exchange;
 mod handles;

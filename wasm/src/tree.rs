@@ -14,7 +14,7 @@ pub(crate) fn id(dot: Dot) -> String {
 }
 
 /// A dot from JavaScript.
-fn dot(id: &str) -> Result<Dot, Failure> {
+pub(crate) fn dot(id: &str) -> Result<Dot, Failure> {
     let parts = id.split_once(':').and_then(|(replica, seq)| {
         let replica = u64::from_str_radix(replica, 16).ok()?;
         Some(Dot::new(ReplicaId::new(replica), seq.parse().ok()?))

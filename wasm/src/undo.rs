@@ -85,6 +85,16 @@ impl Undo {
 }
 
 impl Document {
+    /// Has the undo managers forget the steps that hold anything of a container: erased is erased.
+    pub(crate) fn forget(&self, handle: Handle) -> Result<(), Failure> {
+        let handles = self.handles.borrow();
+        let path = handles.path(handle)?;
+        for recorder in self.undo.recorders.borrow_mut().iter_mut().flatten() {
+            recorder.manager.forget(path);
+        }
+        Ok(())
+    }
+
     /// Has a manager take a step back or forth: `[data, changes]`.
     fn step(
         &self,

@@ -120,6 +120,35 @@ describe("undo", () => {
     expect(heard[1]).toEqual(["", "local", [{ at: 0, deleted: 3, inserted: "" }]]);
   });
 
+  test("brings nothing back that was erased", () => {
+    const undo = doc.undoManager();
+    doc.text("diary").insert(0, "private");
+    doc.map("m").set("a", 1);
+    doc.map("m").map("inner").set("b", 2);
+    doc.list("l").push("x", "y");
+    doc.set("s").add("v");
+    const node = doc.tree("t").create();
+    const inner = doc.map("m").map("inner");
+    const heard: unknown[] = [];
+    inner.subscribe((snapshot) => heard.push(snapshot));
+    doc.erase(inner);
+    doc.erase(doc.text("diary"));
+    doc.map("m").erase("a");
+    doc.list("l").erase(0);
+    doc.set("s").erase("v");
+    doc.tree("t").erase(node);
+    expect(heard).toEqual([{}]);
+    expect([doc.map("m").toJSON(), doc.list("l").toJSON(), doc.text("diary").toString()]).toEqual([{}, ["y"], ""]);
+    expect([doc.set("s").size, doc.tree("t").toJSON()]).toEqual([0, []]);
+    while (undo.undo());
+    expect(JSON.stringify(doc.toJSON())).not.toMatch(/private|"x"|"v"|"a"|"b"/);
+    doc.text("t2").insert(0, "a😀b");
+    doc.text("t2").erase(1, 2);
+    expect(doc.text("t2").toString()).toBe("ab");
+    expect(() => doc.erase({} as never)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    expect(() => doc.text("t2").erase(1, 5)).toThrow(expect.objectContaining({ code: "OUT_OF_RANGE" }));
+  });
+
   test("refuses what makes no sense", () => {
     const wrong = [{ scope: [] }, { scope: {} as never }, { groupMs: -1 }, { depth: 0 }];
     for (const options of wrong) {

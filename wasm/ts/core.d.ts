@@ -112,6 +112,12 @@ export class RawDocument {
   differences(version: Uint8Array): unknown[];
   /** Changes as `Sink` has them; `undefined` where the seed is there already. `fill` is called three times. */
   seed(name: string, fill: () => void): unknown[] | undefined;
+  erase(handle: Handle): Mark;
+  mapErase(handle: Handle, key: string): Mark;
+  listErase(handle: Handle, index: number, count: number): Mark;
+  textErase(handle: Handle, at: number, count: number): Mark;
+  setErase(handle: Handle, value: unknown): Mark;
+  treeErase(handle: Handle, id: string): Mark;
   /** Begins or ends a transaction: what is written in one is undone at once. */
   transaction(open: boolean): void;
   /** The number of a new undo manager, for these containers or for all. */

@@ -4,11 +4,11 @@ import { Listeners } from "./emitter.js";
 import { DriftwoodError } from "./error.js";
 import { guardedAsync, onPoison } from "./load.js";
 import { put } from "./map.js";
-import type { AnyNode } from "./node.js";
+import { type AnyNode, ContainerNode } from "./node.js";
 import { PresenceState } from "./presence.js";
 import { Session, type Batch } from "./session.js";
 import type {
-  Difference, Differences, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, Level, Presence, Seed,
+  Container, Difference, Differences, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, Level, Presence, Seed,
   Status, StorageReport, UndoManager, UndoOptions, Unsubscribe, Value, Write,
 } from "./types.js";
 import { UndoFace } from "./undo.js";
@@ -208,6 +208,14 @@ export class DocumentFace implements Doc {
     }
     this.#session.settle();
     return this.#savedSoFar();
+  }
+
+  erase(container: Container): Write {
+    if (!(container instanceof ContainerNode) || container.session !== this.#session) {
+      throw new DriftwoodError("INVALID_ARGUMENT", "only a container of this document can be erased");
+    }
+    const node = container as AnyNode;
+    return this.#session.write(node, (raw) => raw.erase(node.handle), {}, [node]);
   }
 
   undoManager(options: UndoOptions = {}): UndoManager {

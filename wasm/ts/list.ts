@@ -1,6 +1,6 @@
 import { checkedCount } from "./check.js";
 import { cursorBytes, cursorText, isRight } from "./cursor.js";
-import type { Handle } from "./core.js";
+import type { Handle, Mark, RawDocument } from "./core.js";
 import { DriftwoodError } from "./error.js";
 import { type AnyNode, ContainerNode, type Detail, entryValue, kindNumber } from "./node.js";
 import type {
@@ -39,12 +39,20 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
   }
 
   delete(index: number, count = 1): Write {
+    return this.#remove(index, count, (raw, at, deleted) => raw.listDelete(this.handle, at, deleted));
+  }
+
+  erase(index: number, count = 1): Write {
+    return this.#remove(index, count, (raw, at, deleted) => raw.listErase(this.handle, at, deleted));
+  }
+
+  #remove(index: number, count: number, call: (raw: RawDocument, at: number, deleted: number) => Mark): Write {
     const at = checkedCount(index, "an index");
     const deleted = checkedCount(count, "a count");
     const gone = this.#containers(at, deleted);
     return this.session.write(
       this,
-      (raw) => raw.listDelete(this.handle, at, deleted),
+      (raw) => call(raw, at, deleted),
       { patches: deleted === 0 ? [] : [{ at, deleted, inserted: 0 }] },
       gone,
     );

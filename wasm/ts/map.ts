@@ -23,6 +23,10 @@ export class MapNode extends ContainerNode<MapSnapshot, MapChange> implements Do
     return this.#write(key, (raw) => raw.mapDelete(this.handle, checkedText(key, "a key")));
   }
 
+  erase(key: string): Write {
+    return this.#write(key, (raw) => raw.mapErase(this.handle, checkedText(key, "a key")));
+  }
+
   #write(key: string, call: Parameters<typeof this.session.write>[1]): Write {
     const inside = [...this.inside].filter((child) => child.key === key);
     return this.session.write(this, call, { keys: [key] }, inside);

@@ -39,6 +39,15 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
     );
   }
 
+  erase(at: number, count: number): Write {
+    const [offset, deleted] = [checkedCount(at, "an offset"), checkedCount(count, "a count")];
+    return this.session.write(
+      this,
+      (raw) => raw.textErase(this.handle, offset, deleted),
+      { patches: deleted === 0 ? [] : [{ at: offset, deleted, inserted: "" }] },
+    );
+  }
+
   mark(range: Range, name: string, value: Value, options?: { expand?: Expand }): Write;
   mark(start: number, end: number, name: string, value: Value, options?: { expand?: Expand }): Write;
   mark(...given: unknown[]): Write {

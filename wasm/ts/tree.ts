@@ -1,5 +1,5 @@
 import { checkedCount, checkedText } from "./check.js";
-import type { Handle } from "./core.js";
+import type { Handle, Mark, RawDocument } from "./core.js";
 import { type AnyNode, ContainerNode, type Detail } from "./node.js";
 import type { DocMap, DocTree, MapSnapshot, Origin, TreeChange, TreeNode, TreeSnapshot, Write } from "./types.js";
 
@@ -36,9 +36,17 @@ export class TreeContainer extends ContainerNode<TreeSnapshot, TreeChange> imple
   }
 
   delete(id: string): Write {
+    return this.#remove(id, (raw) => raw.treeDelete(this.handle, id));
+  }
+
+  erase(id: string): Write {
+    return this.#remove(id, (raw) => raw.treeErase(this.handle, id));
+  }
+
+  #remove(id: string, call: (raw: RawDocument) => Mark): Write {
     const nodes = this.#under(checkedId(id));
     const inside = [...this.inside].filter((child) => child.key !== undefined && nodes.has(child.key));
-    return this.session.write(this, (raw) => raw.treeDelete(this.handle, id), { keys: nodes }, inside);
+    return this.session.write(this, call, { keys: nodes }, inside);
   }
 
   /** A node and all under it. */

@@ -270,6 +270,8 @@ export interface DocMap extends Observable<MapSnapshot, MapChange> {
   set(key: string, value: Value): Write;
   /** Removes `key` with everything in it; what others write inside concurrently survives. */
   delete(key: string): Write;
+  /** Deletes `key` for good; see {@link Doc.erase}. */
+  erase(key: string): Write;
   /** What `key` shows: a value, a handle where a container is, `undefined` where nothing is. */
   get<T extends Item = Item>(key: string): T | undefined;
   has(key: string): boolean;
@@ -303,6 +305,8 @@ export interface DocList extends Observable<ListSnapshot, ListChange> {
   push(...values: Value[]): Write;
   /** Removes `count` elements (1 if not given) from `index` on. */
   delete(index: number, count?: number): Write;
+  /** Deletes for good; see {@link Doc.erase}. */
+  erase(index: number, count?: number): Write;
   /**
    * Moves the element at `from` so that it is at index `to` afterwards. Two who move one element at the same time
    * have moved it once; what others edit inside of it stays.
@@ -350,6 +354,8 @@ export interface DocText extends Observable<string, TextChange> {
   readonly length: number;
   insert(at: number, text: string): Write;
   delete(at: number, count: number): Write;
+  /** Deletes for good; see {@link Doc.erase}. */
+  erase(at: number, count: number): Write;
   /** Deletes `count` code units at `at` and inserts `text` there. */
   replace(at: number, count: number, text: string): Write;
   /**
@@ -410,6 +416,8 @@ export interface DocSet extends Observable<readonly Value[], Change> {
   readonly size: number;
   add(value: Value): Write;
   delete(value: Value): Write;
+  /** Deletes for good; see {@link Doc.erase}. */
+  erase(value: Value): Write;
   has(value: Value): boolean;
   values(): readonly Value[];
 }
@@ -445,6 +453,8 @@ export interface DocTree extends Observable<TreeSnapshot, TreeChange> {
   move(id: string, parent: string | null, index?: number): Write;
   /** Deletes a node with its data and all under it. */
   delete(id: string): Write;
+  /** Deletes for good; see {@link Doc.erase}. */
+  erase(id: string): Write;
   /** The ids of the nodes under one, or at the top, in order. */
   children(parent?: string | null): string[];
   /** What a node is under: `null` at the top, `undefined` for a node that is not there. */
@@ -553,6 +563,16 @@ export interface Doc {
   version(): Uint8Array;
   /** What a copy at `version` lacks, encoded: what to pass to its `import`. */
   changesSince(version: Uint8Array): Uint8Array;
+  /**
+   * Deletes a container with all in it for good: no undo brings it back, and no journal shows it any more, here or
+   * where the change arrives. Containers have an `erase` for parts of them.
+   *
+   * ```js
+   * await doc.erase(doc.text("diary")).saved("relay");
+   * doc.map("people").erase("ada");
+   * ```
+   */
+  erase(container: Container): Write;
   /** Makes an {@link UndoManager}. A container belongs to one at most: throws `INVALID_ARGUMENT` where it has one. */
   undoManager(options?: UndoOptions): UndoManager;
   /**
