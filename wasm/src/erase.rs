@@ -1,7 +1,6 @@
 //! Erasing: deleting for good, so that no undo and no journal brings it back.
 
-use driftwood_crdt::{EditError, Kind};
-use driftwood_crdt::{ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
+use driftwood_crdt::{EditError, Kind, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
@@ -16,6 +15,10 @@ impl RawDocument {
     ///
     /// # Errors
     /// `DELETED`.
+    #[allow(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method itself does not do for all lifetimes"
+    )]
     pub fn erase(&self, handle: Handle) -> Result<f64, Failure> {
         let erased = self
             .document()

@@ -145,6 +145,7 @@ fn put(object: &Object, name: &str, value: &JsValue) {
     let _ = Reflect::set(object, &name.into(), value);
 }
 
+#[allow(clippy::cast_sign_loss, reason = "the facade has checked it")]
 fn delta_op(kind: &JsValue, what: &JsValue, attributes: &JsValue) -> Result<DeltaOp, Failure> {
     let marks = || -> Result<Marks, Failure> {
         if attributes.is_undefined() {

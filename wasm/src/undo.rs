@@ -168,7 +168,7 @@ impl RawDocument {
         recorders.push(Some(Recorder {
             manager,
             scopes,
-            group_ms: group_ms.max(0.0) as u64,
+            group_ms: whole_ms(group_ms),
             last_ms: 0,
             transaction: 0,
         }));
@@ -242,4 +242,9 @@ impl RawDocument {
             .undo
             .with(number, |manager| manager.attach(data.into_bytes()))
     }
+}
+
+#[allow(clippy::cast_sign_loss, reason = "the facade has checked it")]
+fn whole_ms(ms: f64) -> u64 {
+    ms as u64
 }
