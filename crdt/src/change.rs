@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::undo::write::Record;
-use crate::{Dot, DotRun, Minute, ReplicaId, Stamp};
+use crate::{Dot, DotRun, EditError, Minute, ReplicaId, Stamp};
 
 /// What one change removed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +26,8 @@ pub struct Change {
     last: u64,
     stamp: Stamp,
     removals: Removals,
+    /// The limit that leaves no room for more changes, and its value.
+    pub(crate) full: Option<(&'static str, u64)>,
     /// What it takes to undo the edit, if somebody wants to.
     pub(crate) record: Option<Box<Record>>,
 }
@@ -38,6 +40,7 @@ impl Change {
             last,
             stamp,
             removals: Removals::new(),
+            full: None,
             record: None,
         }
     }
@@ -50,6 +53,16 @@ impl Change {
     /// When the edit is made.
     pub fn stamp(&self) -> Stamp {
         self.stamp
+    }
+
+    /// Makes sure that another change can be named.
+    ///
+    /// # Errors
+    /// [`EditError::Limit`] when the document has as many replicas as it may, or this one as many
+    /// changes.
+    pub(crate) fn check_room(&self) -> Result<(), EditError> {
+        self.full
+            .map_or(Ok(()), |(what, max)| Err(EditError::Limit { what, max }))
     }
 
     /// Takes the next dot.

@@ -42,14 +42,11 @@ pub(crate) struct MapBody {
 }
 
 impl MapBody {
-    /// The dots of what is at a key: values, and the marks of containers.
-    pub(crate) fn dots_at(&self, key: &str) -> Vec<Dot> {
-        let values = self.values.register(key).into_iter();
-        let values = values.flat_map(|register| register.siblings().iter().map(|s| s.dot));
-        let slots = Kind::ALL.map(|kind| (key.to_owned(), kind));
-        let marks = slots.iter().filter_map(|slot| self.children.register(slot));
-        let marks = marks.flat_map(|register| register.siblings().iter().map(|s| s.dot));
-        values.chain(marks).collect()
+    /// The dots of all that is written at a key.
+    pub(crate) fn dots_at<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Dot> + 'a {
+        let marks = Kind::ALL.into_iter();
+        let marks = marks.flat_map(|kind| self.children.dots_at(&(key.to_owned(), kind)));
+        self.values.dots_at(key).chain(marks)
     }
 }
 
@@ -307,6 +304,13 @@ impl BodyItems {
 }
 
 impl Body {
+    pub(crate) fn as_map(&self) -> Option<&MapBody> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Map(_) => Kind::Map,
@@ -422,6 +426,22 @@ impl Body {
         live
     }
 
+    /// The dots that name something, alive or not.
+    pub(crate) fn known(&self) -> DotSet {
+        let mut known = match self {
+            Self::List(list) => list.cells.known_runs().collect(),
+            Self::Tree(tree) => tree.cells.known_runs().collect(),
+            Self::Text(text) => text.chars.known_runs().collect(),
+            Self::Map(_) | Self::Set(_) | Self::Counter(_) => return self.live(),
+        };
+        if let Self::Text(text) = self {
+            text.marks
+                .dots()
+                .for_each(|dot| DotSet::insert(&mut known, dot));
+        }
+        known
+    }
+
     /// Those of the dots that are alive.
     pub(crate) fn alive_of(&self, dots: &DotSet) -> DotSet {
         let of =
@@ -439,22 +459,6 @@ impl Body {
             Self::Set(set) => of(&|dot| set.elements().has_dot(dot)),
             Self::Counter(counter) => of(&|dot| counter.dots().any(|other| other == dot)),
         }
-    }
-
-    /// The dots that name something, alive or not.
-    pub(crate) fn known(&self) -> DotSet {
-        let mut known = match self {
-            Self::List(list) => list.cells.known_runs().collect(),
-            Self::Tree(tree) => tree.cells.known_runs().collect(),
-            Self::Text(text) => text.chars.known_runs().collect(),
-            Self::Map(_) | Self::Set(_) | Self::Counter(_) => return self.live(),
-        };
-        if let Self::Text(text) = self {
-            text.marks
-                .dots()
-                .for_each(|dot| DotSet::insert(&mut known, dot));
-        }
-        known
     }
 
     pub(crate) fn collect(&self, interval: Interval<'_>) -> BodyItems {

@@ -15,10 +15,8 @@ mod tree;
 
 use crate::codec;
 use crate::container::Changes;
-use crate::{
-    Delta, Dot, DotSet, LoadError, MergeError, ReplicaId, Replicated, UndoManager, Value,
-    VersionVector,
-};
+use crate::{Delta, Dot, DotSet, LoadError, MergeError, ReplicaId, Replicated, UndoManager};
+use crate::{Value, VersionVector};
 pub(crate) use departed::Departure;
 pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 pub use items::Items;

@@ -34,6 +34,9 @@ pub struct Replicated<S> {
     seen: VersionVector,
 }
 
+/// More than one edit ever takes.
+const SEQ_ROOM: u64 = 1 << 40;
+
 impl<S: DotStore> Replicated<S> {
     /// An empty copy whose changes are named after `replica`.
     pub fn new(replica: ReplicaId) -> Self {
@@ -95,7 +98,14 @@ impl<S: DotStore> Replicated<S> {
 
     pub(crate) fn begin(&mut self, now_ms: u64) -> Change {
         self.stamp = self.stamp.next(now_ms);
-        Change::new(self.replica, self.version.get(self.replica), self.stamp)
+        let last = self.version.get(self.replica);
+        let mut change = Change::new(self.replica, last, self.stamp);
+        if last == 0 && self.version.len() >= limits::REPLICAS_MAX {
+            change.full = Some(("replicas of one document", limits::REPLICAS_MAX as u64));
+        } else if last > limits::SEQ_MAX - SEQ_ROOM {
+            change.full = Some(("changes of one replica", limits::SEQ_MAX));
+        }
+        change
     }
 
     /// Closes a change that [`Self::begin`] gave.

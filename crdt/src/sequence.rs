@@ -19,7 +19,7 @@ mod causal;
 pub(crate) mod content;
 mod fugue;
 mod index;
-mod near;
+pub(crate) mod near;
 pub(crate) mod run;
 mod store;
 

@@ -11,13 +11,9 @@ use driftwood_crdt::{Delta, Doc, ReplicaId};
 mod checks;
 
 /// A delta of one replica: `seqs` dots, a table of containers, their items, and removals.
-fn hostile(stamped: bool, seqs: u64, table: &[u8], bodies: &[u8], removals: &[u8]) -> Vec<u8> {
+fn hostile(seqs: u64, table: &[u8], bodies: &[u8], removals: &[u8]) -> Vec<u8> {
     let mut out = Writer::new();
-    if stamped {
-        out.raw(&[1, 2, 0, 1]);
-    } else {
-        out.raw(&[1, 0, 1]);
-    }
+    out.raw(&[1, 2, 0, 1]);
     out.u64_le(7);
     out.raw(&[0, 1, 0]);
     out.varint(seqs);
@@ -29,13 +25,7 @@ fn hostile(stamped: bool, seqs: u64, table: &[u8], bodies: &[u8], removals: &[u8
 
 /// One container at the top, with these items.
 fn lone(kind: u8, seqs: u64, items: &[u8]) -> Vec<u8> {
-    hostile(
-        matches!(kind, 0 | 3),
-        seqs,
-        &[2, 0, 0x10 | kind, 0, 0],
-        items,
-        &[0],
-    )
+    hostile(seqs, &[2, 0, 0x10 | kind, 0, 0], items, &[0])
 }
 
 fn repeat(count: u64, mut each: impl FnMut(&mut Writer, u64)) -> Vec<u8> {
@@ -114,7 +104,7 @@ fn pieces(n: u64) -> Vec<u8> {
             out.byte(2);
         }
     });
-    lone(2, n, &[&[1, 0, 1, 2], &pieces[..]].concat())
+    lone(2, n, &[&[1, 0, 1, 2, 0], &pieces[..], &[0]].concat())
 }
 
 /// Runs of one deleted element at one gap; every second dot, so that they stay apart.
@@ -122,9 +112,9 @@ fn dead_runs(n: u64) -> Vec<u8> {
     let runs = repeat(n, |out, i| {
         out.byte(0);
         out.varint(2 * i);
-        out.raw(&[2, 1, 2]);
+        out.raw(&[2, 0, 1, 2]);
     });
-    lone(2, 2 * n, &runs)
+    lone(2, 2 * n, &[&runs[..], &[0]].concat())
 }
 
 /// Runs of one character, each to the left of the one before.
@@ -138,14 +128,14 @@ fn chain(n: u64) -> Vec<u8> {
             out.raw(&[1, 0]);
             out.varint(2 * i - 2);
         }
-        out.raw(&[1, 3, b'x']);
+        out.raw(&[0, 1, 3, b'x']);
     });
-    lone(2, 2 * n, &runs)
+    lone(2, 2 * n, &[&runs[..], &[0]].concat())
 }
 
 fn children_of_lists(n: u64) -> Vec<u8> {
     let mut run = Writer::new();
-    run.raw(&[1, 0, 1, 2, 1]);
+    run.raw(&[1, 0, 1, 2, 0, 1]);
     run.varint(n << 1 | 1);
     (0..n).for_each(|_| run.raw(&[0x10, 0]));
     lone(1, n, &run.into_vec())
@@ -165,9 +155,9 @@ fn deep(n: u64) -> Vec<u8> {
     (1..=n).for_each(|i| {
         bodies.raw(&[1, 0]);
         bodies.varint(i);
-        bodies.raw(&[1, 0]);
+        bodies.raw(&[0, 1, 0]);
     });
-    hostile(false, n, &table.into_vec(), &bodies.into_vec(), &[0])
+    hostile(n, &table.into_vec(), &bodies.into_vec(), &[0])
 }
 
 /// Ways down 64 deep that have nothing in common.
@@ -189,18 +179,18 @@ fn ways(n: u64) -> Vec<u8> {
     (1..=n).for_each(|i| {
         bodies.raw(&[1, 0]);
         bodies.varint(i);
-        bodies.raw(&[1, 0]);
+        bodies.raw(&[0, 1, 0]);
     });
-    hostile(false, n, &table.into_vec(), &bodies.into_vec(), &[0])
+    hostile(n, &table.into_vec(), &bodies.into_vec(), &[0])
 }
 
 fn removals(n: u64) -> Vec<u8> {
     let removals = repeat(n, |out, i| {
         out.byte(0);
         out.varint(i);
-        out.raw(&[1, 0, 1, 1]);
+        out.raw(&[0, 1, 0, 1, 1]);
     });
-    hostile(false, n, &[1, 0], &[], &removals)
+    hostile(n, &[1, 0], &[], &removals)
 }
 
 fn removed_runs(n: u64) -> Vec<u8> {
@@ -209,13 +199,7 @@ fn removed_runs(n: u64) -> Vec<u8> {
         out.varint(2 * i);
         out.byte(1);
     });
-    hostile(
-        false,
-        2 * n,
-        &[1, 0],
-        &[],
-        &[&[1, 0, 1], &runs[..]].concat(),
-    )
+    hostile(2 * n, &[1, 0], &[], &[&[1, 0, 1, 0], &runs[..]].concat())
 }
 
 type Shape = (&'static str, fn(u64) -> Vec<u8>);
@@ -239,7 +223,7 @@ const SHAPES: [Shape; 13] = [
 /// A delta of another replica whose elements hang on those of `chain`, or of a long run.
 fn second(replica: u64, seqs: u64, runs: &[u8]) -> Vec<u8> {
     let mut out = Writer::new();
-    out.raw(&[1, 0, 2]);
+    out.raw(&[1, 2, 0, 2]);
     out.u64_le(replica.min(7));
     out.u64_le(replica.max(7));
     let (own, other) = if replica < 7 { (0, 1) } else { (1, 0) };
@@ -248,16 +232,17 @@ fn second(replica: u64, seqs: u64, runs: &[u8]) -> Vec<u8> {
     out.varint(seqs);
     out.raw(&[2, 0, 0x12, 0, 0]);
     out.raw(runs);
-    out.byte(0);
+    out.raw(&[0, 0]);
     out.into_vec()
 }
 
 /// One run of characters of two bytes.
 fn prose(n: u64) -> Vec<u8> {
     let mut run = Writer::new();
-    run.raw(&[1, 0, 1, 2, 1]);
+    run.raw(&[1, 0, 1, 2, 0, 1]);
     run.varint(n << 1 | 1);
     (0..n).for_each(|_| run.raw("é".as_bytes()));
+    run.byte(0);
     lone(2, n, &run.into_vec())
 }
 
@@ -268,7 +253,7 @@ fn pairs_stay_in_bounds() {
         let runs = repeat(n, |out, i| {
             out.byte(0);
             out.varint(2 * i);
-            out.raw(&[1, 1, 2, 1, 3, b'y']);
+            out.raw(&[1, 1, 2, 0, 1, 3, b'y']);
         });
         second(6, 2 * n, &runs)
     };
@@ -278,7 +263,7 @@ fn pairs_stay_in_bounds() {
             out.varint(2 * i);
             out.raw(&[1, 1]);
             out.varint(3 * i);
-            out.raw(&[1, 3, b'y']);
+            out.raw(&[0, 1, 3, b'y']);
         });
         second(6, 2 * n, &runs)
     };

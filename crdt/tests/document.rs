@@ -338,3 +338,20 @@ fn a_merge_says_what_changed() {
     }
     assert_eq!(String::from_utf16(&units).unwrap(), "🌊 tide");
 }
+
+#[test]
+fn a_document_full_of_replicas_takes_no_more() {
+    let mut a = doc(1);
+    for id in 1..=driftwood_crdt::limits::REPLICAS_MAX as u64 {
+        let _ = a.set_replica(ReplicaId::new(id));
+        write(&mut a, id, |e| e.counter("c").add(1).unwrap());
+    }
+    let _ = a.set_replica(ReplicaId::new(5_000));
+    let refused = a.edit(1).counter("c").add(1);
+    assert!(
+        matches!(refused, Err(EditError::Limit { max: 4_096, .. })),
+        "{refused:?}"
+    );
+    let loaded = Doc::load(ReplicaId::new(1), &a.save()).expect("it was kept loadable");
+    assert_eq!(loaded.counter("c").value(), 4_096);
+}

@@ -179,27 +179,29 @@ impl ListBody {
             Cell::Place(place) => Some((place.of, place.stamp)),
             _ => None,
         };
-        let right = self.cells.needed_after(left);
+        let right = self.cells.needed_after(left, &|_| Vec::new());
         let dot = self.cells.insert_between(left, right, cell.into(), change);
         self.live += 1;
-        let mut patches = Vec::new();
-        match moved {
+        let mut shown = Vec::new();
+        let element = match moved {
             Some((of, stamp)) => {
                 self.places.entry(of).or_default().push((stamp, dot));
-                self.settle(of, &mut patches);
+                of
             }
             None => {
                 let at = self.cells.offset_of(dot);
-                let at = at.expect("the cell was just put there").chars;
-                let (deleted, inserted) = (0, 1);
-                return vec![ListPatch {
-                    at,
-                    deleted,
-                    inserted,
-                }];
+                shown.push(ListPatch {
+                    at: at.expect("the cell was just put there").chars,
+                    deleted: 0,
+                    inserted: 1,
+                });
+                dot
             }
-        }
-        patches.into_iter().map(ListPatch::from).collect()
+        };
+        let mut patches = Vec::new();
+        self.settle(element, &mut patches);
+        shown.extend(patches.into_iter().map(ListPatch::from));
+        shown
     }
 
     pub(crate) fn join(

@@ -104,7 +104,7 @@ impl TextItems {
 }
 
 impl Span {
-    fn anchors(&self) -> impl Iterator<Item = Dot> {
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> {
         self.start.at.into_iter().chain(self.end.at)
     }
 }
@@ -244,27 +244,34 @@ impl TextBody {
         dots
     }
 
-    /// Puts characters after one that is shown, where a deleted one stood; gives the first one's dot.
-    /// Among deleted ones beside which marks end they come where that one was.
+    /// The characters of a deleted run that marks are anchored on.
+    pub(crate) fn anchored_of(&self, run: DotRun) -> Vec<Dot> {
+        let range = Some(run.start)..=Some(run.start.plus(run.len - 1));
+        let anchored = self.anchored.range(range);
+        anchored.filter_map(|(&dot, _)| dot).collect()
+    }
+
+    /// Puts characters after one that is shown or kept; gives the first one's dot.
     pub(crate) fn put_after(
         &mut self,
         left: Option<Dot>,
-        lost: Dot,
         chars: Chars,
+        kept: &BTreeSet<Dot>,
         change: &mut Change,
     ) -> Dot {
-        let mut left = left;
-        let mut right = self.chars.needed_after(left);
-        if !self.anchored.is_empty() {
-            let between = self.anchored_in_gap(left);
-            let first = between.partition_point(|&dot| {
-                let order = self.chars.compare(dot, lost);
-                order.is_none_or(Ordering::is_lt)
-            });
-            left = between[..first].last().copied().or(left);
-            right = between.get(first).copied().or(right);
-        }
+        let kept = |run| self.kept_of(run, kept);
+        let right = self.chars.needed_after(left, &kept);
         self.chars.insert_between(left, right, chars, change)
+    }
+
+    /// The characters of a deleted run that marks are anchored on, or will be, in order.
+    pub(crate) fn kept_of(&self, run: DotRun, more: &BTreeSet<Dot>) -> Vec<Dot> {
+        let mut kept = self.anchored_of(run);
+        if !more.is_empty() {
+            kept.extend(more.range(run.start..=run.start.plus(run.len - 1)));
+            kept.sort_unstable();
+        }
+        kept
     }
 
     /// Adds a mark beside those of the same span.

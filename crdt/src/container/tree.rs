@@ -321,6 +321,13 @@ impl TreeBody {
         dots.collect()
     }
 
+    /// Whether a node is there and was not deleted.
+    pub(crate) fn is_alive(&self, node: Dot) -> bool {
+        self.nodes
+            .get(&node)
+            .is_some_and(|state| state.made.is_some())
+    }
+
     /// The living places of a node.
     pub(crate) fn places_of(&self, node: Dot) -> DotSet {
         let moves = self.nodes.get(&node).map(|state| &state.moves[..]);
@@ -356,7 +363,7 @@ impl TreeBody {
         cell: Cell,
         change: &mut Change,
     ) -> Option<Dot> {
-        let right = self.cells.needed_after(left);
+        let right = self.cells.needed_after(left, &|_| Vec::new());
         let dot = self
             .cells
             .insert_between(left, right, cell.clone().into(), change);
@@ -383,13 +390,6 @@ impl TreeBody {
             }
             Cell::Value(_) | Cell::Child(_) => None,
         }
-    }
-
-    /// Whether a node is there and was not deleted.
-    pub(crate) fn is_alive(&self, node: Dot) -> bool {
-        self.nodes
-            .get(&node)
-            .is_some_and(|state| state.made.is_some())
     }
 
     /// Takes in what is new; gives the nodes that it is about.

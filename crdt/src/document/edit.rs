@@ -165,14 +165,19 @@ impl NodeEdit<'_> {
         }
     }
 
+    /// Makes sure that the container can be written to.
+    fn check_writable(&self) -> Result<(), EditError> {
+        self.change.check_room()?;
+        self.tree.check_writable(self.at)
+    }
+
     /// Does one thing to the container: `write` changes it or refuses, leaving it as it was.
     fn write<R>(
         &mut self,
         write: impl FnOnce(&mut Body, &mut Change) -> Result<(R, ChangeKind), EditError>,
     ) -> Result<R, EditError> {
         let written = self
-            .tree
-            .check_writable(self.at)
+            .check_writable()
             .and_then(|()| self.write_at(self.at, write));
         let ((result, change), made) = match written {
             Ok(written) => written,
@@ -238,7 +243,10 @@ impl NodeEdit<'_> {
         let Key::Name(name) = key else { return None };
         let lost = self.change.record.is_some().then(|| {
             let body = &self.tree.get(parent).body;
-            Lost::capture(body, &map::dots_at(body, &name))
+            let values = body
+                .as_map()
+                .map(|map| map.values.dots_at(&*name).collect());
+            Lost::capture(body, &values.unwrap_or_default())
         });
         let marked = self.write_at(parent, |body, change| {
             let Body::Map(map) = body else {

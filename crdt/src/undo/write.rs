@@ -1,10 +1,11 @@
 //! What one write did, so that it can be taken back.
 
-use crate::container::cell::Cell;
-use crate::container::text::Span;
+use crate::container::cell::{Cell, Cells};
+use crate::container::text::{Span, TextBody};
 use crate::container::Body;
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content};
+use crate::sequence::near::Kept;
 use crate::sequence::Sequence;
 use crate::{Dot, DotRun, DotSet, Kind, Path, Tally, Value};
 
@@ -62,6 +63,8 @@ pub(crate) struct LostEntry {
     pub(crate) dot: Dot,
     pub(crate) key: String,
     pub(crate) what: Slot,
+    /// What stayed at the key.
+    pub(crate) beside: Vec<Dot>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,13 +112,19 @@ impl Lost {
                 });
                 let mut all: Vec<_> = values.chain(children).collect();
                 all.sort_by_key(|&(rank, ..)| rank);
-                let entries =
-                    all.into_iter()
-                        .map(|((_, dot), key, what)| LostEntry { dot, key, what });
+                let entries = all.into_iter().map(|((_, dot), key, what)| {
+                    let beside = map.dots_at(&key).filter(|&dot| !dots.contains(dot));
+                    LostEntry {
+                        dot,
+                        beside: beside.collect(),
+                        key,
+                        what,
+                    }
+                });
                 Self::Map(entries.collect())
             }
             Body::Text(text) => Self::Text {
-                pieces: capture_text(&text.chars, dots),
+                pieces: capture_text(text, dots),
                 marks: text.marks.items_of(dots),
             },
             Body::List(list) => Self::Cells(capture_cells(&list.cells, dots)),
@@ -133,12 +142,24 @@ impl Lost {
 }
 
 impl Spot {
-    fn of<C: Content>(sequence: &Sequence<C>, run: DotRun) -> Self {
-        Self {
-            dot: run.start,
-            left: sequence.needed_before(run.start),
-            right: sequence.needed_after(Some(run.start.plus(run.len - 1))),
+    /// The spots of runs in reading order. What goes together has the same neighbour on the right:
+    /// it comes again from the left.
+    fn all<C: Content>(sequence: &Sequence<C>, runs: &[DotRun], kept: Kept<'_>) -> Vec<Self> {
+        let mut spots: Vec<Self> = Vec::with_capacity(runs.len());
+        for run in runs.iter().rev() {
+            let last = run.start.plus(run.len - 1);
+            let mut right = sequence.needed_after(Some(last), kept);
+            if let Some(next) = spots.last().filter(|next| right == Some(next.dot)) {
+                right = next.right;
+            }
+            spots.push(Self {
+                dot: run.start,
+                left: sequence.needed_before(run.start, kept),
+                right,
+            });
         }
+        spots.reverse();
+        spots
     }
 }
 
@@ -153,25 +174,24 @@ fn in_order<C: Content>(sequence: &Sequence<C>, dots: &DotSet) -> Vec<DotRun> {
     runs
 }
 
-fn capture_text(chars: &Sequence<Chars>, dots: &DotSet) -> Vec<(Spot, Chars)> {
-    let pieces = in_order(chars, dots).into_iter().map(|run| {
-        let (piece, within) = chars.content_of(run.start).expect("the run is alive");
-        let text = piece.as_str().chars().skip(within).take(run.len as usize);
-        let text: String = text.collect();
-        (Spot::of(chars, run), text.into())
+fn capture_text(text: &TextBody, dots: &DotSet) -> Vec<(Spot, Chars)> {
+    let runs = in_order(&text.chars, dots);
+    let spots = Spot::all(&text.chars, &runs, &|run| text.anchored_of(run));
+    let chars = runs.iter().map(|run| {
+        let (piece, within) = text.chars.content_of(run.start).expect("the run is alive");
+        let chars = piece.as_str().chars().skip(within).take(run.len as usize);
+        Chars::from(chars.collect::<String>())
     });
-    pieces.collect()
+    spots.into_iter().zip(chars).collect()
 }
 
-fn capture_cells(
-    cells: &Sequence<crate::container::cell::Cells>,
-    dots: &DotSet,
-) -> Vec<(Spot, Cell)> {
+fn capture_cells(cells: &Sequence<Cells>, dots: &DotSet) -> Vec<(Spot, Cell)> {
     let dots = in_order(cells, dots).into_iter().flat_map(DotRun::dots);
-    let lost = dots.map(|dot| {
-        let (piece, within) = cells.content_of(dot).expect("the run is alive");
-        let spot = Spot::of(cells, DotRun { start: dot, len: 1 });
-        (spot, piece.0[within].clone())
+    let runs: Vec<DotRun> = dots.map(|start| DotRun { start, len: 1 }).collect();
+    let spots = Spot::all(cells, &runs, &|_| Vec::new()).into_iter();
+    let lost = spots.map(|spot| {
+        let cell = cells.cell(spot.dot).expect("the cell is alive");
+        (spot, cell.clone())
     });
     lost.collect()
 }

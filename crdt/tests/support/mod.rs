@@ -54,7 +54,7 @@ impl World {
                 let doc = &mut self.docs[who % count];
                 let before = doc.canonical();
                 let version = doc.version().clone();
-                match edit(doc, now, what, a, b, c) {
+                match edit(doc, |doc| doc.edit(now), what, a, b, c) {
                     Ok(delta) => {
                         let bytes = delta.encode();
                         assert_eq!(Delta::decode(&bytes).expect("own delta"), delta);
@@ -179,10 +179,10 @@ impl World {
     }
 }
 
-/// One random edit; the document says itself whether it is possible.
-fn edit(
-    doc: &mut Doc,
-    now: u64,
+/// One random edit, begun by `begin`; the document says itself whether it is possible.
+pub(crate) fn edit<'a>(
+    doc: &'a mut Doc,
+    begin: impl FnOnce(&'a mut Doc) -> Edit<'a>,
     what: u8,
     a: usize,
     b: usize,
@@ -196,7 +196,7 @@ fn edit(
     let nested_len = doc.map(name).text_at(key).len_utf16();
     let nodes = doc.tree(name).nodes();
     let node = |n: usize| (!nodes.is_empty()).then(|| nodes[n % nodes.len()]);
-    let mut edit = doc.edit(now);
+    let mut edit = begin(doc);
     let result = match what % 28 {
         0..=3 => edit.text(name).insert(b % (text_len + 1), word),
         4 | 5 => {

@@ -27,7 +27,7 @@ impl NodeEdit<'_> {
         if shape == Shape::Absent {
             shape = Shape::empty(self.kind());
         }
-        self.tree.check_writable(self.at)?;
+        self.check_writable()?;
         shape.check(self.tree.path(self.at).steps().len())?;
         assign(self.again(), shape)
     }

@@ -86,7 +86,7 @@ impl ListEdit<'_> {
         if range.is_empty() {
             return Ok(());
         }
-        self.0.tree.check_writable(self.0.at)?;
+        self.0.check_writable()?;
         let list = list(&self.0);
         let elements: Vec<Dot> = range
             .filter_map(|i| list.get(i))
@@ -118,7 +118,7 @@ impl ListEdit<'_> {
             return Err(EditError::OutOfBounds { position, len });
         }
         if from == to {
-            return self.0.tree.check_writable(self.0.at);
+            return self.0.check_writable();
         }
         self.0.losing(|body| match body {
             Body::List(list) => list.places_of(list.get(from).map(|(element, _)| element)),

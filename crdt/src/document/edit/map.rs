@@ -38,12 +38,12 @@ impl MapEdit<'_> {
     /// As [`Self::set`].
     pub fn delete(&mut self, key: &str) -> Result<bool, EditError> {
         if self.0.tree.seen_at(self.0.at, key).is_none() {
-            self.0.tree.check_writable(self.0.at)?;
+            self.0.check_writable()?;
             return Ok(false);
         }
-        self.0.tree.check_writable(self.0.at)?;
+        self.0.check_writable()?;
         if let Body::Map(map) = &self.0.tree.get(self.0.at).body {
-            let dots = map.dots_at(key);
+            let dots: Vec<_> = map.dots_at(key).collect();
             let key = Departure::Key(key.to_owned());
             self.0.tree.note_departed(self.0.at, &dots, &key);
         }
@@ -107,18 +107,11 @@ impl MapEdit<'_> {
 }
 
 /// The dots of all that is written at a key.
-pub(super) fn dots_at(body: &Body, key: &str) -> DotSet {
+fn dots_at(body: &Body, key: &str) -> DotSet {
     match body {
-        Body::Map(map) => dots_at_key(map, key),
+        Body::Map(map) => map.dots_at(key).collect(),
         _ => DotSet::new(),
     }
-}
-
-pub(super) fn dots_at_key(map: &MapBody, key: &str) -> DotSet {
-    let marks = Kind::ALL
-        .into_iter()
-        .flat_map(|kind| map.children.dots_at(&(key.to_owned(), kind)));
-    map.values.dots_at(key).chain(marks).collect()
 }
 
 fn map(body: &mut Body) -> &mut MapBody {

@@ -57,7 +57,7 @@ impl NodeEdit<'_> {
     /// Brings back what a write removed. `None` if somebody else has written over what was written
     /// then, or the container is gone.
     fn restore(&mut self, part: &Part, names: &mut Names) -> Option<Restored> {
-        self.tree.check_writable(self.at).ok()?;
+        self.check_writable().ok()?;
         if !self.tree.is_there(self.at) {
             return None;
         }

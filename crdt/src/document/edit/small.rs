@@ -40,7 +40,7 @@ impl SetEdit<'_> {
             return Ok(false);
         }
         let dots = set.dots_of_element(value);
-        self.0.tree.check_writable(self.0.at)?;
+        self.0.check_writable()?;
         let element = Departure::Element(value.clone());
         self.0.tree.note_departed(self.0.at, &dots, &element);
         self.0.losing(|body| dots_of(body, value));

@@ -85,7 +85,7 @@ impl TextEdit<'_> {
         }
         let (start, end) = text(&self.0).chars.resolve_range(unit, range)?;
         if start == end {
-            return self.0.tree.check_writable(self.0.at);
+            return self.0.check_writable();
         }
         self.0.write(|body, change| {
             text_mut(body).mark((start, end), name, value, expand, change);

@@ -50,7 +50,7 @@ impl TreeEdit<'_> {
     /// # Errors
     /// As [`MapEdit::set`].
     pub fn delete(&mut self, node: Dot) -> Result<bool, EditError> {
-        self.0.tree.check_writable(self.0.at)?;
+        self.0.check_writable()?;
         let tree = tree(&self.0);
         if !tree.shape().has(node) {
             return Ok(false);

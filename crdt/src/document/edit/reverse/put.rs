@@ -12,7 +12,7 @@ use crate::sequence::content::{Chars, Content, Extent};
 use crate::sequence::Sequence;
 use crate::undo::names::Names;
 use crate::undo::write::{Lost, LostEntry, Part, Slot, Spot};
-use crate::{Change, Dot, DotSet, OrSet, PnCounter, Tally, Value};
+use crate::{Change, Dot, DotRun, DotSet, OrSet, PnCounter, Tally, Value};
 
 /// So many values that were concurrent may come back at one key; of more, the one that was shown.
 const SIBLINGS_MAX: usize = 16;
@@ -37,7 +37,7 @@ pub(super) fn back(
             ChangeKind::Tree(nodes_back(tree, cells, made, names, change))
         }
         (Body::Text(text), Lost::Text { pieces, marks }) => {
-            let patches = pieces_back(text, pieces, names, change);
+            let patches = pieces_back(text, pieces, marks, names, change);
             self::marks(text, marks, names, change);
             ChangeKind::Text(patches)
         }
@@ -68,10 +68,12 @@ fn entries_back(
     }
     let mut keys = BTreeSet::new();
     for (key, entries) in by_key {
-        let there = super::super::map::dots_at_key(map, key);
-        // To take a deletion back is to write where nothing is; to take a write back is to replace
-        // it, beside what others wrote concurrently.
-        if made.is_empty() && !there.is_empty() {
+        // To take a write back is to replace it, beside what others wrote concurrently; to take a
+        // deletion back is to write where nothing has been written since.
+        let beside = entries.iter().flat_map(|entry| &entry.beside);
+        let beside: BTreeSet<Dot> = beside.map(|&dot| names.now(dot)).collect();
+        let is_new = |dot: Dot| !beside.contains(&dot);
+        if made.is_empty() && map.dots_at(key).any(is_new) {
             continue;
         }
         let first = entries.len().saturating_sub(SIBLINGS_MAX);
@@ -139,10 +141,22 @@ fn tallies_back(
 fn pieces_back(
     text: &mut TextBody,
     pieces: &[(Spot, Chars)],
+    marks: &[MapItem<Span, Value>],
     names: &mut Names,
     change: &mut Change,
 ) -> Vec<TextPatch> {
     let mut patches = Vec::new();
+    // The deleted characters beside which marks are to end again.
+    let comes = |dot: &Dot| {
+        let run = |(spot, chars): &(Spot, Chars)| DotRun {
+            start: spot.dot,
+            len: chars.extent().chars as u64,
+        };
+        pieces.iter().any(|piece| run(piece).contains(*dot))
+    };
+    let ends = marks.iter().flat_map(|mark| mark.key.anchors());
+    let ends = ends.map(|dot| names.now(dot)).filter(|dot| !comes(dot));
+    let ends: BTreeSet<Dot> = ends.collect();
     for (spot, piece) in pieces {
         if names.has(spot.dot) {
             continue;
@@ -152,7 +166,9 @@ fn pieces_back(
         let right = spot.right.map(|right| names.now(right));
         let last = spot.dot.plus(len - 1);
         // What somebody else typed between the characters stays between them.
-        let together = text.chars.needed_before(spot.dot) == text.chars.needed_before(last);
+        let kept = |run| text.kept_of(run, &ends);
+        let before = |dot| text.chars.needed_before(dot, &kept);
+        let together = before(spot.dot) == before(last);
         let parts: Vec<(u64, Chars)> = if together {
             vec![(0, piece.clone())]
         } else {
@@ -162,9 +178,11 @@ fn pieces_back(
         for (at, chars) in parts {
             let old = spot.dot.plus(at);
             let len = chars.extent().chars as u64;
-            let place = text.chars.left_of_lost(old, left, right);
+            let place = text
+                .chars
+                .left_of_lost(old, left, right, &|run| text.kept_of(run, &ends));
             let inserted = chars.as_str().to_owned();
-            let new = text.put_after(place, old, chars, change);
+            let new = text.put_after(place, chars, &ends, change);
             (0..len).for_each(|i| names.add(old.plus(i), new.plus(i)));
             left = Some(new.plus(len - 1));
             let at = text.chars.offset_of(new);
@@ -260,7 +278,7 @@ fn cells_again<'a>(
 fn left_of<C: Content>(sequence: &Sequence<C>, spot: &Spot, names: &Names) -> Option<Dot> {
     let left = spot.left.map(|left| names.now(left));
     let right = spot.right.map(|right| names.now(right));
-    sequence.left_of_lost(spot.dot, left, right)
+    sequence.left_of_lost(spot.dot, left, right, &|_| Vec::new())
 }
 
 fn elements_back(
