@@ -58,6 +58,14 @@ pub(crate) fn to_json(news: &News, doc: &Doc) -> serde_json::Value {
                 });
                 ("keys", now.collect())
             }
+            ChangeKind::Tree(nodes) => {
+                let tree = doc.at(path).as_tree();
+                let now = nodes.iter().map(|&node| {
+                    let id = format!("{}:{}", node.replica, node.seq);
+                    (id, json!({ "there": tree.has(node) }))
+                });
+                ("nodes", now.collect())
+            }
             ChangeKind::Set | ChangeKind::Counter => {
                 ("value", json::from_value(&doc.at(path).to_value()))
             }
@@ -88,6 +96,7 @@ fn who(news: &News) -> String {
 
 fn describe(path: &Path, change: &ChangeKind, doc: &Doc) -> Vec<String> {
     match change {
+        ChangeKind::Text(patches) if patches.is_empty() => vec![format!("{path}: other marks")],
         ChangeKind::Text(patches) => describe_text(path, patches, doc),
         ChangeKind::List(patches) => {
             let (deleted, inserted) = patches.iter().fold((0, 0), |(deleted, inserted), patch| {
@@ -109,6 +118,15 @@ fn describe(path: &Path, change: &ChangeKind, doc: &Doc) -> Vec<String> {
                 None => format!("{name}.{key} deleted"),
             };
             keys.iter().map(line).collect()
+        }
+        ChangeKind::Tree(nodes) => {
+            let tree = doc.at(path).as_tree();
+            let there = nodes.iter().filter(|&&node| tree.has(node)).count();
+            match (there, nodes.len() - there) {
+                (new, 0) => vec![format!("{path}: {new} new or moved")],
+                (0, gone) => vec![format!("{path}: {gone} removed")],
+                (new, gone) => vec![format!("{path}: {new} new or moved, {gone} removed")],
+            }
         }
         ChangeKind::Set | ChangeKind::Counter => {
             vec![format!("{path} = {}", plain(&doc.at(path).to_value()))]
@@ -193,6 +211,7 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Text => "text",
         Kind::Set => "set",
         Kind::Counter => "counter",
+        Kind::Tree => "tree",
     }
 }
 
@@ -238,6 +257,33 @@ mod tests {
             "{found:?}"
         );
         assert!(found.iter().any(|line| line.contains("[-3-]")), "{found:?}");
+    }
+
+    #[test]
+    fn marks_and_trees_are_told() {
+        let (mut writer, mut reader) = (Doc::new(ReplicaId::new(1)), Doc::new(ReplicaId::new(2)));
+        let mut edit = writer.edit(1);
+        let root = edit.tree("outline").create(None, 0).expect("fits");
+        let leaf = edit.tree("outline").create(Some(root), 0).expect("fits");
+        edit.text("body").insert(0, "bold").expect("fits");
+        let first = told(&mut reader, &edit.commit()).join("\n");
+        assert!(first.contains("outline: 2 new or moved"), "{first}");
+
+        let mut edit = writer.edit(2);
+        edit.tree("outline").delete(leaf).expect("is there");
+        let (unit, expand) = (Unit::Chars, driftwood_crdt::Expand::After);
+        edit.text("body")
+            .mark(unit, 0..4, "bold", true, expand)
+            .expect("fits");
+        let mut second = told(&mut reader, &edit.commit());
+        second.sort();
+        assert_eq!(
+            second,
+            [
+                "abcdef01  body: other marks",
+                "abcdef01  outline: 1 removed"
+            ]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use driftwood_crdt::{Changes, Delta, Doc, MergeError, ReplicaId, VersionVector};
+use driftwood_crdt::{Changes, Delta, Doc, Dot, MergeError, ReplicaId, VersionVector};
 use driftwood_relay::driver::{Host, Notice, Refusal};
 use driftwood_relay::store::StoreError;
 use driftwood_sync::{DocumentName, ErrorCode, LinkId};
@@ -257,22 +257,29 @@ impl Host for Session {
         if let Err(error) = self.doc(document) {
             let code = self.failed(error);
             let version = self.version(document);
-            return Err(Refusal { code, version });
+            let anchors = Vec::new();
+            return Err(Refusal {
+                code,
+                version,
+                anchors,
+            });
         }
         let doc = self.doc(document).expect("it was just loaded");
         let before = doc.version().clone();
         let refused = |code| Refusal {
             code,
             version: before.clone(),
+            anchors: Vec::new(),
         };
         let delta = Delta::decode(delta).map_err(|_| refused(ErrorCode::BadFrame))?;
-        let changes = doc.merge(&delta).map_err(|error| {
-            refused(match error {
-                MergeError::Gap { .. } => ErrorCode::Gap,
-                MergeError::MissingAnchor { .. } => ErrorCode::NeedSkeleton,
-                MergeError::DotConflict { .. } => ErrorCode::DotConflict,
-                _ => ErrorCode::LimitDelta,
-            })
+        let changes = doc.merge(&delta).map_err(|error| match error {
+            MergeError::Gap { .. } => refused(ErrorCode::Gap),
+            MergeError::MissingAnchors { anchors } => Refusal {
+                anchors,
+                ..refused(ErrorCode::NeedSkeleton)
+            },
+            MergeError::DotConflict { .. } => refused(ErrorCode::DotConflict),
+            _ => refused(ErrorCode::LimitDelta),
         })?;
         if let Some(news) = &mut self.news {
             let by = raised(&before, delta.to());
@@ -312,10 +319,16 @@ impl Host for Session {
         &mut self,
         document: &DocumentName,
         since: &VersionVector,
+        anchors: &[Dot],
     ) -> Result<Vec<Arc<[u8]>>, ErrorCode> {
+        if !anchors.is_empty() {
+            // What is stored may hang on what the other side has dropped.
+            let loaded = self.doc(document).map(drop);
+            loaded.map_err(|error| self.failed(error))?;
+        }
         let held = self.documents.entry(document.clone()).or_default();
         let (deltas, version) = if let Some(doc) = &held.doc {
-            let delta = doc.delta_since(since);
+            let delta = doc.delta_with_anchors(since, anchors);
             let deltas = if delta.is_empty() {
                 Vec::new()
             } else {

@@ -26,7 +26,6 @@ pub use path::{Key, Kind, Path, Step};
 pub(crate) use read::Found;
 pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef, TreeRef};
 pub use since::{ChangesSince, Difference};
-#[cfg(feature = "serde")]
 pub(crate) use tree::check_key;
 pub(crate) use tree::Tree;
 
@@ -123,6 +122,9 @@ impl Doc {
     /// [`MergeError::MissingAnchors`]. The copy that asked can merge it.
     pub fn delta_with_anchors(&self, since: &VersionVector, anchors: &[Dot]) -> Delta {
         let mut delta = self.inner.delta_since(since);
+        if anchors.is_empty() {
+            return delta;
+        }
         delta.items = self.inner.store().collect_with(delta.interval(), anchors);
         delta
     }

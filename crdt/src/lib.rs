@@ -61,6 +61,7 @@ mod map;
 mod register;
 mod replica_id;
 mod replicated;
+mod rich;
 mod sequence;
 #[cfg(feature = "serde")]
 pub mod serde;
@@ -92,6 +93,7 @@ pub use map::{LwwMap, MapItem};
 pub use register::{MvRegister, Sibling};
 pub use replica_id::ReplicaId;
 pub use replicated::Replicated;
+pub use rich::{DeltaError, DeltaOp, Marks};
 pub use sequence::blame::Blame;
 pub use sequence::content::{Chars, Content, Extent, Unit};
 pub use sequence::run::{PieceItem, RunItem, Side};

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{mpsc as blocking, Arc};
 use std::thread::{self, JoinHandle};
 
-use driftwood_crdt::VersionVector;
+use driftwood_crdt::{Delta, Doc, Dot, ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode, LinkId};
 use tokio::sync::mpsc;
 
@@ -36,6 +36,8 @@ pub(crate) enum Task {
         link: LinkId,
         document: DocumentName,
         since: VersionVector,
+        /// See [`driftwood_sync::Output::Load`].
+        anchors: Vec<Dot>,
     },
 }
 
@@ -225,11 +227,17 @@ fn load(store: &dyn Store, loads: &blocking::Receiver<Task>, done: &Results) {
             link,
             document,
             since,
+            anchors,
         } = task
         else {
             continue;
         };
-        let deltas = match store.load_some(&document, &since, LOAD_BYTES) {
+        let found = if anchors.is_empty() {
+            store.load_some(&document, &since, LOAD_BYTES)
+        } else {
+            with_anchors(store, &document, &since, &anchors)
+        };
+        let deltas = match found {
             Ok(deltas) => deltas,
             Err(error) => {
                 let Some(code) = error.code() else {
@@ -249,6 +257,26 @@ fn load(store: &dyn Store, loads: &blocking::Receiver<Task>, done: &Results) {
             deltas,
         });
     }
+}
+
+/// What a peer lacks as one delta, with all that these elements hang on: the log's own deltas may hang
+/// on what the peer has dropped. Costs a read of the whole document.
+fn with_anchors(
+    store: &dyn Store,
+    document: &DocumentName,
+    since: &VersionVector,
+    anchors: &[Dot],
+) -> Result<Vec<Arc<[u8]>>, StoreError> {
+    // An id that nothing is written under.
+    let mut doc = Doc::new(ReplicaId::new(0));
+    for bytes in store.load(document)? {
+        let merged = Delta::decode(&bytes).map(|delta| doc.merge(&delta).map(drop));
+        if !matches!(merged, Ok(Ok(()))) {
+            // What a later delta cannot be merged onto is of no use to the peer either.
+            break;
+        }
+    }
+    Ok(vec![doc.delta_with_anchors(since, anchors).encode().into()])
 }
 
 fn checkpoint(store: &dyn Store, woken: &blocking::Receiver<()>, stopping: &AtomicBool) {

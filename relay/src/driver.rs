@@ -30,6 +30,7 @@
 //! #         &mut self,
 //! #         _: &DocumentName,
 //! #         _: &VersionVector,
+//! #         _: &[Dot],
 //! #     ) -> Result<Vec<Arc<[u8]>>, ErrorCode> {
 //! #         Ok(vec![])
 //! #     }
@@ -56,7 +57,7 @@ mod client;
 
 use std::sync::Arc;
 
-use driftwood_crdt::{ReplicaId, VersionVector};
+use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode, Level, LinkId, PeerId, ProtocolError};
 
 pub use self::client::Client;
@@ -97,7 +98,8 @@ pub trait Host {
     fn flush(&mut self) -> Result<(), ErrorCode>;
 
     /// The deltas, in order, that take `since` to what is held, or the first of them; the rest is
-    /// asked for then.
+    /// asked for then. Where there are `anchors`, one delta with all that these hang on, as
+    /// [`delta_with_anchors`](driftwood_crdt::Doc::delta_with_anchors) makes it.
     ///
     /// # Errors
     /// Why the document cannot be read.
@@ -105,6 +107,7 @@ pub trait Host {
         &mut self,
         document: &DocumentName,
         since: &VersionVector,
+        anchors: &[Dot],
     ) -> Result<Vec<Arc<[u8]>>, ErrorCode>;
 
     /// Something to show.
@@ -118,6 +121,8 @@ pub struct Refusal {
     pub code: ErrorCode,
     /// What the document holds.
     pub version: VersionVector,
+    /// With [`ErrorCode::NeedSkeleton`]: what the delta hangs on and the document lacks.
+    pub anchors: Vec<Dot>,
 }
 
 /// What a [`Host`] may want to know.

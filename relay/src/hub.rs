@@ -159,11 +159,13 @@ impl Hub {
                 link,
                 document,
                 since,
+                anchors,
             } => {
                 self.committer.ask(Task::Load {
                     link,
                     document,
                     since,
+                    anchors,
                 });
             }
             Output::Disconnect { link, code, reason } => {

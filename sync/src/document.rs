@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
-use driftwood_crdt::{ReplicaId, VersionVector};
+use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
 use crate::presence::Presences;
 use crate::transfer::Transfer;
@@ -137,6 +138,8 @@ pub(crate) struct Party {
     pub(crate) transfer: Option<Transfer>,
     /// Whether the last load brought nothing: more may come with the next flush.
     pub(crate) stalled: bool,
+    /// What they have dropped and need again, until it is loaded for them.
+    pub(crate) anchors: Vec<Dot>,
     /// When they were told of a gap that they have not filled.
     pub(crate) gap: Option<Time>,
     /// Acknowledgements that they wait for.
@@ -225,6 +228,11 @@ impl Party {
         let busy = self.loading || self.transfer.is_some();
         let theirs = self.theirs.as_ref().filter(|_| self.introduced && !busy);
         theirs.is_some_and(|theirs| !theirs.includes(sendable))
+    }
+
+    /// Whether they may be told of a gap: not twice in this time.
+    pub(crate) fn may_report(&self, now: Time, gap_time: Duration) -> bool {
+        self.gap.is_none_or(|at| now >= at + gap_time)
     }
 
     /// They hold this as well.

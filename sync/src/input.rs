@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driftwood_crdt::{ReplicaId, VersionVector};
+use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
 use crate::{DocumentName, ErrorCode, LinkId};
 
@@ -111,6 +111,8 @@ pub enum Input {
         code: ErrorCode,
         /// What the document holds, the refused delta not included.
         version: VersionVector,
+        /// With [`ErrorCode::NeedSkeleton`]: what the delta hangs on and the document lacks.
+        anchors: Vec<Dot>,
     },
     /// Our own presence in a document, at most 4 KiB; `None` leaves.
     Presence {

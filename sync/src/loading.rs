@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use driftwood_crdt::{Delta, VersionVector};
+use driftwood_crdt::{Delta, Dot, VersionVector};
 
 use crate::document::Key;
 use crate::message::Message;
@@ -54,12 +54,14 @@ impl Node {
             let Some(since) = party.theirs.clone() else {
                 continue;
             };
+            let anchors = std::mem::take(&mut party.anchors);
             party.loading = true;
             session.loads += 1;
             self.outbox.push(Output::Load {
                 link,
                 document: document.name.clone(),
                 since,
+                anchors,
             });
         }
     }
@@ -82,6 +84,9 @@ impl Node {
         if std::mem::replace(&mut party.loading, false) {
             session.loads -= 1;
         }
+        // What was asked for before they said what they need is of no use to them.
+        let outdated = !party.anchors.is_empty();
+        let deltas = if outdated { &[] } else { deltas };
         let mut progress = false;
         for bytes in deltas {
             let Some(theirs) = &party.theirs else {
@@ -122,6 +127,8 @@ impl Node {
         if progress {
             self.settle(key);
             self.push_parts(link, key);
+        }
+        if progress || outdated {
             self.catch_up(link, key);
         }
         self.pump(link);
@@ -142,9 +149,30 @@ impl Node {
         }
     }
 
-    /// No skeleton is ever dropped in version 1, so whoever asks gets all that is held.
-    pub(crate) fn on_need_skeleton(&mut self, link: LinkId, channel: Channel) {
-        self.on_gap(link, channel, VersionVector::new());
+    /// They have dropped what a delta hangs on. From where to send again, a gap says that follows.
+    pub(crate) fn on_need_skeleton(&mut self, link: LinkId, channel: Channel, dots: Vec<Dot>) {
+        let Some(key) = self.key_of(link, channel) else {
+            return;
+        };
+        let document = self.documents.get_mut(key);
+        if let Some(party) = document.and_then(|document| document.parties.get_mut(&link)) {
+            party.anchors = dots;
+        }
+    }
+
+    /// Tells a peer what was dropped here that its delta hangs on, and where to send from; as often as
+    /// [`Self::report_gap`] does.
+    pub(crate) fn report_dropped(&mut self, link: LinkId, key: Key, dots: Vec<Dot>) {
+        let party = self
+            .documents
+            .get(key)
+            .and_then(|document| document.parties.get(&link));
+        if party.is_some_and(|party| party.may_report(self.now, self.config.limits.gap_time)) {
+            let channel = key;
+            self.outbox
+                .send(link, &Message::NeedSkeleton { channel, dots });
+            self.report_gap(link, key);
+        }
     }
 
     /// Tells a peer, once until there is progress or time has passed, where to send from.
@@ -155,10 +183,7 @@ impl Node {
         let Some(party) = document.parties.get_mut(&link) else {
             return;
         };
-        if party
-            .gap
-            .is_none_or(|at| self.now >= at + self.config.limits.gap_time)
-        {
+        if party.may_report(self.now, self.config.limits.gap_time) {
             party.gap = Some(self.now);
             let gap = Message::Gap {
                 channel: key,

@@ -90,8 +90,9 @@ impl Node {
                 link,
                 code,
                 version,
+                anchors,
             } => {
-                self.refused(&document, link, code, version);
+                self.refused(&document, link, code, version, anchors);
             }
             Input::Presence { document, state } => self.announce(&document, state),
             Input::Congested { link } => self.congested(link),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driftwood_crdt::{ReplicaId, VersionVector};
+use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
 use crate::{DocumentName, ErrorCode, LinkId, PeerId, ProtocolError};
 
@@ -53,6 +53,9 @@ pub enum Output {
         document: DocumentName,
         /// What the other side holds.
         since: VersionVector,
+        /// Elements that it has dropped and now needs: where there are any, the answer is one delta
+        /// with all that they hang on, as `Doc::delta_with_anchors` makes it.
+        anchors: Vec<Dot>,
     },
     /// Close a link, after what was sent before. The node has already forgotten it.
     Disconnect {

@@ -135,7 +135,9 @@ impl Node {
             } => self.on_ack(link, channel, level, &version),
             Message::Gap { channel, version } => self.on_gap(link, channel, version),
             Message::Error { code, about, value } => self.on_error(link, code, about, value),
-            Message::NeedSkeleton { channel, .. } => self.on_need_skeleton(link, channel),
+            Message::NeedSkeleton { channel, dots } => {
+                self.on_need_skeleton(link, channel, dots);
+            }
             Message::Digest(page) => self.on_digest(link, page),
             Message::Presence {
                 channel,

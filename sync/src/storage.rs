@@ -1,6 +1,6 @@
 //! What the host says of its store and its documents: flushed, failed, refused.
 
-use driftwood_crdt::{ReplicaId, VersionVector};
+use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
 use crate::document::Key;
 use crate::message::Message;
@@ -102,6 +102,7 @@ impl Node {
         link: Option<LinkId>,
         code: ErrorCode,
         version: VersionVector,
+        anchors: Vec<Dot>,
     ) {
         let Some(key) = self.documents.key(name) else {
             return;
@@ -116,13 +117,7 @@ impl Node {
         };
         match code {
             ErrorCode::Gap => self.report_gap(link, key),
-            ErrorCode::NeedSkeleton => {
-                let ask = Message::NeedSkeleton {
-                    channel: key,
-                    dots: Vec::new(),
-                };
-                self.outbox.send(link, &ask);
-            }
+            ErrorCode::NeedSkeleton => self.report_dropped(link, key, anchors),
             code => self.reject(link, key, code, 0),
         }
     }

@@ -4,7 +4,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use driftwood_crdt::VersionVector;
 use driftwood_sync::{Config, DocumentName, Input, LinkId, Node, NodeId, Role, Time};
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
@@ -12,6 +11,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::document::{Document, Event};
 use crate::error::Failure;
+use crate::exchange::Load;
 use crate::host::{self, Listener, Timer};
 use crate::indexeddb::{Database, DATABASE};
 use crate::replica_pool::{self, Lease};
@@ -74,7 +74,7 @@ pub(crate) struct Client {
     /// Whether the last document was closed.
     pub(crate) ended: Cell<bool>,
     /// Loads that wait for what they would give to be durable.
-    pub(crate) loads: RefCell<Vec<(DocumentName, LinkId, VersionVector)>>,
+    pub(crate) loads: RefCell<Vec<Load>>,
     /// Writes what relays have acknowledged, a while after they have.
     pub(crate) acks: Timer,
     /// To be called when the store has something to say.

@@ -1,8 +1,6 @@
 //! Values between Rust and JavaScript, by hand: it is less code than going through serde, it freezes
 //! what it makes, and it says which part of a value cannot be stored.
 
-use std::collections::BTreeMap;
-
 use driftwood_crdt::limits::DEPTH_MAX;
 use driftwood_crdt::Value;
 use js_sys::{Array, BigInt, JsString, Object, Uint8Array};
@@ -80,17 +78,17 @@ fn nested(js: &JsValue, depth: usize) -> Result<Value, Failure> {
     // `instanceof Object` would not see those without a prototype.
     let object: &Object = js.unchecked_ref();
     if js.is_object() && is_plain(object) {
-        let mut map = BTreeMap::new();
+        let mut map = Vec::new();
         for entry in Object::entries(object).iter() {
             let entry: Array = entry.unchecked_into();
             let item = entry.get(1);
             // As JSON does.
             if !item.is_undefined() {
                 let key = string(&entry.get(0).unchecked_into())?;
-                map.insert(key, nested(&item, depth + 1)?);
+                map.push((key, nested(&item, depth + 1)?));
             }
         }
-        return Ok(map.into());
+        return Ok(Value::Map(map.into_iter().collect()));
     }
     Err(Failure::new(
         "INVALID_VALUE",

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use driftwood_crdt::{
-    ChangeKind, Changes, Delta, Doc, EditError, MergeError, NodeEdit, ReplicaId, VersionVector,
+    ChangeKind, Changes, Delta, Doc, Edit, MergeError, NodeEdit, Path, ReplicaId, VersionVector,
 };
 use driftwood_sync::{DocumentName, ErrorCode, Level};
 use js_sys::{Array, Function};
@@ -16,6 +16,7 @@ use crate::handles::{Handle, Handles};
 use crate::host::{self, Timer};
 use crate::loading::{Acks, Loaded};
 use crate::table::Table;
+use crate::undo::Undo;
 
 /// Marks carry which of the document's replica ids they mean above these bits, and a seq below: no
 /// replica reaches 2^43 changes, and JavaScript's numbers hold 53 bits.
@@ -73,6 +74,9 @@ pub(crate) struct Document {
     /// Whether its id is its own, for this session, and not leased from the pool.
     private_id: Cell<bool>,
     commit_due: Cell<bool>,
+    pub(crate) undo: Undo,
+    /// Whether what is edited is a seed's empty document and not this one.
+    seeding: Cell<bool>,
     /// Whether acknowledgements of relays came that are not stored.
     pub(crate) acks_due: Cell<bool>,
     /// See [`crate::compaction`].
@@ -125,6 +129,8 @@ impl Document {
             persistent: Cell::new(persistent),
             private_id: Cell::new(private_id),
             commit_due: Cell::new(false),
+            undo: Undo::default(),
+            seeding: Cell::new(false),
             acks_due: Cell::new(false),
             compaction: Timer::new({
                 let weak = weak.clone();
@@ -160,18 +166,37 @@ impl Document {
 
     /// Edits a container, at once in memory; the delta is made when the present task has run, and
     /// has all its edits. Gives what the edit gave, and the mark of its last change.
-    pub(crate) fn edit<R>(
+    pub(crate) fn edit<R, E: Into<Failure>>(
         &self,
         handle: Handle,
-        edit: impl FnOnce(NodeEdit<'_>) -> Result<R, EditError>,
+        edit: impl FnOnce(NodeEdit<'_>) -> Result<R, E>,
     ) -> Result<(R, f64), Failure> {
-        self.client.before_edit(self);
+        self.edit_at(handle, |edits, path| edit(edits.at(path)))
+    }
+
+    /// As [`Self::edit`], for what is done to a container from outside.
+    pub(crate) fn edit_at<R, E: Into<Failure>>(
+        &self,
+        handle: Handle,
+        edit: impl FnOnce(&mut Edit<'_>, &Path) -> Result<R, E>,
+    ) -> Result<(R, f64), Failure> {
+        let seeding = self.seeding.get();
+        if !seeding {
+            self.client.before_edit(self);
+        }
+        // A seed is written at the beginning of time: it wins over nothing.
+        let now_ms = if seeding { 0 } else { host::now_ms() };
         let mut doc = self.doc.borrow_mut();
         let handles = self.handles.borrow();
-        let mut edits = doc.edit(host::now_ms());
-        let result = edit(edits.at(handles.path(handle)?)).map_err(|error| refusal(&error));
-        drop(edits);
-        if !self.commit_due.replace(true) {
+        let path = handles.path(handle)?;
+        let result = if seeding {
+            edit(&mut doc.edit(now_ms), path)
+        } else {
+            self.undo
+                .record(&mut doc, path, now_ms, |edits| edit(edits, path))
+        };
+        let result = result.map_err(Into::into);
+        if !seeding && !self.commit_due.replace(true) {
             let weak = self.weak.clone();
             host::microtask(move || {
                 if let Some(document) = weak.upgrade() {
@@ -190,6 +215,36 @@ impl Document {
             let delta = self.doc.borrow_mut().edit(host::now_ms()).commit();
             self.client.local(&self.name, &delta);
         }
+    }
+
+    /// Has `fill` write a seed, to an empty document in the place of this one. What changed, unless
+    /// the seed is there already.
+    ///
+    /// # Errors
+    /// As [`Doc::seed`], and what `fill` fails with.
+    pub(crate) fn seed(
+        &self,
+        name: &str,
+        mut fill: impl FnMut() -> Result<(), Failure>,
+    ) -> Result<Option<Array>, Failure> {
+        if self.seeding.replace(true) {
+            return Err(Failure::argument("a seed cannot be made inside of another"));
+        }
+        self.commit();
+        let nothing = || Doc::new(ReplicaId::new(0));
+        let mut doc = self.doc.replace(nothing());
+        let seeded = doc.seed_by(name, |empty| {
+            self.doc.replace(empty);
+            fill()?;
+            Ok::<_, Failure>(self.doc.replace(nothing()))
+        });
+        self.doc.replace(doc);
+        self.seeding.set(false);
+        let Some((delta, changes)) = seeded? else {
+            return Ok(None);
+        };
+        self.client.local(&self.name, &delta);
+        Ok(Some(self.changes_to_js(&changes)))
     }
 
     /// Joins a delta and tells the face.
@@ -279,7 +334,7 @@ impl Document {
     }
 
     /// `[handle, detail]*`
-    fn changes_to_js(&self, changes: &Changes) -> Array {
+    pub(crate) fn changes_to_js(&self, changes: &Changes) -> Array {
         let flat = Array::new();
         let mut handles = self.handles.borrow_mut();
         for (path, kind) in changes.iter() {
@@ -318,46 +373,21 @@ fn detail(kind: &ChangeKind) -> JsValue {
                 flat.push(&(patch.inserted as f64).into());
             }
         }
+        ChangeKind::Tree(nodes) => {
+            for &node in nodes {
+                flat.push(&crate::tree::id(node).into());
+            }
+        }
         ChangeKind::Set | ChangeKind::Counter => return JsValue::UNDEFINED,
     }
     flat.into()
-}
-
-/// Why an edit was refused.
-pub(crate) fn refusal(error: &EditError) -> Failure {
-    let code = match error {
-        EditError::OutOfBounds { .. } | EditError::BadRange { .. } => "OUT_OF_RANGE",
-        EditError::SplitsCharacter { .. } => "SPLIT_SURROGATE",
-        EditError::WrongKind { .. } => "WRONG_KIND",
-        EditError::Deleted => "DELETED",
-        EditError::Limit { what, .. } => limit(what),
-        _ => "INVALID_ARGUMENT",
-    };
-    Failure::new(code, error.to_string())
-}
-
-fn limit(what: &str) -> &'static str {
-    // The engine says in words what was too large.
-    let codes = [
-        ("key", "LIMIT_KEY"),
-        ("value", "LIMIT_VALUE"),
-        ("counter", "LIMIT_COUNTER"),
-        ("replica", "LIMIT_REPLICAS"),
-    ];
-    if what.contains("depth") {
-        return "LIMIT_DEPTH";
-    }
-    codes
-        .iter()
-        .find(|(word, _)| what.contains(word))
-        .map_or("LIMIT", |(_, code)| code)
 }
 
 /// What a peer is told when the document refuses its delta.
 pub(crate) fn refusal_code(error: &MergeError) -> ErrorCode {
     match error {
         MergeError::Gap { .. } => ErrorCode::Gap,
-        MergeError::MissingAnchor { .. } => ErrorCode::NeedSkeleton,
+        MergeError::MissingAnchors { .. } => ErrorCode::NeedSkeleton,
         MergeError::DotConflict { .. } => ErrorCode::DotConflict,
         _ => ErrorCode::LimitDelta,
     }

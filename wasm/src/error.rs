@@ -1,6 +1,6 @@
 //! Errors as JavaScript sees them: an `Error` named `DriftwoodError` with a `code` that stays the same.
 
-use driftwood_crdt::DecodeError;
+use driftwood_crdt::{DecodeError, DeltaError, EditError, SeedError};
 use js_sys::{Error, Reflect};
 use wasm_bindgen::JsValue;
 
@@ -25,6 +25,12 @@ impl Failure {
     /// A caller's argument that makes no sense.
     pub(crate) fn argument(message: impl Into<String>) -> Self {
         Self::new("INVALID_ARGUMENT", message)
+    }
+
+    /// The same, where it is one operation of several.
+    pub(crate) fn of_operation(mut self, op: usize) -> Self {
+        self.message = format!("operation {op}: {}", self.message);
+        self
     }
 
     /// A failure of ours that has been an `Error` in between.
@@ -70,6 +76,54 @@ impl From<Failure> for JsValue {
         let _ = Reflect::set(&error, &"code".into(), &failure.code.into());
         error.into()
     }
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        let code = match &error {
+            EditError::OutOfBounds { .. } | EditError::BadRange { .. } => "OUT_OF_RANGE",
+            EditError::SplitsCharacter { .. } => "SPLIT_SURROGATE",
+            EditError::WrongKind { .. } => "WRONG_KIND",
+            EditError::Deleted => "DELETED",
+            EditError::Cycle => "CYCLE",
+            EditError::Limit { what, .. } => limit(what),
+            _ => "INVALID_ARGUMENT",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<SeedError> for Failure {
+    fn from(error: SeedError) -> Self {
+        let code = match error {
+            SeedError::Edit(error) => return error.into(),
+            SeedError::Changed => "SEED_CHANGED",
+            SeedError::NotTheSame => "SEED_NOT_THE_SAME",
+            _ => "LIMIT",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<DeltaError> for Failure {
+    fn from(error: DeltaError) -> Self {
+        Self::from(error.error).of_operation(error.op)
+    }
+}
+
+fn limit(what: &str) -> &'static str {
+    // The engine says in words what was too large.
+    let codes = [
+        ("depth", "LIMIT_DEPTH"),
+        ("key", "LIMIT_KEY"),
+        ("value", "LIMIT_VALUE"),
+        ("counter", "LIMIT_COUNTER"),
+        ("replica", "LIMIT_REPLICAS"),
+    ];
+    codes
+        .iter()
+        .find(|(word, _)| what.contains(word))
+        .map_or("LIMIT", |(_, code)| code)
 }
 
 impl From<DecodeError> for Failure {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use driftwood_crdt::{Delta, VersionVector};
+use driftwood_crdt::{Delta, Dot, MergeError, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode, Input, Level, LinkId, Output, ProtocolError, Time};
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
@@ -13,6 +13,14 @@ use crate::error::Failure;
 use crate::host;
 use crate::record::Kind;
 use crate::replica_pool::{self, Lease};
+
+/// What somebody asked for: see [`Output::Load`].
+pub(crate) struct Load {
+    document: DocumentName,
+    link: LinkId,
+    since: VersionVector,
+    anchors: Vec<Dot>,
+}
 
 /// How long acknowledgements of relays wait to be stored together.
 const ACKS_MS: f64 = 1_000.0;
@@ -97,8 +105,14 @@ impl Client {
                 link,
                 document,
                 since,
+                anchors,
             } => {
-                self.loads.borrow_mut().push((document, link, since));
+                self.loads.borrow_mut().push(Load {
+                    document,
+                    link,
+                    since,
+                    anchors,
+                });
                 self.answer_loads();
             }
             Output::Disconnect { link, code, reason } => self.disconnect(link, code, reason),
@@ -161,10 +175,10 @@ impl Client {
         // A local change is in the document already.
         if origin.is_some() {
             let merged = match Delta::decode(bytes) {
-                Ok(delta) => document.merge(&delta).map_err(|error| refusal_code(&error)),
-                Err(_) => Err(ErrorCode::BadFrame),
+                Ok(delta) => document.merge(&delta).map_err(refusal),
+                Err(_) => Err((ErrorCode::BadFrame, Vec::new())),
             };
-            if let Err(code) = merged {
+            if let Err((code, anchors)) = merged {
                 let version = document.saved.borrow().queued.clone();
                 let document = name.clone();
                 self.input(Input::Refused {
@@ -172,6 +186,7 @@ impl Client {
                     link: origin,
                     code,
                     version,
+                    anchors,
                 });
                 return;
             }
@@ -205,17 +220,23 @@ impl Client {
     /// should this page end now, another would give the same names to other changes.
     fn answer_loads(&self) {
         let loads = self.loads.take();
-        for (name, link, since) in loads {
-            let Some(document) = self.document(&name) else {
+        for load in loads {
+            let Some(document) = self.document(&load.document) else {
                 continue;
             };
             document.commit();
             let durable = !document.persistent.get() || document.unsaved(Level::Local) == 0;
             if !durable {
-                self.loads.borrow_mut().push((name, link, since));
+                self.loads.borrow_mut().push(load);
                 continue;
             }
-            let missing = document.doc.borrow().delta_since(&since);
+            let Load {
+                document: name,
+                link,
+                since,
+                anchors,
+            } = load;
+            let missing = document.doc.borrow().delta_with_anchors(&since, &anchors);
             let deltas = if missing.is_empty() {
                 Vec::new()
             } else {
@@ -276,5 +297,14 @@ impl Client {
             }
             None => self.tell_all(|| Event::Error(failure.clone())),
         }
+    }
+}
+
+/// What a peer is told when its delta is refused, and what the delta hangs on that is not here.
+fn refusal(error: MergeError) -> (ErrorCode, Vec<Dot>) {
+    let code = refusal_code(&error);
+    match error {
+        MergeError::MissingAnchors { anchors } => (code, anchors),
+        _ => (code, Vec::new()),
     }
 }

@@ -60,12 +60,19 @@ impl Handles {
             .ok_or_else(|| Failure::argument("this container lies in no other"))
     }
 
+    /// Whether a container is the data of a tree's node.
+    fn lies_in_tree(&self, handle: Handle) -> bool {
+        let parent = self.parent(handle).and_then(|parent| self.path(parent));
+        parent.is_ok_and(|path| path.kind() == Kind::Tree)
+    }
+
     /// `[kind, parent or -1, key or undefined]`
     pub(crate) fn describe(&self, handle: Handle) -> Result<Array, Failure> {
         let path = self.path(handle)?;
         let parent = self.parents[handle as usize].map_or(-1.0, f64::from);
         let key = match path.steps().last().map(|step| &step.key) {
             Some(Key::Name(name)) => JsValue::from_str(name),
+            Some(&Key::Element(dot)) if self.lies_in_tree(handle) => crate::tree::id(dot).into(),
             _ => JsValue::UNDEFINED,
         };
         Ok(Array::of3(
@@ -98,6 +105,7 @@ pub(crate) fn number(kind: Kind) -> u8 {
         Kind::Text => 2,
         Kind::Set => 3,
         Kind::Counter => 4,
+        Kind::Tree => 5,
     }
 }
 

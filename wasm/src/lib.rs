@@ -11,7 +11,10 @@ mod client;
 mod compaction;
 mod convert;
 mod counter;
+mod cursor;
+mod differences;
 mod document;
+mod erase;
 mod error;
 mod exchange;
 mod handles;
@@ -33,6 +36,8 @@ mod store;
 mod table;
 mod tabs;
 mod text;
+mod tree;
+mod undo;
 
 #[cfg(test)]
 mod tests;

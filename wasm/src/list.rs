@@ -75,6 +75,17 @@ impl RawDocument {
         self.document().edit(handle, edit).map(|((), mark)| mark)
     }
 
+    /// Moves the element at `from` so that it is at `to` afterwards.
+    ///
+    /// # Errors
+    /// `OUT_OF_RANGE`, `DELETED`.
+    #[wasm_bindgen(js_name = listMove)]
+    pub fn list_move(&self, handle: Handle, from: usize, to: usize) -> Result<f64, Failure> {
+        self.expect(handle, Kind::List)?;
+        let edit = |node: NodeEdit<'_>| ListEdit::from(node).move_to(from, to);
+        self.document().edit(handle, edit).map(|((), mark)| mark)
+    }
+
     /// `[tag, value]` of an index, `undefined` past the end.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Maps.
 
-use driftwood_crdt::{Kind, MapEdit, NodeEdit};
+use std::cmp::Reverse;
+
+use driftwood_crdt::{Kind, MapEdit, NodeEdit, Sibling};
 use js_sys::{Array, JsString};
 use wasm_bindgen::prelude::*;
 
@@ -8,7 +10,6 @@ use crate::convert;
 use crate::error::Failure;
 use crate::handles::Handle;
 use crate::raw::RawDocument;
-use crate::table::Table;
 
 #[wasm_bindgen]
 impl RawDocument {
@@ -58,17 +59,22 @@ impl RawDocument {
         self.read(handle, Kind::Map, |node| node.as_map().keys())
     }
 
-    /// The values written to a key concurrently, the shown one first.
+    /// `[value, replica, ms, id]*` of what was written to a key concurrently, flat, the shown one
+    /// first.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = mapConflicts)]
     pub fn map_conflicts(&self, handle: Handle, key: &str) -> Result<Array, Failure> {
-        let siblings = self.read(handle, Kind::Map, |node| node.as_map().conflicts(key))?;
-        let mut ranked = Table::new();
-        for sibling in siblings {
-            ranked.insert((sibling.stamp, sibling.dot), convert::to_js(&sibling.value));
+        let mut siblings = self.read(handle, Kind::Map, |node| node.as_map().conflicts(key))?;
+        siblings.sort_by_key(|sibling| Reverse((sibling.stamp, sibling.dot)));
+        let flat = Array::new();
+        for Sibling { dot, stamp, value } in &siblings {
+            flat.push(&convert::to_js(value));
+            flat.push(&dot.replica.to_string().into());
+            flat.push(&(stamp.millis() as f64).into());
+            flat.push(&crate::tree::id(*dot).into());
         }
-        Ok(ranked.values().rev().collect())
+        Ok(flat)
     }
 }

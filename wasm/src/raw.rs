@@ -251,6 +251,28 @@ impl RawDocument {
         Ok(())
     }
 
+    /// Has `fill`, which is called three times, write a seed. `[handle, detail]*` of what changed;
+    /// `undefined` when the seed is there already.
+    ///
+    /// # Errors
+    /// `SEED_CHANGED`, `SEED_NOT_THE_SAME`, those of the edits.
+    pub fn seed(&self, name: &str, fill: &Function) -> Result<Option<Array>, Failure> {
+        self.0.seed(name, || match fill.call0(&JsValue::UNDEFINED) {
+            Ok(_) => Ok(()),
+            // The face knows what was thrown.
+            Err(error) => Err(Failure::thrown("INTERNAL", &error)),
+        })
+    }
+
+    /// What happened since a version: `[complete, handle, differences, handle, differences, …]`.
+    ///
+    /// # Errors
+    /// `BAD_BYTES`.
+    pub fn differences(&self, version: &[u8]) -> Result<Array, Failure> {
+        let since = VersionVector::decode(version)?;
+        Ok(crate::differences::to_js(&self.0, &since))
+    }
+
     /// Whether a change is saved at a level.
     #[wasm_bindgen(js_name = isSaved)]
     pub fn is_saved(&self, level: u8, mark: f64) -> bool {
@@ -313,5 +335,5 @@ impl RawDocument {
 
 /// The name of a list's element.
 pub(crate) fn id(list: ListRef<'_>, index: usize) -> Option<Dot> {
-    list.ids().get(index).copied()
+    list.id(index)
 }

@@ -5,6 +5,7 @@ mod documents;
 mod indexeddb;
 mod page;
 mod replica_pool;
+mod rich;
 mod tabs;
 
 use std::cell::RefCell;

@@ -37,7 +37,11 @@ describe("maps", () => {
     expect(map.has("a")).toBe(false);
     expect(map.get("a")).toBeUndefined();
     expect(map.entries()).toEqual([["b", 2], ["ä", 3]]);
-    expect(map.conflicts("b")).toEqual([2]);
+    const [only, ...others] = map.conflicts("b");
+    expect(others).toEqual([]);
+    expect(only).toMatchObject({ value: 2, replica: expect.stringMatching(/^[0-9a-f]{16}$/) as string });
+    expect(only?.id.startsWith(`${only.replica}:`)).toBe(true);
+    expect(Math.abs((only?.time ?? 0) - Date.now())).toBeLessThan(60_000);
   });
 
   test("take __proto__ for a key like any other", () => {
@@ -93,6 +97,36 @@ describe("lists", () => {
     list.insertSet(0).add("x");
     list.insertList(0).push(1);
     expect(list.toJSON()).toEqual([[1], ["x"], 3, "words", { done: true, text: "second" }]);
+  });
+
+  test("move elements, with their handles and snapshots", async () => {
+    const list = doc.list("l");
+    list.push("a", "b", "c");
+    const map = list.insertMap(1);
+    map.set("x", 1);
+    const snapshot = map.toJSON();
+    const heard: unknown[] = [];
+    list.subscribe((value, { patches }) => heard.push([value, patches]));
+    list.move(1, 3);
+    expect(heard).toEqual([
+      [["a", "b", "c", { x: 1 }], [{ at: 1, deleted: 1, inserted: 0 }, { at: 3, deleted: 0, inserted: 1 }]],
+    ]);
+    expect([list.map(3), list.toJSON()[3]]).toEqual([map, snapshot]);
+    expect(list.toJSON()[3]).toBe(snapshot);
+    list.move(3, 0);
+    list.move(2, 2);
+    expect(list.toJSON()).toEqual([{ x: 1 }, "a", "b", "c"]);
+    expect(() => list.move(0, 4)).toThrow(expect.objectContaining({ code: "OUT_OF_RANGE" }));
+
+    const other = await open(`containers-other-${count++}`);
+    other.import(doc.export());
+    list.move(0, 3);
+    other.list("l").move(0, 2);
+    other.import(doc.changesSince(other.version()));
+    doc.import(other.changesSince(doc.version()));
+    expect(other.toJSON()).toEqual(doc.toJSON());
+    expect(list.length).toBe(4);
+    await other.close();
   });
 
   test("insert all values or none", () => {

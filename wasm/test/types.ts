@@ -1,6 +1,8 @@
 // Checked by `tsc`, not run: what a user writes must have the types a user expects.
 import { destroy, list, open, DriftwoodError } from "driftwood-sync";
-import type { Doc, DocMap, Item, ListPatch, MapSnapshot, Status, TextPatch, Value } from "driftwood-sync";
+import type {
+  Conflict, Doc, DocMap, Item, ListPatch, MapSnapshot, Status, TextPatch, TreeSnapshot, Value,
+} from "driftwood-sync";
 
 /** Holds only when both types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -38,6 +40,33 @@ export async function examples(): Promise<void> {
   doc.list("todos").subscribe((_, { patches }) => same<typeof patches, readonly ListPatch[]>(true));
   doc.set("tags").subscribe((values) => same<typeof values, readonly Value[]>(true));
   doc.counter("likes").subscribe((n) => same<typeof n, number>(true));
+
+  const id = doc.tree("outline").create(null, 0);
+  same<typeof id, string>(true);
+  doc.tree("outline").subscribe((nodes, { nodes: changed }) => {
+    same<typeof nodes, TreeSnapshot>(true);
+    same<typeof changed, ReadonlySet<string>>(true);
+  });
+  await doc.tree("outline").move(id, null).saved("local");
+  // @ts-expect-error where it goes must be said
+  doc.tree("outline").move(id);
+  await doc.list("todos").move(0, 1).saved();
+  doc.text("body").mark({ start: 0, end: 1 }, "bold", true, { expand: "both" });
+  doc.text("body").mark(0, 1, "bold", true);
+  // @ts-expect-error an embed is an object
+  doc.text("body").embed(0, "image");
+  doc.text("body").applyDelta([{ retain: 1, attributes: { bold: null } }, { insert: { image: "x" } }, { delete: 1 }]);
+  doc.text("body").applyDelta(doc.text("body").toDelta());
+  const conflicts = doc.map("meta").conflicts("title");
+  same<typeof conflicts, Conflict[]>(true);
+  doc.seed("welcome", (seed) => { seed.text("body").insert(0, "x"); });
+  // @ts-expect-error a seed has no storage of its own
+  doc.seed("welcome", (seed) => { void seed.saved(); });
+  const undo = doc.undoManager({ scope: doc.text("body"), groupMs: 300, onPop: (data) => data });
+  undo.on("change", ({ canUndo }) => same<typeof canUndo, boolean>(true));
+  for (const { differences } of doc.differencesSince(doc.version()).containers) {
+    for (const difference of differences) if (difference.type === "count") same<typeof difference.time, number>(true);
+  }
 
   doc.on("status", (status) => same<typeof status, Status>(true));
   doc.on("storage", ({ code }) => code === "STORAGE_FULL");

@@ -6,6 +6,12 @@ export function checkedText(value: unknown, what: string): string {
   return value;
 }
 
+/** Bytes. */
+export function checkedBytes(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new DriftwoodError("INVALID_ARGUMENT", "expected a Uint8Array");
+  return value;
+}
+
 /** An offset, index or length: a whole number from 0. */
 export function checkedCount(value: unknown, what: string): number {
   if (!Number.isInteger(value) || (value as number) < 0) {

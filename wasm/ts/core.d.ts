@@ -13,7 +13,7 @@ export function onPanic(report: (message: string) => void): void;
 
 /**
  * What a document tells its face. It is called from inside the module: it may call `describe`, and nothing else.
- * - 0: changes from elsewhere: `[handle, detail]*`, flat; the detail is keys (map), `[at, deleted, inserted]*` (text,
+ * - 0: changes from elsewhere: `[handle, detail]*`, flat; the detail is keys (map), ids (tree), `[at, deleted, inserted]*` (text,
  *   list), or `undefined`
  * - 1: the status, or how far changes are saved
  * - 2: presence: peer, bytes or `undefined`
@@ -32,13 +32,13 @@ export function openDocument(
 export function listDocuments(): Promise<string[]>;
 export function destroyDocument(name: string): Promise<void>;
 
-/** 0 map, 1 list, 2 text, 3 set, 4 counter. */
-export type RawKind = 0 | 1 | 2 | 3 | 4;
+/** 0 map, 1 list, 2 text, 3 set, 4 counter, 5 tree. */
+export type RawKind = 0 | 1 | 2 | 3 | 4 | 5;
 /** A container of this document, for as long as the page lives. */
 export type Handle = number;
 /** Names a change, so that one can ask how far it is saved. */
 export type Mark = number;
-/** What follows a tag: -1 a plain value, 0 to 4 the handle of a container of that kind. */
+/** What follows a tag: -1 a plain value, 0 to 5 the handle of a container of that kind. */
 export type Tag = -1 | RawKind;
 
 export class RawDocument {
@@ -47,7 +47,7 @@ export class RawDocument {
   roots(): (string | Handle)[];
   child(map: Handle, key: string, kind: RawKind): Handle;
   element(list: Handle, index: number, kind: RawKind): Handle;
-  /** `[kind, parent or -1, key or undefined]`: a root's key is its name, an element has none. */
+  /** `[kind, parent or -1, key or undefined]`: a root's key is its name, that of a node's data its id; an element has none. */
   describe(handle: Handle): [RawKind, Handle, string | undefined];
   /** Where the list element that holds this container is, -1 when it was deleted. */
   elementIndex(handle: Handle): number;
@@ -57,18 +57,36 @@ export class RawDocument {
   mapEntry(handle: Handle, key: string): [Tag, unknown] | undefined;
   mapKeys(handle: Handle): string[];
   mapEntries(handle: Handle): unknown[];
+  /** `[value, replica, ms, id]*` */
   mapConflicts(handle: Handle, key: string): unknown[];
 
   listInsert(handle: Handle, index: number, values: readonly unknown[]): Mark;
   listInsertContainer(handle: Handle, index: number, kind: RawKind): Handle;
   listDelete(handle: Handle, index: number, count: number): Mark;
+  listMove(handle: Handle, from: number, to: number): Mark;
   listEntry(handle: Handle, index: number): [Tag, unknown] | undefined;
   listEntries(handle: Handle): unknown[];
   listLength(handle: Handle): number;
 
   textReplace(handle: Handle, at: number, count: number, text: string): Mark;
+  /** 0 none, 1 before, 2 after, 3 both. */
+  textMark(
+    handle: Handle, start: number, end: number, name: string, value: unknown, expand: number | undefined,
+  ): Mark;
+  textEmbed(handle: Handle, at: number, value: unknown): Mark;
+  /** `[kind, what, attributes]*`; 0 retain, 1 insert, 2 embed, 3 delete. */
+  textApplyDelta(handle: Handle, flat: readonly unknown[]): Mark;
+  textDelta(handle: Handle): unknown[];
   textString(handle: Handle): string;
   textLength(handle: Handle): number;
+
+  /** A cursor beside what is left or right of a place, encoded. */
+  textCursor(handle: Handle, at: number, right: boolean): Uint8Array;
+  textResolve(handle: Handle, cursor: Uint8Array): number;
+  listCursor(handle: Handle, at: number, right: boolean): Uint8Array;
+  listResolve(handle: Handle, cursor: Uint8Array): number;
+  /** `[start, end, replica, ms]*` */
+  textBlame(handle: Handle, start: number, end: number): (number | string)[];
 
   setAdd(handle: Handle, value: unknown): Mark;
   setDelete(handle: Handle, value: unknown): Mark;
@@ -78,8 +96,41 @@ export class RawDocument {
   counterAdd(handle: Handle, n: number): Mark;
   counterValue(handle: Handle): number;
 
+  treeCreate(handle: Handle, parent: string | undefined, index: number | undefined): string;
+  treeMove(handle: Handle, id: string, parent: string | undefined, index: number | undefined): Mark;
+  treeDelete(handle: Handle, id: string): Mark;
+  treeChildren(handle: Handle, parent: string | undefined): string[];
+  treeParent(handle: Handle, id: string): string | null | undefined;
+  treeHas(handle: Handle, id: string): boolean;
+  treeData(handle: Handle, id: string): Handle;
+  /** `[id, depth, data]*`, parents first. */
+  treeNodes(handle: Handle): (string | number)[];
+
   version(): Uint8Array;
   changesSince(version: Uint8Array): Uint8Array;
+  /** `[complete, handle, differences, handle, differences, …]` */
+  differences(version: Uint8Array): unknown[];
+  /** Changes as `Sink` has them; `undefined` where the seed is there already. `fill` is called three times. */
+  seed(name: string, fill: () => void): unknown[] | undefined;
+  erase(handle: Handle): Mark;
+  mapErase(handle: Handle, key: string): Mark;
+  listErase(handle: Handle, index: number, count: number): Mark;
+  textErase(handle: Handle, at: number, count: number): Mark;
+  setErase(handle: Handle, value: unknown): Mark;
+  treeErase(handle: Handle, id: string): Mark;
+  /** Begins or ends a transaction: what is written in one is undone at once. */
+  transaction(open: boolean): void;
+  /** The number of a new undo manager, for these containers or for all. */
+  undoOpen(scopes: Uint32Array, groupMs: number, depth: number): number;
+  undoClose(number: number): void;
+  /** `[data, changes]`, changes as `Sink` has them. */
+  undoUndo(number: number): [string, unknown[]] | undefined;
+  undoRedo(number: number): [string, unknown[]] | undefined;
+  /** Whether there is something to undo, and to redo. */
+  undoState(number: number): [boolean, boolean];
+  undoClear(number: number): void;
+  undoStop(number: number): void;
+  undoAttach(number: number, data: string): void;
   importChanges(bytes: Uint8Array): void;
   /** 0 local, 1 relay, 2 replicated. */
   isSaved(level: number, mark: Mark): boolean;

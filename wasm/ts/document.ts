@@ -1,15 +1,17 @@
+import { checkedBytes, checkedText } from "./check.js";
 import type { Handle, RawDocument, Sink } from "./core.js";
 import { Listeners } from "./emitter.js";
 import { DriftwoodError } from "./error.js";
 import { guardedAsync, onPoison } from "./load.js";
 import { put } from "./map.js";
-import type { AnyNode } from "./node.js";
+import { type AnyNode, ContainerNode } from "./node.js";
 import { PresenceState } from "./presence.js";
 import { Session, type Batch } from "./session.js";
 import type {
-  Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, Level, Presence, Status,
-  StorageReport, Unsubscribe, Value, Write,
+  Container, Difference, Differences, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, Level, Presence, Seed,
+  Status, StorageReport, UndoManager, UndoOptions, Unsubscribe, Value, Write,
 } from "./types.js";
+import { UndoFace } from "./undo.js";
 
 const STATES = ["local", "connecting", "online", "offline"] as const;
 
@@ -67,6 +69,7 @@ export class DocumentFace implements Doc {
   text(name: string): DocText { return this.#session.root(name, "text"); }
   set(name: string): DocSet { return this.#session.root(name, "set"); }
   counter(name: string): DocCounter { return this.#session.root(name, "counter"); }
+  tree(name: string): DocTree { return this.#session.root(name, "tree"); }
 
   transact<T>(fn: () => T): T {
     return this.#session.transact(fn);
@@ -163,7 +166,7 @@ export class DocumentFace implements Doc {
   }
 
   changesSince(version: Uint8Array): Uint8Array {
-    return this.#session.ask((raw) => raw.changesSince(bytes(version)));
+    return this.#session.ask((raw) => raw.changesSince(checkedBytes(version)));
   }
 
   export(): Uint8Array {
@@ -172,10 +175,62 @@ export class DocumentFace implements Doc {
   }
 
   import(changes: Uint8Array): Write {
-    this.#session.demand((raw) => raw.importChanges(bytes(changes)));
+    this.#session.demand((raw) => raw.importChanges(checkedBytes(changes)));
     this.#session.settle();
+    return this.#savedSoFar();
+  }
+
+  /** Asks how far all that is here now got. */
+  #savedSoFar(): Write {
     const version = this.version();
     return { saved: (level = "local") => this.#session.saving.version(version, level) };
+  }
+
+  seed(name: string, fill: (seed: Seed) => void): Write {
+    checkedText(name, "a seed's name");
+    let thrown: { error: unknown } | undefined;
+    const once = () => {
+      try {
+        this.#session.apart((draft) => {
+          const answer: unknown = fill(rootsOf(draft));
+          if (answer instanceof Promise) throw new DriftwoodError("INVALID_ARGUMENT", "a seed cannot wait for anything");
+        });
+      } catch (error) {
+        thrown = { error };
+        throw error;
+      }
+    };
+    try {
+      const changes = this.#session.demand((raw) => raw.seed(name, once));
+      if (changes !== undefined) this.#session.take("local", changes);
+    } catch (error) {
+      throw thrown === undefined ? error : thrown.error;
+    }
+    this.#session.settle();
+    return this.#savedSoFar();
+  }
+
+  erase(container: Container): Write {
+    if (!(container instanceof ContainerNode) || container.session !== this.#session) {
+      throw new DriftwoodError("INVALID_ARGUMENT", "only a container of this document can be erased");
+    }
+    const node = container as AnyNode;
+    return this.#session.write(node, (raw) => raw.erase(node.handle), {}, [node]);
+  }
+
+  undoManager(options: UndoOptions = {}): UndoManager {
+    return new UndoFace(this.#session, options);
+  }
+
+  differencesSince(version: Uint8Array): Differences {
+    const [complete, ...rest] = this.#session.ask((raw) => raw.differences(checkedBytes(version)));
+    const containers: Differences["containers"][number][] = [];
+    for (let i = 0; i + 1 < rest.length; i += 2) {
+      const node = this.#session.node(rest[i] as Handle);
+      const differences = rest[i + 1] as readonly Difference[];
+      containers.push(Object.freeze({ kind: node.kind, path: Object.freeze(node.path()), differences }));
+    }
+    return Object.freeze({ complete: complete as boolean, containers: Object.freeze(containers) });
   }
 
   offline(off: boolean): void {
@@ -200,7 +255,14 @@ export class DocumentFace implements Doc {
   }
 }
 
-function bytes(value: unknown): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new DriftwoodError("INVALID_ARGUMENT", "expected a Uint8Array");
-  return value;
+/** The containers of a document by name. */
+function rootsOf(session: Session): Seed {
+  return {
+    map: (name) => session.root(name, "map"),
+    list: (name) => session.root(name, "list"),
+    text: (name) => session.root(name, "text"),
+    set: (name) => session.root(name, "set"),
+    counter: (name) => session.root(name, "counter"),
+    tree: (name) => session.root(name, "tree"),
+  };
 }

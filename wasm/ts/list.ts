@@ -1,10 +1,11 @@
 import { checkedCount } from "./check.js";
-import type { Handle } from "./core.js";
+import { cursorBytes, cursorText, isRight } from "./cursor.js";
+import type { Handle, Mark, RawDocument } from "./core.js";
 import { DriftwoodError } from "./error.js";
 import { type AnyNode, ContainerNode, type Detail, entryValue, kindNumber } from "./node.js";
 import type {
-  Container, DocCounter, DocList, DocMap, DocSet, DocText, Item, Kind, ListChange, ListPatch, ListSnapshot, Origin,
-  Value, Write,
+  Container, DocCounter, DocList, DocMap, DocSet, DocText, DocTree, Item, Kind, ListChange, ListPatch, ListSnapshot,
+  Origin, Side, Value, Write,
 } from "./types.js";
 
 /** Stands for an element that is to be read. */
@@ -38,21 +39,44 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
   }
 
   delete(index: number, count = 1): Write {
+    return this.#remove(index, count, (raw, at, deleted) => raw.listDelete(this.handle, at, deleted));
+  }
+
+  erase(index: number, count = 1): Write {
+    return this.#remove(index, count, (raw, at, deleted) => raw.listErase(this.handle, at, deleted));
+  }
+
+  #remove(index: number, count: number, call: (raw: RawDocument, at: number, deleted: number) => Mark): Write {
     const at = checkedCount(index, "an index");
     const deleted = checkedCount(count, "a count");
     const gone = this.#containers(at, deleted);
     return this.session.write(
       this,
-      (raw) => raw.listDelete(this.handle, at, deleted),
+      (raw) => call(raw, at, deleted),
       { patches: deleted === 0 ? [] : [{ at, deleted, inserted: 0 }] },
       gone,
     );
   }
 
+  move(from: number, to: number): Write {
+    const [at, goal] = [checkedCount(from, "an index"), checkedCount(to, "an index")];
+    const patches = at === goal ? [] : [{ at, deleted: 1, inserted: 0 }, { at: goal, deleted: 0, inserted: 1 }];
+    return this.session.write(this, (raw) => raw.listMove(this.handle, at, goal), { patches });
+  }
+
+  cursor(at: number, side: Side = "left"): string {
+    const index = checkedCount(at, "an index");
+    return cursorText(this.ask((raw) => raw.listCursor(this.handle, index, isRight(side))));
+  }
+
+  resolve(cursor: string): number {
+    return this.ask((raw) => raw.listResolve(this.handle, cursorBytes(cursor)));
+  }
+
   /** The nodes of the containers in a range. */
   #containers(at: number, count: number): AnyNode[] {
-    if (this.children.size === 0) return [];
-    const places = [...this.children].map((child) => [child, this.ask((raw) => raw.elementIndex(child.handle))] as const);
+    if (this.inside.size === 0) return [];
+    const places = [...this.inside].map((child) => [child, this.ask((raw) => raw.elementIndex(child.handle))] as const);
     return places.filter(([, place]) => place >= at && place < at + count).map(([child]) => child);
   }
 
@@ -69,6 +93,7 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
   insertText(index: number): DocText { return this.#insert(index, "text"); }
   insertSet(index: number): DocSet { return this.#insert(index, "set"); }
   insertCounter(index: number): DocCounter { return this.#insert(index, "counter"); }
+  insertTree(index: number): DocTree { return this.#insert(index, "tree"); }
 
   #insert<C extends Container>(index: number, kind: Kind): C {
     const at = checkedCount(index, "an index");
@@ -90,6 +115,7 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
   text(index: number): DocText { return this.#child(index, "text"); }
   setOf(index: number): DocSet { return this.#child(index, "set"); }
   counter(index: number): DocCounter { return this.#child(index, "counter"); }
+  tree(index: number): DocTree { return this.#child(index, "tree"); }
 
   #child<C extends Container>(index: number, kind: Kind): C {
     const at = checkedCount(index, "an index");
@@ -117,7 +143,7 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
     }
     for (const child of changed) {
       const index = this.ask((raw) => raw.elementIndex(child.handle));
-      if (index < 0) this.children.delete(child);
+      if (index < 0) this.inside.delete(child);
       else items[index] = UNREAD;
     }
     return this.#fill(items);

@@ -1,6 +1,7 @@
 import { type AnyNode, ContainerNode, type Detail, entryValue, kindNumber } from "./node.js";
 import type {
-  Container, DocCounter, DocList, DocMap, DocSet, DocText, Item, Kind, MapChange, MapSnapshot, Origin, Value, Write,
+  Conflict, Container, DocCounter, DocList, DocMap, DocSet, DocText, DocTree, Item, Kind, MapChange, MapSnapshot,
+  Origin, Value, Write,
 } from "./types.js";
 import { checkedText } from "./check.js";
 
@@ -22,8 +23,12 @@ export class MapNode extends ContainerNode<MapSnapshot, MapChange> implements Do
     return this.#write(key, (raw) => raw.mapDelete(this.handle, checkedText(key, "a key")));
   }
 
+  erase(key: string): Write {
+    return this.#write(key, (raw) => raw.mapErase(this.handle, checkedText(key, "a key")));
+  }
+
   #write(key: string, call: Parameters<typeof this.session.write>[1]): Write {
-    const inside = [...this.children].filter((child) => child.key === key);
+    const inside = [...this.inside].filter((child) => child.key === key);
     return this.session.write(this, call, { keys: [key] }, inside);
   }
 
@@ -44,8 +49,14 @@ export class MapNode extends ContainerNode<MapSnapshot, MapChange> implements Do
     return this.keys().map((key) => [key, this.get(key) as Item]);
   }
 
-  conflicts(key: string): Value[] {
-    return this.ask((raw) => raw.mapConflicts(this.handle, checkedText(key, "a key"))) as Value[];
+  conflicts(key: string): Conflict[] {
+    const flat = this.ask((raw) => raw.mapConflicts(this.handle, checkedText(key, "a key")));
+    const found: Conflict[] = [];
+    for (let i = 0; i + 3 < flat.length; i += 4) {
+      const [value, replica, time, id] = flat.slice(i, i + 4) as [Value, string, number, string];
+      found.push(Object.freeze({ value, replica, time, id }));
+    }
+    return found;
   }
 
   map(key: string): DocMap { return this.#child(key, "map"); }
@@ -53,6 +64,7 @@ export class MapNode extends ContainerNode<MapSnapshot, MapChange> implements Do
   text(key: string): DocText { return this.#child(key, "text"); }
   setOf(key: string): DocSet { return this.#child(key, "set"); }
   counter(key: string): DocCounter { return this.#child(key, "counter"); }
+  tree(key: string): DocTree { return this.#child(key, "tree"); }
 
   #child<C extends Container>(key: string, kind: Kind): C {
     const name = kind + checkedText(key, "a key");

@@ -4,13 +4,14 @@ import type { Session } from "./session.js";
 import type { Change, Kind, ListPatch, Origin, TextPatch, Unsubscribe, Value } from "./types.js";
 
 /** The kinds in the order of their numbers in `core.js`. */
-export const KINDS = ["map", "list", "text", "set", "counter"] as const satisfies readonly Kind[];
+export const KINDS = ["map", "list", "text", "set", "counter", "tree"] as const satisfies readonly Kind[];
 
 /** The number of a kind. */
 export const kindNumber = (kind: Kind): RawKind => KINDS.indexOf(kind) as RawKind;
 
 /** What changed in a container. */
 export interface Detail {
+  /** Keys of a map, nodes of a tree. */
   keys?: Iterable<string>;
   patches?: readonly (TextPatch | ListPatch)[];
 }
@@ -27,7 +28,7 @@ export type AnyNode = ContainerNode<any, any>;
 export abstract class ContainerNode<Snapshot = unknown, C extends Change = Change> {
   abstract readonly kind: Kind;
   /** The nodes inside that exist. */
-  readonly children = new Set<AnyNode>();
+  readonly inside = new Set<AnyNode>();
   readonly subscribers = new Listeners<[Snapshot, C]>();
   #snapshot: Snapshot | undefined;
   #stale = true;
@@ -35,11 +36,11 @@ export abstract class ContainerNode<Snapshot = unknown, C extends Change = Chang
   constructor(
     readonly session: Session,
     readonly handle: Handle,
-    readonly parent: AnyNode | undefined,
-    /** The key in the parent map, a root's name, or nothing for a list's element. */
+    readonly outer: AnyNode | undefined,
+    /** The key in the parent map, the node in the parent tree, a root's name, or nothing for a list's element. */
     readonly key: string | undefined,
   ) {
-    parent?.children.add(this);
+    outer?.inside.add(this);
   }
 
   /** Makes the present snapshot, from the last one where there is one. */
@@ -58,7 +59,7 @@ export abstract class ContainerNode<Snapshot = unknown, C extends Change = Chang
 
   /** The changes that emptying this and all containers inside would be, to be asked for before it is done. */
   emptying(): [AnyNode, Detail][] {
-    const inside = [...this.children].flatMap((child) => child.emptying());
+    const inside = [...this.inside].flatMap((child) => child.emptying());
     return [[this, this.emptied()], ...inside];
   }
 
@@ -83,9 +84,9 @@ export abstract class ContainerNode<Snapshot = unknown, C extends Change = Chang
   invalidate(detail: Detail): void {
     this.#stale = true;
     this.note(detail);
-    for (let node: AnyNode = this; node.parent !== undefined; node = node.parent) {
-      node.parent.#stale = true;
-      node.parent.noteChild(node);
+    for (let node: AnyNode = this; node.outer !== undefined; node = node.outer) {
+      node.outer.#stale = true;
+      node.outer.noteChild(node);
     }
   }
 
@@ -97,7 +98,7 @@ export abstract class ContainerNode<Snapshot = unknown, C extends Change = Chang
   /** Where this is now: names, keys, list positions. A part that was deleted ends the path. */
   path(): (string | number)[] {
     const step = this.key ?? this.ask((raw) => raw.elementIndex(this.handle));
-    return this.parent === undefined ? [step] : [...this.parent.path(), step];
+    return this.outer === undefined ? [step] : [...this.outer.path(), step];
   }
 }
 

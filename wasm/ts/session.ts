@@ -1,6 +1,7 @@
 import type { Handle, Mark, RawDocument } from "./core.js";
 import { checkedText } from "./check.js";
 import { CounterNode } from "./counter.js";
+import { Listeners } from "./emitter.js";
 import { DriftwoodError } from "./error.js";
 import { ListNode } from "./list.js";
 import { guarded } from "./load.js";
@@ -9,9 +10,10 @@ import { type AnyNode, type Detail, kindNumber } from "./node.js";
 import { Saving } from "./saving.js";
 import { SetNode } from "./set.js";
 import { TextNode } from "./text.js";
+import { TreeContainer } from "./tree.js";
 import type { Container, Kind, Origin, Write } from "./types.js";
 
-const NODES = [MapNode, ListNode, TextNode, SetNode, CounterNode] as const;
+const NODES = [MapNode, ListNode, TextNode, SetNode, CounterNode, TreeContainer] as const;
 
 /** The changes of one origin that subscribers are told about together. */
 export interface Batch {
@@ -22,12 +24,15 @@ export interface Batch {
 /** One open document from the inside: its containers, and who is told what when. */
 export class Session {
   readonly saving: Saving;
+  /** Called after local writes were told. */
+  readonly written = new Listeners<[]>();
   closed = false;
   #nodes = new Map<Handle, AnyNode>();
   #batches: Batch[] = [];
   #depth = 0;
   #delivering = false;
   #deliveryDue = false;
+  #apart = false;
 
   constructor(
     readonly raw: RawDocument,
@@ -41,13 +46,31 @@ export class Session {
 
   /** A call that reads. */
   ask<T>(call: (raw: RawDocument) => T): T {
+    this.#checkHere();
     return guarded(() => call(this.raw));
   }
 
   /** A call that writes. */
   demand<T>(call: (raw: RawDocument) => T): T {
     if (this.closed) throw new DriftwoodError("CLOSED", "the document was closed");
+    this.#checkHere();
     return guarded(() => call(this.raw));
+  }
+
+  #checkHere(): void {
+    if (this.#apart) throw new DriftwoodError("INVALID_ARGUMENT", "a seed reads and writes only what it is given");
+  }
+
+  /** Runs `fn` on a session of its own, while the module has another document in the place of this one. */
+  apart(fn: (draft: Session) => void): void {
+    const draft = new Session(this.raw, () => undefined, () => undefined);
+    this.#apart = true;
+    try {
+      fn(draft);
+    } finally {
+      this.#apart = false;
+      draft.closed = true;
+    }
   }
 
   /** The node of a handle; the same one every time. */
@@ -82,27 +105,34 @@ export class Session {
 
   /** Runs `fn`; subscribers are told at the end of the outermost one. */
   transact<T>(fn: () => T): T {
+    if (this.#depth === 0) this.ask((raw) => raw.transaction(true));
     this.#depth += 1;
     try {
       return fn();
     } finally {
       this.#depth -= 1;
+      if (this.#depth === 0) this.ask((raw) => raw.transaction(false));
       this.settle();
     }
   }
 
   /** Takes changes that came from elsewhere. It is called from inside the module: subscribers are told later. */
   receive(changes: readonly unknown[]): void {
-    for (let i = 0; i + 1 < changes.length; i += 2) {
-      const node = this.node(changes[i] as Handle);
-      this.record("remote", node, node.detail(changes[i + 1]));
-    }
+    this.take("remote", changes);
     if (this.#deliveryDue) return;
     this.#deliveryDue = true;
     queueMicrotask(() => {
       this.#deliveryDue = false;
       this.settle();
     });
+  }
+
+  /** Records changes as the module has them. */
+  take(origin: Origin, changes: readonly unknown[]): void {
+    for (let i = 0; i + 1 < changes.length; i += 2) {
+      const node = this.node(changes[i] as Handle);
+      this.record(origin, node, node.detail(changes[i + 1]));
+    }
   }
 
   /** Marks what changed, and remembers to tell it. */
@@ -135,14 +165,15 @@ export class Session {
   #tell(batch: Batch): void {
     const all = new Map(batch.changes);
     for (const start of batch.changes.keys()) {
-      for (let node = start; node.parent !== undefined; node = node.parent) {
+      for (let node = start; node.outer !== undefined; node = node.outer) {
         const inside: Detail = node.key === undefined ? {} : { keys: [node.key] };
-        const earlier = all.get(node.parent);
-        all.set(node.parent, earlier === undefined ? inside : joined(earlier, inside));
+        const earlier = all.get(node.outer);
+        all.set(node.outer, earlier === undefined ? inside : joined(earlier, inside));
       }
     }
     for (const [node, detail] of all) node.tell(batch.origin, detail);
     this.told(batch);
+    if (batch.origin === "local") this.written.call();
   }
 }
 

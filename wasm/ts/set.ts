@@ -17,6 +17,10 @@ export class SetNode extends ContainerNode<readonly Value[], Change> implements 
     return this.session.write(this, (raw) => raw.setDelete(this.handle, value), {});
   }
 
+  erase(value: Value): Write {
+    return this.session.write(this, (raw) => raw.setErase(this.handle, value), {});
+  }
+
   has(value: Value): boolean {
     return this.ask((raw) => raw.setHas(this.handle, value));
   }

@@ -1,10 +1,18 @@
 import { checkedCount, checkedText } from "./check.js";
+import { cursorBytes, cursorText, isRight } from "./cursor.js";
+import { flatDelta, patchesOf } from "./delta.js";
+import { DriftwoodError } from "./error.js";
 import { ContainerNode, type Detail } from "./node.js";
-import type { DocText, Origin, TextChange, TextPatch, Write } from "./types.js";
+import type {
+  Blame, DeltaInsert, DeltaOp, DocText, Expand, Origin, Range, Side, TextChange, TextPatch, Value, Write,
+} from "./types.js";
+
+const EXPANDS: readonly Expand[] = ["none", "before", "after", "both"];
 
 /** A text; its snapshot is a string. */
 export class TextNode extends ContainerNode<string, TextChange> implements DocText {
   readonly kind = "text";
+  #delta: readonly DeltaInsert[] | undefined;
 
   get length(): number {
     return this.ask((raw) => raw.textLength(this.handle));
@@ -31,6 +39,78 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
     );
   }
 
+  erase(at: number, count: number): Write {
+    const [offset, deleted] = [checkedCount(at, "an offset"), checkedCount(count, "a count")];
+    return this.session.write(
+      this,
+      (raw) => raw.textErase(this.handle, offset, deleted),
+      { patches: deleted === 0 ? [] : [{ at: offset, deleted, inserted: "" }] },
+    );
+  }
+
+  mark(range: Range, name: string, value: Value, options?: { expand?: Expand }): Write;
+  mark(start: number, end: number, name: string, value: Value, options?: { expand?: Expand }): Write;
+  mark(...given: unknown[]): Write {
+    const [start, end, name, value, options] = ranged(given);
+    const expand = (options as { expand?: Expand } | undefined)?.expand;
+    const number = expand === undefined ? undefined : EXPANDS.indexOf(expand);
+    if (number === -1) throw new DriftwoodError("INVALID_ARGUMENT", "expand is none, before, after or both");
+    return this.session.write(
+      this,
+      (raw) => raw.textMark(this.handle, start, end, checkedText(name, "a mark's name"), value, number),
+      { patches: [] },
+    );
+  }
+
+  unmark(range: Range, name: string): Write;
+  unmark(start: number, end: number, name: string): Write;
+  unmark(...given: unknown[]): Write {
+    const [start, end, name] = ranged(given);
+    return this.mark(start, end, name as string, null);
+  }
+
+  embed(at: number, value: { readonly [key: string]: Value }): Write {
+    const offset = checkedCount(at, "an offset");
+    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+      throw new DriftwoodError("INVALID_ARGUMENT", "an embed must be an object");
+    }
+    return this.session.write(
+      this,
+      (raw) => raw.textEmbed(this.handle, offset, value),
+      { patches: [{ at: offset, deleted: 0, inserted: "\ufffc" }] },
+    );
+  }
+
+  toDelta(): readonly DeltaInsert[] {
+    this.#delta ??= this.ask((raw) => raw.textDelta(this.handle)) as readonly DeltaInsert[];
+    return this.#delta;
+  }
+
+  applyDelta(ops: readonly DeltaOp[]): Write {
+    const flat = flatDelta(ops);
+    return this.session.write(this, (raw) => raw.textApplyDelta(this.handle, flat), { patches: patchesOf(ops) });
+  }
+
+  cursor(at: number, side: Side = "left"): string {
+    const offset = checkedCount(at, "an offset");
+    return cursorText(this.ask((raw) => raw.textCursor(this.handle, offset, isRight(side))));
+  }
+
+  resolve(cursor: string): number {
+    return this.ask((raw) => raw.textResolve(this.handle, cursorBytes(cursor)));
+  }
+
+  blame(start = 0, end = this.length): Blame[] {
+    const [from, to] = [checkedCount(start, "a range's start"), checkedCount(end, "a range's end")];
+    const flat = this.ask((raw) => raw.textBlame(this.handle, from, to));
+    const parts: Blame[] = [];
+    for (let i = 0; i + 3 < flat.length; i += 4) {
+      const [at, stop, replica, time] = flat.slice(i, i + 4) as [number, number, string, number];
+      parts.push(Object.freeze({ start: at, end: stop, replica, time }));
+    }
+    return parts;
+  }
+
   override toString(): string {
     return this.toJSON();
   }
@@ -39,7 +119,10 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
     return this.ask((raw) => raw.textString(this.handle));
   }
 
-  protected note(): void {}
+  protected note(): void {
+    this.#delta = undefined;
+  }
+
   protected noteChild(): void {}
 
   detail(raw: unknown): Detail {
@@ -59,4 +142,14 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
   protected change(origin: Origin, detail: Detail): TextChange {
     return { origin, patches: (detail.patches ?? []) as readonly TextPatch[] };
   }
+}
+
+/** Takes `{ start, end }, …` for `start, end, …`, and checks both. */
+function ranged(given: unknown[]): [number, number, ...unknown[]] {
+  const [first] = given;
+  const [start, end, ...rest] =
+    typeof first === "object" && first !== null
+      ? [(first as Partial<Range>).start, (first as Partial<Range>).end, ...given.slice(1)]
+      : given;
+  return [checkedCount(start, "a range's start"), checkedCount(end, "a range's end"), ...rest];
 }

@@ -23,7 +23,7 @@ export type Value =
   | { readonly [key: string]: Value };
 
 /** The kinds of container. */
-export type Kind = "map" | "list" | "text" | "set" | "counter";
+export type Kind = "map" | "list" | "text" | "set" | "counter" | "tree";
 
 /** How far a change is saved: committed on this device, flushed by one relay, flushed by two or more relays. */
 export type Level = "local" | "relay" | "replicated";
@@ -71,7 +71,141 @@ export interface MapChange extends Change {
   readonly keys: ReadonlySet<string>;
 }
 
-/** A change of a text: apply the patches in order, each to the result of the one before. */
+/** A part of a text, from offset `start` up to offset `end`. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** At which of its ends a mark takes in what is typed there. */
+export type Expand = "none" | "before" | "after" | "both";
+
+/** Marks by name, as Quill's deltas have them. */
+export type Attributes = { readonly [name: string]: Value };
+
+/** One part of {@link DocText.toDelta}: text, or an embed, with its marks. */
+export interface DeltaInsert {
+  readonly insert: string | { readonly [key: string]: Value };
+  readonly attributes?: Attributes;
+}
+
+/** One step of {@link DocText.applyDelta}: exactly one of `insert`, `retain` and `delete`. */
+export interface DeltaOp {
+  readonly insert?: string | { readonly [key: string]: Value };
+  /** Goes over so many code units and changes the marks in `attributes`; `null` takes one away. */
+  readonly retain?: number;
+  readonly delete?: number;
+  readonly attributes?: Attributes | null;
+}
+
+/** What a cursor stays beside: what is left or right of it. */
+export type Side = "left" | "right";
+
+/** A part of a text that one replica wrote within one minute. */
+export interface Blame {
+  readonly start: number;
+  readonly end: number;
+  /** Which replica: a copy of the document, in a tab of a device. */
+  readonly replica: string;
+  /** The minute, by the clock of who wrote it, in milliseconds since 1970. */
+  readonly time: number;
+}
+
+/**
+ * One thing that happened in a container, and who did it when. Offsets and indexes are those of now. Writes say their
+ * time to the millisecond, insertions and deletions to the minute.
+ */
+export type Difference = { readonly replica: string; readonly time: number } & (
+  | { readonly type: "set"; readonly key: string; readonly value?: Value; readonly shown: boolean }
+  | { readonly type: "delete"; readonly key: string }
+  | { readonly type: "delete"; readonly value: Value }
+  | { readonly type: "delete"; readonly node: string }
+  | { readonly type: "insert"; readonly at: number; readonly text: string }
+  | { readonly type: "insert"; readonly at: number; readonly value?: Value }
+  | { readonly type: "remove"; readonly at: number; readonly count: number }
+  | { readonly type: "mark"; readonly start: number; readonly end: number; readonly name: string; readonly value: Value }
+  | { readonly type: "move"; readonly at: number }
+  | { readonly type: "move"; readonly node: string }
+  | { readonly type: "add"; readonly value: Value }
+  | { readonly type: "create"; readonly node: string }
+  | { readonly type: "count" }
+);
+
+/** What happened since a version; see {@link Doc.differencesSince}. */
+export interface Differences {
+  /** Whether all deletions are in it: they are remembered for a while only. */
+  readonly complete: boolean;
+  readonly containers: readonly {
+    readonly kind: Kind;
+    readonly path: readonly (string | number)[];
+    readonly differences: readonly Difference[];
+  }[];
+}
+
+/** What {@link UndoManager} has to offer. */
+export interface UndoState {
+  readonly canUndo: boolean;
+  readonly canRedo: boolean;
+}
+
+/** How to make an {@link UndoManager}. */
+export interface UndoOptions {
+  /** What it is for: these containers and what is in them. The whole document, if not given. */
+  readonly scope?: Container | readonly Container[];
+  /** Writes that follow each other within so many milliseconds (500) are one step. A transaction always is one. */
+  readonly groupMs?: number;
+  /** How many steps are kept (100); the oldest go first. */
+  readonly depth?: number;
+  /** Called after an undo or redo with what was attached before the step, the caret say. */
+  readonly onPop?: (data: Value | undefined, type: "undo" | "redo") => void;
+}
+
+/**
+ * Undo and redo of what was written here, and by nobody else: what others wrote meanwhile stays, and a key that
+ * somebody else has written to since is left alone.
+ *
+ * ```js
+ * const undo = doc.undoManager({ scope: doc.text("body") });
+ * doc.text("body").insert(0, "Hello");
+ * undo.undo(); // true
+ * undo.on("change", ({ canUndo, canRedo }) => paintButtons(canUndo, canRedo));
+ * ```
+ */
+export interface UndoManager extends UndoState {
+  /** Takes the last step back; whether there was one of which anything was left. */
+  undo(): boolean;
+  /** Does again what was undone last; whether there was anything. A new write forgets what could be redone. */
+  redo(): boolean;
+  /** Forgets all steps. */
+  clear(): void;
+  /** The next write begins a new step, however soon it comes. */
+  stopGrouping(): void;
+  /** What `onPop` is to get when the next step is undone; it holds until it is said anew. Plain JSON. */
+  attach(data: Value): void;
+  /** Listens to `canUndo` and `canRedo`. */
+  on(event: "change", fn: (state: UndoState) => void): Unsubscribe;
+  /** Ends it: its containers may have another. */
+  close(): void;
+}
+
+/** What {@link Doc.seed} writes to: an empty document. */
+export type Seed = Pick<Doc, Kind>;
+
+/** One of the values that were written to a key at the same time. */
+export interface Conflict<V = Value> {
+  readonly value: V;
+  /** Which replica wrote it: a copy of the document, in a tab of a device. */
+  readonly replica: string;
+  /** When, by the clock of who wrote it, in milliseconds since 1970. */
+  readonly time: number;
+  /** The name of the write. */
+  readonly id: string;
+}
+
+/**
+ * A change of a text: apply the patches in order, each to the result of the one before. Empty `patches` mean that
+ * only marks changed.
+ */
 export interface TextChange extends Change {
   readonly patches: readonly TextPatch[];
 }
@@ -79,6 +213,12 @@ export interface TextChange extends Change {
 /** A change of a list; empty `patches` mean that only the inside of elements changed. */
 export interface ListChange extends Change {
   readonly patches: readonly ListPatch[];
+}
+
+/** A change of a tree. */
+export interface TreeChange extends Change {
+  /** The nodes that came, went, moved, or changed inside. */
+  readonly nodes: ReadonlySet<string>;
 }
 
 /** A change of the document. */
@@ -91,11 +231,19 @@ export interface DocChange extends Change {
 export type MapSnapshot = { readonly [key: string]: Value };
 /** A list as plain data. */
 export type ListSnapshot = readonly Value[];
+/** A node of a tree as plain data. */
+export interface TreeNode {
+  readonly id: string;
+  readonly data: MapSnapshot;
+  readonly children: readonly TreeNode[];
+}
+/** A tree as plain data: its nodes at the top. Nodes below the 32nd level appear at that level. */
+export type TreeSnapshot = readonly TreeNode[];
 /** The whole document as plain data, by root name; empty roots are left out. */
 export type DocSnapshot = { readonly [name: string]: Value };
 
 /** Any container. */
-export type Container = DocMap | DocList | DocText | DocSet | DocCounter;
+export type Container = DocMap | DocList | DocText | DocSet | DocCounter | DocTree;
 
 /** What a place in a map or a list shows: a plain value, or a handle of the container there. */
 export type Item = Value | Container;
@@ -122,20 +270,30 @@ export interface DocMap extends Observable<MapSnapshot, MapChange> {
   set(key: string, value: Value): Write;
   /** Removes `key` with everything in it; what others write inside concurrently survives. */
   delete(key: string): Write;
+  /** Deletes `key` for good; see {@link Doc.erase}. */
+  erase(key: string): Write;
   /** What `key` shows: a value, a handle where a container is, `undefined` where nothing is. */
   get<T extends Item = Item>(key: string): T | undefined;
   has(key: string): boolean;
   /** The keys, in the order of their code points. */
   keys(): string[];
   entries(): [string, Item][];
-  /** The values written concurrently to `key`, the shown one first; fewer than two means no conflict. */
-  conflicts(key: string): Value[];
+  /**
+   * The values written concurrently to `key`, the shown one first; fewer than two means no conflict.
+   *
+   * ```js
+   * for (const { value, time } of doc.map("meta").conflicts("title")) offer(value, new Date(time));
+   * doc.map("meta").set("title", chosen); // settles it
+   * ```
+   */
+  conflicts(key: string): Conflict[];
   map(key: string): DocMap;
   list(key: string): DocList;
   text(key: string): DocText;
   /** The set at `key` (`set` is the write). */
   setOf(key: string): DocSet;
   counter(key: string): DocCounter;
+  tree(key: string): DocTree;
 }
 
 /** A list: concurrent insertions all stay, and runs typed at one place do not mix. */
@@ -147,6 +305,25 @@ export interface DocList extends Observable<ListSnapshot, ListChange> {
   push(...values: Value[]): Write;
   /** Removes `count` elements (1 if not given) from `index` on. */
   delete(index: number, count?: number): Write;
+  /** Deletes for good; see {@link Doc.erase}. */
+  erase(index: number, count?: number): Write;
+  /**
+   * Moves the element at `from` so that it is at index `to` afterwards. Two who move one element at the same time
+   * have moved it once; what others edit inside of it stays.
+   *
+   * ```js
+   * list.push("a", "b", "c");
+   * list.move(0, 2); // ["b", "c", "a"]
+   * ```
+   */
+  move(from: number, to: number): Write;
+  /**
+   * A cursor before index `at`: a short string that stays beside the element left (or `"right"`) of it while others
+   * edit, and goes with it when it is moved.
+   */
+  cursor(at: number, side?: Side): string;
+  /** Before which index a cursor is now: in the gap that its element left, if that was deleted. */
+  resolve(cursor: string): number;
   /** The element at `index`: a value, a handle where a container is, `undefined` beyond the end. */
   get<T extends Item = Item>(index: number): T | undefined;
   /** Inserts an empty container before `index` and returns its handle. */
@@ -155,6 +332,7 @@ export interface DocList extends Observable<ListSnapshot, ListChange> {
   insertText(index: number): DocText;
   insertSet(index: number): DocSet;
   insertCounter(index: number): DocCounter;
+  insertTree(index: number): DocTree;
   /**
    * The container at `index`. The handle stays with the element when others insert or remove around it. Throws
    * `OUT_OF_RANGE` beyond the end.
@@ -164,16 +342,71 @@ export interface DocList extends Observable<ListSnapshot, ListChange> {
   text(index: number): DocText;
   setOf(index: number): DocSet;
   counter(index: number): DocCounter;
+  tree(index: number): DocTree;
 }
 
-/** A text for many hands. Offsets and lengths count UTF-16 code units; half a surrogate pair is refused. */
+/**
+ * A text for many hands, with marks on its parts. Offsets and lengths count UTF-16 code units; half a surrogate pair
+ * is refused. The string has U+FFFC where an embed is.
+ */
 export interface DocText extends Observable<string, TextChange> {
   readonly kind: "text";
   readonly length: number;
   insert(at: number, text: string): Write;
   delete(at: number, count: number): Write;
+  /** Deletes for good; see {@link Doc.erase}. */
+  erase(at: number, count: number): Write;
   /** Deletes `count` code units at `at` and inserts `text` there. */
   replace(at: number, count: number, text: string): Write;
+  /**
+   * Marks a range: bold, a link, a comment. What is typed in it later takes part, and what is typed at its end too,
+   * unless `expand` says otherwise; links and comments (`link`, `comment`, `comment:7`) do not grow if nothing is said.
+   *
+   * ```js
+   * text.insert(0, "Hello world");
+   * text.mark({ start: 0, end: 5 }, "bold", true);
+   * text.mark(6, 11, "link", "https://example.org", { expand: "none" });
+   * ```
+   */
+  mark(range: Range, name: string, value: Value, options?: { expand?: Expand }): Write;
+  mark(start: number, end: number, name: string, value: Value, options?: { expand?: Expand }): Write;
+  /** Takes a mark away from a range. */
+  unmark(range: Range, name: string): Write;
+  unmark(start: number, end: number, name: string): Write;
+  /** Inserts an embed, an image say, as one character: `text.embed(0, { image: "a.png" })`. */
+  embed(at: number, value: { readonly [key: string]: Value }): Write;
+  /** The text with its marks and embeds as the inserts of a Quill delta; frozen, and the same until it changes. */
+  toDelta(): readonly DeltaInsert[];
+  /**
+   * Carries out a Quill delta, whole or not at all: an error says which operation is wrong. Inserted text has exactly
+   * the attributes given, whatever marks around it would take in; `null` takes an attribute away.
+   *
+   * ```js
+   * text.applyDelta([{ retain: 6 }, { delete: 5 }, { insert: "Ada", attributes: { bold: true } }]);
+   * quill.on("text-change", (delta, _, source) => { if (source === "user") text.applyDelta(delta.ops); });
+   * ```
+   */
+  applyDelta(ops: readonly DeltaOp[]): Write;
+  /**
+   * A cursor at offset `at`: a short string that stays beside the character left (or `"right"`) of it while others
+   * edit. It can be stored and sent:
+   *
+   * ```js
+   * doc.presence.set({ name: "Ada", caret: text.cursor(offset) });
+   * for (const { caret } of doc.presence.others.values()) draw(text.resolve(caret));
+   * ```
+   */
+  cursor(at: number, side?: Side): string;
+  /** Where a cursor is now: in the gap that its character left, if that was deleted. */
+  resolve(cursor: string): number;
+  /**
+   * Who wrote a range (all, if not given) and when, in order.
+   *
+   * ```js
+   * for (const { start, end, replica, time } of text.blame()) colour(start, end, replica);
+   * ```
+   */
+  blame(start?: number, end?: number): Blame[];
   toString(): string;
 }
 
@@ -183,6 +416,8 @@ export interface DocSet extends Observable<readonly Value[], Change> {
   readonly size: number;
   add(value: Value): Write;
   delete(value: Value): Write;
+  /** Deletes for good; see {@link Doc.erase}. */
+  erase(value: Value): Write;
   has(value: Value): boolean;
   values(): readonly Value[];
 }
@@ -193,6 +428,40 @@ export interface DocCounter extends Observable<number, Change> {
   readonly value: number;
   /** Adds `n` (a whole number, 1 if not given; negative to subtract). */
   add(n?: number): Write;
+}
+
+/**
+ * Nodes under nodes, in an order, each with data: outlines, files, layers. Nodes are named by ids, which are opaque
+ * strings and stay the same wherever a node is moved.
+ *
+ * ```js
+ * const outline = doc.tree("outline");
+ * const trip = outline.create();
+ * outline.data(trip).set("title", "Trip");
+ * const tent = outline.create(trip);
+ * outline.move(tent, null, 0); // to the top, before `trip`
+ * ```
+ */
+export interface DocTree extends Observable<TreeSnapshot, TreeChange> {
+  readonly kind: "tree";
+  /** Makes a node: the child at `index` (the last, if not given) of `parent` (the top, if not given). Returns its id. */
+  create(parent?: string | null, index?: number): string;
+  /**
+   * Moves a node with all under it, so that it is at `index` (the last, if not given) of the children of `parent`
+   * (`null`: at the top). Of concurrent moves the last one counts. Throws `CYCLE` where it would be under itself.
+   */
+  move(id: string, parent: string | null, index?: number): Write;
+  /** Deletes a node with its data and all under it. */
+  delete(id: string): Write;
+  /** Deletes for good; see {@link Doc.erase}. */
+  erase(id: string): Write;
+  /** The ids of the nodes under one, or at the top, in order. */
+  children(parent?: string | null): string[];
+  /** What a node is under: `null` at the top, `undefined` for a node that is not there. */
+  parent(id: string): string | null | undefined;
+  has(id: string): boolean;
+  /** The data of a node. */
+  data(id: string): DocMap;
 }
 
 /** How a document stands. A frozen object that is replaced when something in it changes. */
@@ -260,11 +529,29 @@ export interface Doc {
   text(name: string): DocText;
   set(name: string): DocSet;
   counter(name: string): DocCounter;
+  tree(name: string): DocTree;
   /**
    * Runs `fn` and tells subscribers once at its end; its writes travel and are stored together. It is not rolled back:
    * when `fn` throws, the writes made so far stay and the error is passed on.
    */
   transact<T>(fn: () => T): T;
+  /**
+   * Writes what every copy of the document begins with: defaults, a template. It takes effect once, however many
+   * tabs and devices do it, at the same time or later, texts and counters included; what somebody has deleted of it
+   * since stays deleted.
+   *
+   * ```js
+   * doc.seed("welcome", (seed) => {
+   *   seed.text("body").insert(0, "Hello");
+   *   seed.list("todos").push("Say hello back");
+   * });
+   * ```
+   *
+   * `fill` writes to an empty document, and is called three times: it must do the same each time, no clock, no random
+   * numbers. Throws `SEED_NOT_THE_SAME` if it does not, and `SEED_CHANGED` when the document has another seed of this
+   * name: give a new version of a seed a new name.
+   */
+  seed(name: string, fill: (seed: Seed) => void): Write;
   toJSON(): DocSnapshot;
   subscribe(fn: (snapshot: DocSnapshot, change: DocChange) => void): Unsubscribe;
   on<E extends keyof DocEvents>(event: E, fn: (event: DocEvents[E]) => void): Unsubscribe;
@@ -276,6 +563,28 @@ export interface Doc {
   version(): Uint8Array;
   /** What a copy at `version` lacks, encoded: what to pass to its `import`. */
   changesSince(version: Uint8Array): Uint8Array;
+  /**
+   * Deletes a container with all in it for good: no undo brings it back, and no journal shows it any more, here or
+   * where the change arrives. Containers have an `erase` for parts of them.
+   *
+   * ```js
+   * await doc.erase(doc.text("diary")).saved("relay");
+   * doc.map("people").erase("ada");
+   * ```
+   */
+  erase(container: Container): Write;
+  /** Makes an {@link UndoManager}. A container belongs to one at most: throws `INVALID_ARGUMENT` where it has one. */
+  undoManager(options?: UndoOptions): UndoManager;
+  /**
+   * What happened since a `version` that this copy has held, who did it and when, as far as the present state tells.
+   *
+   * ```js
+   * const left = doc.version();
+   * // … later
+   * for (const { path, differences } of doc.differencesSince(left).containers) tell(path, differences);
+   * ```
+   */
+  differencesSince(version: Uint8Array): Differences;
   /** The whole document, encoded for `import`. */
   export(): Uint8Array;
   /** Merges what `export` or `changesSince` returned, whole or not at all. Throws `GAP` when changes before it lack. */

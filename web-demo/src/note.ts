@@ -30,7 +30,7 @@ export function readTags(values: readonly Value[]): readonly string[] {
 
 /** The titles written at the same time, the shown one first; empty unless there are at least two. */
 export function titleConflicts(doc: Doc): readonly string[] {
-  const titles = doc.map("meta").conflicts("title").filter((title) => typeof title === "string");
+  const titles = doc.map("meta").conflicts("title").map(({ value }) => value).filter((title) => typeof title === "string");
   const distinct = [...new Set(titles)];
   return distinct.length > 1 ? distinct : [];
 }

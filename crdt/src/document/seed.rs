@@ -35,16 +35,30 @@ impl Doc {
         name: &str,
         fill: impl Fn(&mut Edit<'_>) -> Result<(), E>,
     ) -> Result<Option<(Delta, Changes)>, SeedError> {
-        let run = |replica| -> Result<Delta, SeedError> {
-            let mut doc = Doc::new(replica);
-            let mut edit = doc.edit(0);
-            fill(&mut edit).map_err(Into::into)?;
-            Ok(edit.commit())
+        self.seed_by(name, |mut doc| {
+            fill(&mut doc.edit(0)).map_err(Into::into)?;
+            Ok(doc)
+        })
+    }
+
+    /// As [`Self::seed`], for those who cannot fill in a document while they hold an edit of it: `fill`
+    /// gets the empty document and gives it back, written to at time 0, nothing committed.
+    ///
+    /// # Errors
+    /// As [`Self::seed`], and what `fill` fails with.
+    pub fn seed_by<E: From<SeedError>>(
+        &mut self,
+        name: &str,
+        mut fill: impl FnMut(Doc) -> Result<Doc, E>,
+    ) -> Result<Option<(Delta, Changes)>, E> {
+        let mut run = |replica| -> Result<Delta, E> {
+            let mut doc = fill(Doc::new(replica))?;
+            Ok(doc.edit(0).commit())
         };
         let draft = ReplicaId::new(hash(name.as_bytes()) & NAME_HALF);
         let written = run(draft)?;
         if run(draft)? != written {
-            return Err(SeedError::NotTheSame);
+            return Err(SeedError::NotTheSame.into());
         }
         if written.is_empty() {
             return Ok(None);
@@ -52,13 +66,13 @@ impl Doc {
         let replica = draft.get() | hash(&written.encode()) & !NAME_HALF;
         let other = |id: u64| id & NAME_HALF == draft.get() && id != replica;
         if self.version().iter().any(|(id, _)| other(id.get())) {
-            return Err(SeedError::Changed);
+            return Err(SeedError::Changed.into());
         }
         let delta = run(ReplicaId::new(replica))?;
         if self.version().includes(delta.to()) {
             return Ok(None);
         }
-        let changes = self.merge(&delta)?;
+        let changes = self.merge(&delta).map_err(SeedError::from)?;
         Ok(Some((delta, changes)))
     }
 }

@@ -292,11 +292,16 @@ impl<H: Host> Client<H> {
                     origin.map_or(Ok(()), |origin| self.host.merge(&document, &delta, origin));
                 inputs.extend(match merged {
                     Ok(()) => self.append(document, delta, to),
-                    Err(Refusal { code, version }) => Some(Input::Refused {
+                    Err(Refusal {
+                        code,
+                        version,
+                        anchors,
+                    }) => Some(Input::Refused {
                         document,
                         link: origin,
                         code,
                         version,
+                        anchors,
                     }),
                 });
             }
@@ -304,11 +309,12 @@ impl<H: Host> Client<H> {
                 link,
                 document,
                 since,
+                anchors,
             } => {
                 // Nothing leaves this device before it is safe here.
                 inputs.extend(self.flushed());
                 let deltas = if self.unflushed.is_empty() {
-                    self.host.load(&document, &since)
+                    self.host.load(&document, &since, &anchors)
                 } else {
                     Ok(Vec::new())
                 };

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use driftwood_crdt::{Delta, Doc, ReplicaId, VersionVector};
+use driftwood_crdt::{Delta, Doc, Dot, ReplicaId, VersionVector};
 use driftwood_relay::config::Config;
 use driftwood_relay::driver::{Client, Host, Notice, Refusal};
 use driftwood_relay::server::{ServeError, Server};
@@ -92,6 +92,7 @@ impl Host for Notebook {
         author.doc.merge(&delta).map(drop).map_err(|_| Refusal {
             code: ErrorCode::Gap,
             version: author.doc.version().clone(),
+            anchors: Vec::new(),
         })
     }
 
@@ -117,6 +118,7 @@ impl Host for Notebook {
         &mut self,
         document: &DocumentName,
         since: &VersionVector,
+        _anchors: &[Dot],
     ) -> Result<Vec<Arc<[u8]>>, ErrorCode> {
         let log = self
             .logs

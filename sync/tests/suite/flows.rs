@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use driftwood_crdt::ReplicaId;
-use driftwood_sync::{ErrorCode, Input, Level, LinkKind, Reporter};
+use driftwood_sync::{ErrorCode, Input, Level, LinkId, LinkKind, Reporter};
 
 use crate::world::{name, World};
 #[cfg(target_arch = "wasm32")]
@@ -12,6 +12,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 const DELTA: u8 = 0x04;
 const ACK: u8 = 0x05;
 const GAP: u8 = 0x06;
+const NEED_SKELETON: u8 = 0x08;
 
 /// A relay and two clients with "notes" open, in step.
 fn three() -> (World, usize, usize, usize) {
@@ -153,6 +154,7 @@ fn a_delta_beyond_a_gap_is_asked_for_once_and_filled() {
         link: None,
         code: ErrorCode::StoreCorrupt,
         version,
+        anchors: Vec::new(),
     };
     world.input(relay, refused);
     world.delivered.clear();
@@ -165,6 +167,55 @@ fn a_delta_beyond_a_gap_is_asked_for_once_and_filled() {
     world.settle();
     assert_eq!(world.text(ben, "notes"), "bbba");
     world.check_converged("notes");
+}
+
+/// One deletes a letter and forgets that it was there; meanwhile another has typed behind it.
+fn typed_behind_what_is_forgotten(world: &mut World, forgets: usize, types: usize, link: LinkId) {
+    world.type_text(forgets, "notes", "abc");
+    world.settle();
+    world.cut(link);
+    let doc = world.hosts[types].docs.get_mut(&name("notes")).unwrap();
+    let mut edit = doc.edit(1);
+    edit.text("body").insert(3, "-").unwrap();
+    let behind = edit.commit().encode().into();
+    let document = name("notes");
+    world.input(
+        types,
+        Input::Local {
+            document,
+            delta: behind,
+        },
+    );
+
+    let doc = world.hosts[forgets].docs.get_mut(&name("notes")).unwrap();
+    let mut edit = doc.edit(1);
+    edit.text("body").delete(2..3).unwrap();
+    let gone = edit.commit().encode().into();
+    assert_eq!(doc.reclaim(1, 0, &[]), 1, "the letter is forgotten");
+    let document = name("notes");
+    world.input(
+        forgets,
+        Input::Local {
+            document,
+            delta: gone,
+        },
+    );
+}
+
+#[test]
+fn what_was_forgotten_is_asked_for_by_name() {
+    let (mut world, relay, anna, ben) = three();
+    let link = world.link_between(ben, relay).unwrap();
+    typed_behind_what_is_forgotten(&mut world, anna, ben, link);
+    world.settle();
+    world.delivered.clear();
+    world.connect_all();
+    world.settle();
+    assert_eq!(world.text(anna, "notes"), "ab-");
+    assert_eq!(world.text(ben, "notes"), "ab-");
+    assert_eq!(world.delivered[&NEED_SKELETON], 1);
+    world.check_converged("notes");
+    world.check_saved();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use driftwood_crdt::{Delta, Doc, ReplicaId, VersionVector};
+use driftwood_crdt::{Delta, Doc, Dot, MergeError, ReplicaId, VersionVector};
 use driftwood_sync::{
     Config, DocumentName, ErrorCode, Frame, Input, Level, LinkId, Node, NodeId, Output, PeerId,
     Reporter, Role, Time,
@@ -52,6 +52,7 @@ pub(crate) enum Job {
         link: LinkId,
         document: DocumentName,
         since: VersionVector,
+        anchors: Vec<Dot>,
     },
     /// What was loaded is on its way to the node, which may hear of other things before.
     Answer(Input),
@@ -129,12 +130,14 @@ impl Host {
                 link,
                 document,
                 since,
+                anchors,
             } => {
                 self.loads += 1;
                 self.jobs.push_back(Job::Load {
                     link,
                     document,
                     since,
+                    anchors,
                 });
             }
             Output::Saved {
@@ -181,8 +184,20 @@ impl Host {
         assert_eq!((decoded.from(), decoded.to()), (from, to));
         if let Some(doc) = self.docs.get_mut(&document) {
             if origin.is_some() {
-                doc.merge(&decoded)
-                    .expect("the node knows what the document holds");
+                match doc.merge(&decoded) {
+                    Ok(_) => {}
+                    Err(MergeError::MissingAnchors { anchors }) => {
+                        let version = doc.version().clone();
+                        return next.push_back(Input::Refused {
+                            document,
+                            link: origin,
+                            code: ErrorCode::NeedSkeleton,
+                            version,
+                            anchors,
+                        });
+                    }
+                    Err(error) => panic!("the node knows what the document holds: {error}"),
+                }
             }
         }
         if let Some(code) = self.broken {
@@ -203,9 +218,10 @@ impl Host {
                 link,
                 document,
                 since,
+                anchors,
             } => {
                 let effects = self.flush(now, document.clone());
-                let deltas = self.load(&document, &since);
+                let deltas = self.load(&document, &since, &anchors);
                 self.jobs.push_back(Job::Answer(Input::Loaded {
                     link,
                     document,
@@ -224,10 +240,21 @@ impl Host {
         self.handle(now, Input::Flushed { document, version })
     }
 
-    fn load(&self, document: &DocumentName, since: &VersionVector) -> Vec<Arc<[u8]>> {
+    fn load(
+        &self,
+        document: &DocumentName,
+        since: &VersionVector,
+        anchors: &[Dot],
+    ) -> Vec<Arc<[u8]>> {
         if let Some(doc) = self.docs.get(document) {
-            let pieces = [doc.delta_since(since)];
-            return pieces.iter().map(|delta| delta.encode().into()).collect();
+            return vec![doc.delta_with_anchors(since, anchors).encode().into()];
+        }
+        if !anchors.is_empty() {
+            let mut doc = Doc::new(ReplicaId::new(0));
+            for delta in &self.disk[document].deltas {
+                doc.merge(&Delta::decode(delta).unwrap()).unwrap();
+            }
+            return vec![doc.delta_with_anchors(since, anchors).encode().into()];
         }
         let deltas = &self.disk[document].deltas;
         let missing = deltas.iter().filter(|delta| {

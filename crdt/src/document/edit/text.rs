@@ -122,7 +122,7 @@ impl TextEdit<'_> {
         })
     }
 
-    pub(super) fn replace_in(
+    pub(crate) fn replace_in(
         &mut self,
         unit: Unit,
         range: Range<usize>,
@@ -144,6 +144,11 @@ impl TextEdit<'_> {
             };
             Ok(((), ChangeKind::Text(vec![patch])))
         })
+    }
+
+    /// The text as it is now.
+    pub(crate) fn body(&self) -> &TextBody {
+        text(&self.0)
     }
 
     /// How long the text is, in both units.
