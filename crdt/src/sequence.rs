@@ -20,13 +20,14 @@ pub(crate) mod content;
 mod fugue;
 mod index;
 pub(crate) mod near;
+mod parts;
 pub(crate) mod run;
 mod store;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::{Change, Dot, DotRun, DotSet, EditError, Minute, ReplicaId};
+use crate::{Change, Dot, DotRun, EditError, Minute, ReplicaId};
 use content::{Content, Extent, Unit};
 use fugue::{Neighbour, RunLink, Runs};
 pub(crate) use index::Life;
@@ -246,133 +247,6 @@ impl<C: Content> Sequence<C> {
             left -= count;
         }
         deleted
-    }
-
-    /// The dots of all living elements.
-    pub(crate) fn live_runs(&self) -> impl Iterator<Item = DotRun> + '_ {
-        let alive = self.index.pieces().filter(|piece| piece.life.is_alive());
-        alive.map(|piece| DotRun {
-            start: piece.start,
-            len: piece.len,
-        })
-    }
-
-    /// Drops deleted elements that nothing needs. O(pieces).
-    pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
-        for run in dots.runs() {
-            self.runs.drop_run(run);
-        }
-        let mut index = Index::new();
-        let mut place = index.first();
-        for piece in self.index.pieces() {
-            let end = piece.end().seq;
-            let run = DotRun {
-                start: piece.start,
-                len: piece.len,
-            };
-            let mut kept = vec![piece.clone()];
-            if piece.life == Life::Dead {
-                let rest = DotSet::from_iter([run]).difference(dots);
-                kept = rest
-                    .runs()
-                    .map(|run| Piece {
-                        start: run.start,
-                        len: run.len,
-                        ..piece.clone()
-                    })
-                    .collect();
-            }
-            debug_assert!(
-                kept.iter().all(|piece| piece.end().seq <= end),
-                "a piece gets shorter"
-            );
-            for piece in kept {
-                place = index.push(place, piece);
-            }
-        }
-        self.index = index;
-        self.leaves = self.index.starts().collect();
-    }
-
-    pub(crate) fn take_restored(&mut self) -> Vec<DotRun> {
-        std::mem::take(&mut self.restored)
-    }
-
-    /// All runs, alive or not.
-    pub(crate) fn known_runs(&self) -> impl Iterator<Item = DotRun> + '_ {
-        self.runs.all()
-    }
-
-    /// The parts of a run that name no element here.
-    pub(crate) fn unknown_in(&self, run: DotRun) -> Vec<DotRun> {
-        let (replica, end) = (run.start.replica, run.start.seq + run.len);
-        let mut unknown = Vec::new();
-        let mut seq = run.start.seq;
-        let known = self.runs.between(replica, seq, end - 1);
-        let ends = known.map(|known| (known.dots.start.seq, known.dots.start.seq + known.dots.len));
-        for (start, next) in ends.chain([(end, end)]) {
-            if start > seq {
-                unknown.push(DotRun {
-                    start: Dot::new(replica, seq),
-                    len: start - seq,
-                });
-            }
-            seq = next;
-        }
-        unknown
-    }
-
-    /// The living parts of a run.
-    pub(crate) fn alive_in(&self, run: DotRun) -> Vec<DotRun> {
-        let (replica, first) = (run.start.replica, run.start.seq);
-        self.pieces_between(replica, first, first + run.len - 1)
-            .filter(|(_, content, _)| content.is_some())
-            .map(|(run, _, _)| run)
-            .collect()
-    }
-
-    /// The deleted parts of a run that have a place here.
-    pub(crate) fn dead_in(&self, run: DotRun) -> Vec<DotRun> {
-        let (replica, first) = (run.start.replica, run.start.seq);
-        self.pieces_between(replica, first, first + run.len - 1)
-            .filter(|(_, content, _)| content.is_none())
-            .map(|(run, _, _)| run)
-            .collect()
-    }
-
-    /// What is alive of a run, piece by piece.
-    pub(crate) fn shown_in(&self, run: DotRun) -> Vec<(Dot, C)> {
-        let (replica, first) = (run.start.replica, run.start.seq);
-        self.pieces_between(replica, first, first + run.len - 1)
-            .filter_map(|(run, content, skip)| {
-                Some((run.start, store::part_of(content?, skip, run.len as usize)))
-            })
-            .collect()
-    }
-
-    /// The first living element after this one, or of all; O(log n) and the deleted runs between.
-    pub(crate) fn alive_after(&self, left: Option<Dot>) -> Option<Dot> {
-        let mut from = self.index.first();
-        if let Some((place, within)) = left.and_then(|left| self.locate(left)) {
-            let piece = self.index.piece(place);
-            if within + 1 < piece.len && piece.life.is_alive() {
-                return left.map(|left| left.plus(1));
-            }
-            from = Place {
-                slot: place.slot + 1,
-                ..place
-            };
-        }
-        let mut pieces = self.index.pieces_from(from);
-        pieces
-            .find(|piece| piece.life.is_alive())
-            .map(|piece| piece.start)
-    }
-
-    /// Everything alive with its dot, in reading order.
-    pub(crate) fn living(&self) -> impl Iterator<Item = (Dot, &C)> {
-        let pieces = self.index.pieces();
-        pieces.filter_map(|piece| Some((piece.start, piece.alive()?)))
     }
 
     /// The element at an offset.

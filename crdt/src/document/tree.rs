@@ -1,5 +1,6 @@
 //! The containers of a document and where each dot is.
 
+mod store;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,13 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::departed::{Departed, Departure};
 use super::erasures::Erasures;
 use super::homes::Homes;
-use super::items::{Items, Place};
 use super::path::{Key, Kind, Path, Step};
 use crate::container::list::Element;
-use crate::container::{Body, BodyItems, ChangeKind, Changes, MapBody};
-use crate::map::MapItem;
-use crate::{limits, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, Stamp, Value};
-use crate::{ReplicaId, VersionVector};
+use crate::container::{Body, ChangeKind, Changes, MapBody};
+use crate::{limits, Dot, DotRun, DotSet, EditError, Value};
 
 /// The number of a container in this copy. That of one that was let go is given again: nobody holds
 /// a number beyond an edit or a merge.
@@ -413,98 +411,6 @@ impl Tree {
         }
     }
 
-    /// The items of containers, with the containers that these are in, in the order of their paths;
-    /// O(result), whatever else is in the same maps.
-    fn tabulate(&self, mut found: BTreeMap<ContainerId, BodyItems>) -> Items {
-        let mut named: Vec<(ContainerId, &Step, ContainerId)> = Vec::new();
-        let mut known = BTreeSet::new();
-        for mut id in found.keys().copied() {
-            while let Some(step) = self.get(id).step.as_ref().filter(|_| known.insert(id)) {
-                named.push((self.get(id).parent, step, id));
-                id = self.get(id).parent;
-            }
-        }
-        named.sort_unstable();
-        let mut items = Items::default();
-        items.table.reserve_exact(named.len());
-        items.bodies.reserve_exact(found.len());
-        // What is still to be visited, the next one last: its number in `named`, and that of its parent.
-        let mut open: Vec<(usize, u32)> = Vec::new();
-        let (mut id, mut number) = (ROOT, 0);
-        loop {
-            items
-                .bodies
-                .extend(found.remove(&id).map(|items| (number, items)));
-            let first = named.partition_point(|&(parent, ..)| parent < id);
-            let last = named.partition_point(|&(parent, ..)| parent <= id);
-            open.extend((first..last).rev().map(|child| (child, number)));
-            let Some((next, parent)) = open.pop() else {
-                return items;
-            };
-            let step = named[next].1.clone();
-            items.table.push(Place { parent, step });
-            (id, number) = (named[next].2, items.table.len() as u32);
-        }
-    }
-
-    /// As [`DotStore::collect`], with all that the elements `anchors` hang on, themselves included.
-    pub(crate) fn collect_with(&self, interval: Interval<'_>, anchors: &[Dot]) -> Items {
-        let homes = self.containers_in(interval).into_iter();
-        let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
-        let mut found: BTreeMap<_, _> = found.collect();
-        let mut by_container: BTreeMap<ContainerId, Vec<Dot>> = BTreeMap::new();
-        for &dot in anchors {
-            let one = DotRun { start: dot, len: 1 };
-            for (_, id) in self.homes.of(one) {
-                by_container.entry(id).or_default().push(dot);
-            }
-        }
-        for (id, dots) in by_container {
-            let body = &self.get(id).body;
-            let items = found.entry(id);
-            let items = items.or_insert_with(|| BodyItems::none(body.kind()));
-            items.add_skeleton(body, &dots, interval.from);
-        }
-        found.retain(|_, items| !items.is_empty());
-        let mut items = self.tabulate(found);
-        items.erasures = self.erasures.collect(interval);
-        items
-    }
-
-    fn settle_restored(&mut self, id: ContainerId) {
-        let restored = self.body_mut(id).take_restored();
-        self.homes.settle(id, restored);
-    }
-
-    /// Drops deleted elements that nothing needs; it is no change.
-    pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
-        let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
-        for (run, id) in dots.runs().flat_map(|run| self.homes.of(run)) {
-            by_container.entry(id).or_default().insert_run(run);
-        }
-        for (id, dots) in by_container {
-            self.body_mut(id).drop_elements(&dots);
-            dots.runs().for_each(|run| self.homes.cut_out(run));
-            self.loose.insert(id);
-        }
-        self.sweep();
-    }
-
-    pub(super) fn containers_in(&self, interval: Interval<'_>) -> BTreeSet<ContainerId> {
-        let spans = interval.spans();
-        spans
-            .flat_map(|(replica, first, last)| self.homes_between(replica, first, last))
-            .collect()
-    }
-
-    fn homes_between(&self, replica: ReplicaId, first: u64, last: u64) -> Vec<ContainerId> {
-        let run = DotRun {
-            start: Dot::new(replica, first),
-            len: last - first + 1,
-        };
-        self.homes.of(run).into_iter().map(|(_, id)| id).collect()
-    }
-
     /// Checks what must hold between the parts.
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn assert_invariants(&self) {
@@ -551,139 +457,4 @@ pub(crate) fn check_key(key: &str) -> Result<(), EditError> {
         });
     }
     Ok(())
-}
-
-impl DotStore for Tree {
-    type Items = Items;
-    type Effects = Changes;
-
-    fn collect(&self, interval: Interval<'_>) -> Items {
-        self.collect_with(interval, &[])
-    }
-
-    fn live_in(&self, interval: Interval<'_>) -> DotSet {
-        let mut live = self.erasures.live_in(interval);
-        for id in self.containers_in(interval) {
-            live.extend(&self.get(id).body.live_in(interval));
-        }
-        live
-    }
-
-    fn dots_of(items: &Items) -> DotSet {
-        let mut live = Erasures::dots_of(&items.erasures);
-        for items in items.bodies() {
-            live.extend(&items.live());
-        }
-        live
-    }
-
-    fn max_stamp(items: &Items, of: Option<ReplicaId>) -> Option<Stamp> {
-        items.bodies().filter_map(|body| body.max_stamp(of)).max()
-    }
-
-    fn check(&self, items: &Items, seen: &VersionVector) -> Result<(), MergeError> {
-        let mut ids = Vec::with_capacity(items.table.len() + 1);
-        ids.push(Some(ROOT));
-        for Place { parent, step } in &items.table {
-            let parent: Option<ContainerId> = ids[*parent as usize];
-            ids.push(parent.and_then(|parent| self.child(parent, step)));
-        }
-        let mut wanted = items.wanted();
-        let mut missing = Vec::new();
-        let mut check = |number: u32, items: &BodyItems, wanted: &mut BTreeMap<u32, Vec<Dot>>| {
-            let wanted = wanted.remove(&number).unwrap_or_default();
-            let checked = match ids[number as usize] {
-                Some(id) => self.get(id).body.check(items, &wanted, seen),
-                None => Body::new(items.kind()).check(items, &wanted, seen),
-            };
-            match checked {
-                Err(MergeError::MissingAnchors { anchors }) => missing.extend(anchors),
-                other => other?,
-            }
-            Ok(())
-        };
-        for (number, items) in &items.bodies {
-            check(*number, items, &mut wanted)?;
-        }
-        let silent: Vec<u32> = wanted.keys().copied().collect();
-        for number in silent {
-            check(number, &BodyItems::none(Kind::List), &mut wanted)?;
-        }
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(MergeError::MissingAnchors { anchors: missing })
-        }
-    }
-
-    fn join(&mut self, items: &Items, seen: &VersionVector, changes: &mut Changes) {
-        let mut ids = Vec::with_capacity(items.table.len() + 1);
-        ids.push(ROOT);
-        for Place { parent, step } in &items.table {
-            ids.push(self.child_named(ids[*parent as usize], step.clone()));
-        }
-        let mut wanted = items.wanted();
-        for (number, items) in &items.bodies {
-            let wanted = wanted.remove(number).unwrap_or_default();
-            let id = ids[*number as usize];
-            self.loose.insert(id);
-            let before = self.get(id).body.live_len();
-            let change = self.body_mut(id).join(items, &wanted, seen);
-            self.note(id, change, changes);
-            let new = items.all().into_iter().filter_map(|run| {
-                let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
-                let len = run.len.checked_sub(skip).filter(|&len| len > 0)?;
-                Some(DotRun {
-                    start: run.start.plus(skip),
-                    len,
-                })
-            });
-            self.homes.settle(id, new);
-            self.settle_restored(id);
-            self.recount(id, before, changes);
-            if let BodyItems::Map { children, .. } = items {
-                // A container that is there may still be empty, and so have no items of its own.
-                for MapItem {
-                    key: (name, kind), ..
-                } in children
-                {
-                    self.child_named(
-                        id,
-                        Step {
-                            key: name.as_str().into(),
-                            kind: *kind,
-                        },
-                    );
-                }
-            }
-        }
-        // Lists of which the delta says nothing but what is in their elements.
-        for (number, wanted) in wanted {
-            let id = ids[number as usize];
-            let nothing = BodyItems::none(Kind::List);
-            let change = self.body_mut(id).join(&nothing, &wanted, seen);
-            self.note(id, change, changes);
-            self.settle_restored(id);
-        }
-        for (_, runs) in items.erasures.iter().filter(|(by, _)| !seen.contains(*by)) {
-            self.departed.clear();
-            self.loosen_homes(runs);
-        }
-        self.erasures.join(&items.erasures, seen, &mut ());
-        self.sweep();
-    }
-
-    fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
-        let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
-        for (run, id) in dots.runs().flat_map(|run| self.homes.of(run)) {
-            by_container.entry(id).or_default().insert_run(run);
-        }
-        // What is inside goes first, or it would keep what it is in for a moment.
-        let mut by_container: Vec<_> = by_container.into_iter().collect();
-        by_container.sort_by_key(|&(id, _)| std::cmp::Reverse(self.get(id).depth));
-        for (id, dots) in by_container {
-            self.remove_from(id, &dots, changes);
-        }
-        self.erasures.remove(dots, &mut ());
-    }
 }
