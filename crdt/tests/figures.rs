@@ -404,7 +404,9 @@ fn a_move_made_later_by_a_slow_clock_counts() {
 #[test]
 fn what_is_made_under_a_deleted_node_is_not_lost() {
     both_ways(
-        |e| drop(e.tree("t").create(None, 0).unwrap()),
+        |e| {
+            e.tree("t").create(None, 0).unwrap();
+        },
         |a, b| {
             let x = a.tree("t").children(None)[0];
             write(a, 2, |e| assert!(e.tree("t").delete(x).unwrap()));
