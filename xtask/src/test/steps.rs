@@ -54,7 +54,7 @@ const CORE_IN_WASM: [&str; 8] = [
 ];
 const WASM: [&str; 4] = ["--package", "driftwood-wasm", "--target", WASM_TARGET];
 
-pub(super) static STEPS: [Step; 16] = [
+pub(super) static STEPS: [Step; 17] = [
     Step {
         name: "setup",
         about: "wasm target, wasm tools, npm packages",
