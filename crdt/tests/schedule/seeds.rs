@@ -1,6 +1,6 @@
 //! Defaults that every replica may write, and that come once.
 
-use driftwood_crdt::{EditError, Expand, Kind, Path};
+use driftwood_crdt::{EditError, Expand, Kind, Path, SeedError};
 
 use super::calls::{on_doc, on_model, path_of, Do};
 use super::world::{Sent, World};
@@ -25,6 +25,14 @@ impl World {
         let result = peer.doc.seed(name, fill).expect("it is the same each time");
         let again = peer.doc.seed(name, fill).expect("it is there");
         assert_eq!(again, None, "a seed came twice");
+        let changed = peer
+            .doc
+            .seed(name, |edit| edit.text("a").insert(0, "changed"));
+        assert_eq!(
+            changed,
+            Err(SeedError::Changed),
+            "another seed of the same name"
+        );
         let known = self.seeds.get(&which);
         let known = known.is_some_and(|ops| ops.iter().all(|&op| peer.model.known.contains(op)));
         assert_eq!(result.is_none(), known, "a seed came twice, or not at all");

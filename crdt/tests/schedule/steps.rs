@@ -38,8 +38,8 @@ pub(crate) enum Step {
     Reload { who: usize, renamed: bool },
     /// A replica goes on under a new name.
     Rename { who: usize },
-    /// A replica drops what is left of deleted elements.
-    Reclaim { who: usize, now: u64 },
+    /// A replica drops what is left of elements that nothing has needed for so long.
+    Reclaim { who: usize, now: u64, grace: u64 },
     /// A replica writes defaults.
     Seed { who: usize, which: usize },
     /// A delta comes with a changed byte.
@@ -152,16 +152,17 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
         },
         70..=83 => Step::Sync { from, to },
         84..=89 => Step::Send { from, to },
-        90..=93 => Step::Reload {
+        90..=92 => Step::Reload {
             who: from,
             renamed: rng.one_in(6),
         },
-        94 => Step::Rename { who: from },
-        95 | 96 => Step::Reclaim {
+        93 => Step::Rename { who: from },
+        94..=97 => Step::Reclaim {
             who: from,
             now: clock,
+            grace: *rng.pick(&[0, 0, 1, 20_000]),
         },
-        97 => Step::Seed { who: from, which },
+        98 => Step::Seed { who: from, which },
         _ => Step::Damage {
             to,
             which,

@@ -153,8 +153,8 @@ impl World {
                 self.sent.push(Sent { bytes, living });
                 None
             }
-            Step::Reclaim { who, now } => {
-                self.reclaim(who % count, now);
+            Step::Reclaim { who, now, grace } => {
+                self.reclaim(who % count, now, grace);
                 Some(who % count)
             }
             Step::Seed { who, which } => {
@@ -364,14 +364,14 @@ impl World {
         model.stamp = model.stamp.max(history.last_stamp(told, model.id));
     }
 
-    fn reclaim(&mut self, who: usize, now: u64) {
+    fn reclaim(&mut self, who: usize, now: u64, grace: u64) {
         let replica = self.name(who);
         let doc = &mut self.peers[who].doc;
         let before = doc.canonical();
-        let dropped = doc.reclaim(now, 0, &[]);
+        let dropped = doc.reclaim(now, grace, &[]);
         assert!(doc.canonical() == before, "reclaiming is no change");
         self.reclaimed |= dropped > 0;
-        if self.care == Care::Full {
+        if self.care == Care::Full && grace == 0 {
             assert_eq!(doc.reclaim(now, 0, &[]), 0, "all is dropped at once");
         }
         self.tell(|| format!("{replica:?} drops {dropped} deleted elements"));
