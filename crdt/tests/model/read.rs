@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use driftwood_crdt::{Kind, Value};
 
-use super::{Dot, History, Holds, Key, Op, OpId, OpSet, Place, Replica, Stamp, What, TOP};
+use super::{Dot, History, Holds, Key, Op, OpId, OpSet, Place, Replica, Stamp, What};
 
 /// All that can be read from a set of operations.
 pub(crate) struct View<'h> {
@@ -12,8 +12,8 @@ pub(crate) struct View<'h> {
     known: &'h OpSet,
     /// What is known and was taken away by nothing that is known.
     pub(super) living: OpSet,
-    /// The living operations of each container.
-    inside: Vec<Vec<OpId>>,
+    /// The living operations, by container.
+    inside: Vec<(Place, OpId)>,
     /// Whether anything is alive in a container or in those inside of it.
     pub(super) alive: Vec<bool>,
 }
@@ -37,18 +37,18 @@ pub(crate) enum Seen<'h> {
 impl<'h> View<'h> {
     pub(crate) fn of(history: &'h History, replica: &'h Replica) -> Self {
         let living = replica.living();
-        let mut inside = vec![Vec::new(); history.names.len()];
+        let mut inside = Vec::new();
         let mut alive = vec![false; history.names.len()];
         for op in living.iter() {
-            let Some(home) = history.home(op) else {
+            let Some(mut home) = history.home(op) else {
                 continue;
             };
-            inside[home].push(op);
-            alive[TOP] = true;
-            for place in history.upwards(home) {
-                alive[place] = true;
+            inside.push((home, op));
+            while !std::mem::replace(&mut alive[home], true) {
+                home = history.names[home].parent;
             }
         }
+        inside.sort_unstable();
         Self {
             history,
             known: &replica.known,
@@ -64,7 +64,11 @@ impl<'h> View<'h> {
 
     /// The living operations of a container.
     pub(super) fn inside(&self, place: Place) -> impl Iterator<Item = (OpId, &'h What)> + '_ {
-        self.inside[place].iter().map(|&op| (op, &self.op(op).what))
+        let first = self.inside.partition_point(|&(home, _)| home < place);
+        let inside = self.inside[first..].iter();
+        inside
+            .take_while(move |&&(home, _)| home == place)
+            .map(|&(_, op)| (op, &self.op(op).what))
     }
 
     /// What decides between things of one name.
@@ -275,7 +279,7 @@ impl<'h> View<'h> {
     pub(super) fn all_in(&self, mut open: Vec<Place>) -> Vec<OpId> {
         let mut all = Vec::new();
         while let Some(place) = open.pop() {
-            all.extend(&self.inside[place]);
+            all.extend(self.inside(place).map(|(op, _)| op));
             open.extend(&self.history.children[place]);
         }
         all

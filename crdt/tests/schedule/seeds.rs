@@ -3,7 +3,7 @@
 use driftwood_crdt::{EditError, Expand, Kind, Path, SeedError};
 
 use super::calls::{on_doc, on_model, path_of, Do};
-use super::world::{Sent, World};
+use super::world::World;
 use crate::model::{Edit, Key, Place, Replica, TOP};
 
 impl World {
@@ -62,8 +62,7 @@ impl World {
         }
         let number = self.sent.len();
         self.tell(|| format!("#{number} = the seed {name}, written by the {who}. replica"));
-        let (bytes, living) = (delta.encode(), seeder.living());
-        self.sent.push(Sent { bytes, living });
+        self.send(&delta, seeder.living());
     }
 
     fn calls_of(&mut self, which: usize) -> Vec<(Place, Do)> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use driftwood_crdt::{Delta, Doc, MergeError, ReplicaId, Stamp, VersionVector};
 
@@ -31,18 +32,20 @@ pub(crate) enum Care {
     Full,
 }
 
-/// Bytes that were sent.
+/// What was sent.
 pub(super) struct Sent {
     pub(super) bytes: Vec<u8>,
+    /// The bytes as they were read.
+    delta: Delta,
     /// What was alive at the sender.
-    pub(super) living: OpSet,
+    living: OpSet,
 }
 
 pub(super) struct World {
     pub(super) history: History,
     pub(super) peers: Vec<Peer>,
     /// All that was sent.
-    pub(super) sent: Vec<Sent>,
+    pub(super) sent: Vec<Rc<Sent>>,
     /// What each seed wrote, once somebody used it.
     pub(super) seeds: BTreeMap<usize, Vec<OpId>>,
     /// Whether anybody dropped deleted elements that others may ask for.
@@ -92,7 +95,7 @@ impl World {
         }
         for (number, step) in schedule.steps.iter().enumerate() {
             if let Some(touched) = self.step(step) {
-                self.check(touched, number % 6 == 5);
+                self.check(touched, number);
             }
         }
         self.settle();
@@ -149,8 +152,7 @@ impl World {
                 let number = self.sent.len();
                 let (a, b) = (self.name(from), self.name(to));
                 self.tell(|| format!("#{number} = what {b:?} lacks of {a:?}: {}", span(&delta)));
-                let bytes = delta.encode();
-                self.sent.push(Sent { bytes, living });
+                self.send(&delta, living);
                 None
             }
             Step::Reclaim { who, now, grace } => {
@@ -248,12 +250,22 @@ impl World {
         assert_eq!(delta.from().get(own), first, "where the delta starts");
         let to: VersionVector = [(own, last)].into_iter().collect();
         assert_eq!(*delta.to(), to, "where the delta ends");
-        let bytes = delta.encode();
-        assert_eq!(decode(&bytes), *delta, "a delta changed on its way");
         let number = self.sent.len();
         self.tell(|| format!("#{number} = {}", span(delta)));
         let living = self.peers[who].model.living();
-        self.sent.push(Sent { bytes, living });
+        self.send(delta, living);
+    }
+
+    /// Notes a delta as sent.
+    pub(super) fn send(&mut self, delta: &Delta, living: OpSet) {
+        let bytes = delta.encode();
+        let read = decode(&bytes);
+        assert_eq!(read, *delta, "a delta changed on its way");
+        self.sent.push(Rc::new(Sent {
+            bytes,
+            delta: read,
+            living,
+        }));
     }
 
     pub(super) fn deliver(&mut self, to: usize, which: usize) -> Option<usize> {
@@ -261,9 +273,8 @@ impl World {
             return None;
         }
         let which = which % self.sent.len();
-        let delta = decode(&self.sent[which].bytes);
-        let living = self.sent[which].living.clone();
-        let missing = self.merge(to, &delta, &living, &format!("#{which}"));
+        let sent = Rc::clone(&self.sent[which]);
+        let missing = self.merge(to, &sent.delta, &sent.living, &format!("#{which}"));
         missing.is_none().then_some(to)
     }
 
@@ -408,9 +419,10 @@ impl World {
         let (first, last) = (peer.committed, peer.model.seq(&self.history));
         assert_eq!(rest.is_empty(), first == last, "what was still to be sent");
         if !rest.is_empty() {
-            let (bytes, living) = (rest.encode(), peer.model.living());
-            self.sent.push(Sent { bytes, living });
+            let living = peer.model.living();
+            self.send(&rest, living);
         }
+        let peer = &mut self.peers[who];
         peer.model.id = id;
         peer.model.stamp = model::Stamp::default();
         peer.committed = 0;
