@@ -144,6 +144,7 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Whether the element has a place here, deleted or not.
+    #[cfg(any(test, debug_assertions))]
     pub(crate) fn knows(&self, dot: Dot) -> bool {
         self.runs.run_of(dot).is_some()
     }

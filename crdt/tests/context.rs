@@ -13,7 +13,6 @@ fn write(doc: &mut Doc, now: u64, edit: impl FnOnce(&mut Edit<'_>)) -> Delta {
 }
 
 #[test]
-#[ignore = "a delta implies what was merged after its maker's changes had been shared"]
 fn what_is_shared_before_its_commit_implies_no_more() {
     let (mut a, mut b, mut c) = (doc(1), doc(2), doc(3));
     drop(a.edit(1).text("t").insert(0, "a"));
@@ -28,7 +27,6 @@ fn what_is_shared_before_its_commit_implies_no_more() {
 }
 
 #[test]
-#[ignore = "a merged delta that has own changes raises the stamp to that of others"]
 fn a_merge_takes_over_no_stamp_of_another() {
     let (mut a, mut b) = (doc(1), doc(2));
     b.merge(&write(&mut a, 1_000, |e| {
@@ -45,7 +43,6 @@ fn a_merge_takes_over_no_stamp_of_another() {
 }
 
 #[test]
-#[ignore = "a reload raises the stamp to that of others"]
 fn a_reload_takes_over_no_stamp_of_another() {
     let (mut a, mut b) = (doc(1), doc(2));
     write(&mut a, 1_000, |e| e.map("m").set("k", "a").unwrap());

@@ -16,7 +16,7 @@ mod schedule;
 
 use std::time::Duration;
 
-use schedule::{hold_panics, hunt, quietly, shrink, Failure, Schedule, Step, Task};
+use schedule::{hold_panics, hunt, quietly, shrink, Care, Failure, Schedule, Step, Task};
 
 fn number_of(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
@@ -54,10 +54,11 @@ fn report(Failure { number, seed, why }: &Failure) {
         panic!("seed {seed}: {first}");
     }
     let short = shrink(&Schedule::new(*seed), |schedule| {
-        quietly(schedule, None).is_err()
+        quietly(schedule, Care::Full, None).is_err()
     });
     let mut told = String::new();
-    let why = quietly(&short, Some(&mut told)).expect_err("it failed when it was shortened");
+    let why =
+        quietly(&short, Care::Full, Some(&mut told)).expect_err("it failed when it was shortened");
     println!(
         "the shortened schedule, {} replicas:\n{told}  => {why}",
         short.replicas

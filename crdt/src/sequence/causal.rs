@@ -193,7 +193,9 @@ fn in_order<C: Content>(
     if left.is_empty() {
         return Ok(ready);
     }
-    let brought: DotSet = left.iter().map(|(_, item)| item.dots()).collect();
+    // Of an item that is known in part only the rest comes with it.
+    let brought = left.iter().filter_map(|(_, item)| new(item));
+    let brought: DotSet = brought.map(|(dots, _)| dots).collect();
     let mut missing: Vec<Dot> = left.iter().map(|(parent, _)| *parent).collect();
     missing.dedup();
     if missing.iter().any(|&parent| !brought.contains(parent)) {

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use driftwood_crdt::{limits, Value};
+use driftwood_crdt::{limits, Expand, Kind, Value};
 
-use super::{Dot, History, Holds, Key, Op, OpId, Place, Replica, View, What};
+use super::{Dot, History, Holds, Key, Mark, Op, OpId, Place, Replica, View, What};
 
 /// The edit is impossible; nothing was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,8 +24,13 @@ impl<'w> Edit<'w> {
         Self { history, replica }
     }
 
+    /// As part of the last one, with its stamp.
+    pub(crate) fn again(history: &'w mut History, replica: &'w mut Replica) -> Self {
+        Self { history, replica }
+    }
+
     pub(crate) fn view(&self) -> View<'_> {
-        View::of(self.history, &self.replica.known)
+        View::of(self.history, self.replica)
     }
 
     /// The history, for naming containers.
@@ -39,16 +44,21 @@ impl<'w> Edit<'w> {
             replica: self.replica.id,
             seq: self.replica.seq(self.history) + 1,
         };
-        let op = self.history.ops.len();
-        self.history.ops.push(Op {
+        let op = self.history.push(Op {
             dot,
             stamp: self.replica.stamp,
             what,
             removes,
             seen: self.replica.known.clone(),
         });
-        self.replica.known.insert(op);
+        self.replica.learn(self.history, op);
         op
+    }
+
+    /// Adds to what an operation that was just made took away.
+    fn also_removes(&mut self, op: OpId, removed: Vec<OpId>) {
+        self.history.ops[op].removes.extend(removed);
+        self.replica.learn(self.history, op);
     }
 
     fn check_writable(&self, place: Place) -> Done {
@@ -104,19 +114,67 @@ impl<'w> Edit<'w> {
         Ok(())
     }
 
+    /// A change that says nothing but that something was erased, as the engine says it was.
+    pub(crate) fn erased(&mut self) {
+        self.note(What::Nothing, Vec::new());
+    }
+
+    /// Deletes a container of a map, and nothing else that is at its key.
+    pub(crate) fn delete_container(&mut self, place: Place) -> Done {
+        let map = self.history.names[place].parent;
+        let view = self.view();
+        let mut removed: Vec<OpId> = view.marks(place).collect();
+        removed.extend(view.all_in(vec![place]));
+        if removed.is_empty() {
+            return Ok(());
+        }
+        self.check_writable(map)?;
+        self.note(What::Nothing, removed);
+        self.mark(map);
+        Ok(())
+    }
+
+    /// Deletes what is in a list by its name, or a node of a tree.
+    pub(crate) fn delete_element(&mut self, place: Place, element: OpId) -> Done {
+        if self.history.names[place].kind == Kind::Tree {
+            return self.delete_node(place, element);
+        }
+        let elements = self.view().elements(place);
+        match elements.iter().position(|e| e.op == element) {
+            Some(index) => self.delete_range(place, index..index + 1),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn insert(&mut self, list: Place, index: usize, holds: Holds) -> Done {
         self.check_writable(list)?;
-        if index > self.view().elements(list).len() {
-            return Err(Refused);
-        }
-        self.insert_all(list, index, vec![holds]);
+        let (left, right) = self.around(list, index)?;
+        self.insert_all(list, left, right, vec![holds]);
         self.mark(list);
         Ok(())
     }
 
-    fn insert_all(&mut self, place: Place, index: usize, all: Vec<Holds>) {
-        let view = self.view();
-        let (mut parent, mut right) = view.trees.anchor(self.history, &view.living, place, index);
+    /// The cells of the elements before and after an index.
+    fn around(&self, list: Place, index: usize) -> Result<(Option<OpId>, Option<OpId>), Refused> {
+        let cells: Vec<OpId> = self.view().elements(list).iter().map(|e| e.cell).collect();
+        if index > cells.len() {
+            return Err(Refused);
+        }
+        let left = index.checked_sub(1).map(|before| cells[before]);
+        Ok((left, cells.get(index).copied()))
+    }
+
+    /// Gives the first one.
+    fn insert_all(
+        &mut self,
+        place: Place,
+        left: Option<OpId>,
+        right: Option<OpId>,
+        all: Vec<Holds>,
+    ) -> Option<OpId> {
+        let order = self.view().walk(place);
+        let (mut parent, mut right) = self.history.anchor(&order, left, right);
+        let mut first = None;
         for holds in all {
             let element = What::Element {
                 place,
@@ -126,7 +184,9 @@ impl<'w> Edit<'w> {
             };
             // The next one hangs on the right of this one.
             (parent, right) = (Some(self.note(element, Vec::new())), true);
+            first = first.or(parent);
         }
+        first
     }
 
     pub(crate) fn delete_range(&mut self, list: Place, range: Range<usize>) -> Done {
@@ -138,37 +198,188 @@ impl<'w> Edit<'w> {
         if range.is_empty() {
             return Ok(());
         }
-        let mut removed = Vec::new();
-        for (element, _) in &elements[range] {
-            removed.push(*element);
-            removed.extend(view.all_at(list, &Key::Element(*element)));
-        }
+        let removed = elements[range]
+            .iter()
+            .flat_map(|element| view.all_of(list, element.op))
+            .collect();
         self.check_writable(list)?;
         self.note(What::Nothing, removed);
         self.mark(list);
         Ok(())
     }
 
+    pub(crate) fn move_element(&mut self, list: Place, from: usize, to: usize) -> Done {
+        let view = self.view();
+        let elements = view.elements(list);
+        if from.max(to) >= elements.len() {
+            return Err(Refused);
+        }
+        let of = elements[from].op;
+        let seen = view.places_of(list, of);
+        self.check_writable(list)?;
+        if from == to {
+            return Ok(());
+        }
+        let (left, right) = self.around(list, if to > from { to + 1 } else { to })?;
+        let holds = Holds::Place { of, under: None };
+        let place = self.insert_all(list, left, right, vec![holds]);
+        self.also_removes(place.expect("one was inserted"), seen);
+        self.mark(list);
+        Ok(())
+    }
+
+    pub(crate) fn create_node(&mut self, tree: Place, under: Option<OpId>, index: usize) -> Done {
+        self.check_writable(tree)?;
+        let (left, right) = self.around_node(tree, under, index, None)?;
+        self.insert_all(tree, left, right, vec![Holds::Node { under }]);
+        self.mark(tree);
+        Ok(())
+    }
+
+    pub(crate) fn move_node(
+        &mut self,
+        tree: Place,
+        node: OpId,
+        under: Option<OpId>,
+        index: usize,
+    ) -> Done {
+        self.check_writable(tree)?;
+        let shape = self.view().tree(tree);
+        if !shape.has(node) || shape.is_within(under, node) {
+            return Err(Refused);
+        }
+        let (left, right) = self.around_node(tree, under, index, Some(node))?;
+        let seen = self.view().places_of(tree, node);
+        let holds = Holds::Place { of: node, under };
+        let place = self.insert_all(tree, left, right, vec![holds]);
+        self.also_removes(place.expect("one was inserted"), seen);
+        self.mark(tree);
+        Ok(())
+    }
+
+    /// The living cells between which a child of this index is put: right after the child before it,
+    /// or after its parent if it is the only one, or before everything.
+    fn around_node(
+        &self,
+        tree: Place,
+        under: Option<OpId>,
+        index: usize,
+        without: Option<OpId>,
+    ) -> Result<(Option<OpId>, Option<OpId>), Refused> {
+        let view = self.view();
+        let shape = view.tree(tree);
+        if under.is_some_and(|under| !shape.has(under)) {
+            return Err(Refused);
+        }
+        let cell = |node: OpId| shape.spots[&node].cell;
+        let mut siblings = shape.children(under).to_vec();
+        siblings.retain(|&sibling| Some(sibling) != without);
+        let left = match index {
+            0 if siblings.is_empty() => under.and_then(cell),
+            0 => None,
+            // Those that have no cell are the last.
+            _ => {
+                let before = siblings.get(..index).ok_or(Refused)?;
+                before.iter().rev().find_map(|&node| cell(node))
+            }
+        };
+        let order = view.walk(tree);
+        let start = order.iter().position(|&cell| Some(cell) == left);
+        let mut after = order[start.map_or(0, |at| at + 1)..].iter();
+        let right = after.find(|&&cell| view.living.contains(cell));
+        Ok((left, right.copied()))
+    }
+
+    pub(crate) fn delete_node(&mut self, tree: Place, node: OpId) -> Done {
+        self.check_writable(tree)?;
+        let view = self.view();
+        let shape = view.tree(tree);
+        if !shape.has(node) {
+            return Ok(());
+        }
+        let nodes = shape.subtree(node).into_iter();
+        let removed = nodes.flat_map(|node| view.all_of(tree, node)).collect();
+        self.note(What::Nothing, removed);
+        self.mark(tree);
+        Ok(())
+    }
+
     /// Replaces a range of a text, in characters: the new text comes before what it replaces.
     pub(crate) fn replace(&mut self, text: Place, range: Range<usize>, new: &str) -> Done {
-        let len = self.view().elements(text).len();
-        if range.start > range.end || range.end > len {
+        let marked = self.view().marked(text);
+        if range.start > range.end || range.end > marked.chars.len() {
             return Err(Refused);
         }
         if range.is_empty() && new.is_empty() {
             return Ok(());
         }
         self.check_writable(text)?;
-        let old: Vec<OpId> = self.view().elements(text)[range.clone()]
-            .iter()
-            .map(|(op, _)| *op)
-            .collect();
-        self.insert_all(text, range.start, new.chars().map(Holds::Char).collect());
+        let old = marked.chars[range.clone()].to_vec();
+        if !new.is_empty() {
+            let (left, right) = marked.gap(range.start);
+            self.insert_all(text, left, right, new.chars().map(Holds::Char).collect());
+        }
         if !old.is_empty() {
-            self.note(What::Nothing, old);
+            let by = self.note(What::Nothing, old);
+            let at = range.start + new.chars().count();
+            let empty = self.view().marked(text).empty_at(at);
+            self.also_removes(by, empty);
         }
         self.mark(text);
         Ok(())
+    }
+
+    /// Marks a range of a text, in characters; null takes the mark away.
+    pub(crate) fn format(
+        &mut self,
+        text: Place,
+        range: Range<usize>,
+        name: &str,
+        value: Value,
+        expand: Expand,
+    ) -> Done {
+        let marked = self.view().marked(text);
+        let is_bad = name.len() > limits::KEY_BYTES_MAX || depth(&value) > limits::DEPTH_MAX;
+        if is_bad || range.start > range.end || range.end > marked.chars.len() {
+            return Err(Refused);
+        }
+        self.check_writable(text)?;
+        if range.is_empty() {
+            return Ok(());
+        }
+        let start = marked.anchor(range.start, matches!(expand, Expand::Before | Expand::Both));
+        let end = marked.anchor(range.end, !matches!(expand, Expand::After | Expand::Both));
+        let at = |end| marked.position(end);
+        let touched: Vec<(OpId, &Mark)> = marked
+            .marks
+            .iter()
+            .copied()
+            .filter(|(_, m)| m.name == name && at(start) <= at(m.end) && at(m.start) <= at(end))
+            .collect();
+        let level = touched.iter().map(|(_, m)| m.level + 1).max().unwrap_or(0);
+        let covered = |m: &Mark| at(start) <= at(m.start) && at(m.end) <= at(end);
+        let beyond = touched.iter().any(|(_, m)| !covered(m));
+        let covered = touched.iter().filter(|(_, m)| covered(m));
+        let covered: Vec<OpId> = covered.map(|(op, _)| *op).collect();
+        if value != Value::Null || beyond {
+            let mark = Mark {
+                name: name.to_owned(),
+                start,
+                end,
+                level,
+                value,
+            };
+            self.note(What::Format(text, mark), covered);
+        } else if !covered.is_empty() {
+            self.note(What::Nothing, covered);
+        }
+        self.mark(text);
+        Ok(())
+    }
+
+    pub(crate) fn embed(&mut self, text: Place, at: usize, value: Value) -> Done {
+        self.replace(text, at..at, "\u{fffc}")?;
+        self.format(text, at..at + 1, "", value, Expand::None)
     }
 
     fn members(&self, set: Place, value: &Value) -> Vec<OpId> {

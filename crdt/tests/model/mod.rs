@@ -12,13 +12,15 @@
 mod edit;
 mod order;
 mod read;
+mod text;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use driftwood_crdt::{Kind, Value};
 
 pub(crate) use edit::{Edit, Refused};
-pub(crate) use read::View;
+pub(crate) use read::{empty, View};
 
 /// An operation, by its place in the history.
 pub(crate) type OpId = usize;
@@ -74,12 +76,39 @@ pub(crate) struct Name {
     pub kind: Kind,
 }
 
-/// What an element of a list or text holds.
+/// What an element of a list, text or tree holds.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Holds {
     Char(char),
     Value(Value),
     Child(Kind),
+    /// A node of a tree, and under which other it was made.
+    Node {
+        under: Option<OpId>,
+    },
+    /// Where an element of a list or a node of a tree was moved to.
+    Place {
+        of: OpId,
+        under: Option<OpId>,
+    },
+}
+
+/// An end of a mark: right before or right after a character.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Anchor {
+    /// `None` is the start of the text or, after it, its end.
+    pub at: Option<OpId>,
+    pub after: bool,
+}
+
+/// A mark on a text.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Mark {
+    pub name: String,
+    pub start: Anchor,
+    pub end: Anchor,
+    pub level: u32,
+    pub value: Value,
 }
 
 /// What an operation made, besides what it took away.
@@ -97,6 +126,8 @@ pub(crate) enum What {
         holds: Holds,
     },
     Member(Place, Value),
+    /// A mark on a text.
+    Format(Place, Mark),
     /// All that its replica has added and taken away since the counter was last removed.
     Tally {
         place: Place,
@@ -121,6 +152,10 @@ pub(crate) struct History {
     pub ops: Vec<Op>,
     pub names: Vec<Name>,
     pub children: Vec<Vec<Place>>,
+    /// The left and the right children of every element, in order of dot, whoever knows them.
+    kids: Vec<[Vec<OpId>; 2]>,
+    /// What hangs on the sequences themselves.
+    roots: Vec<Vec<OpId>>,
 }
 
 impl History {
@@ -134,7 +169,44 @@ impl History {
             ops: Vec::new(),
             names: vec![top],
             children: vec![Vec::new()],
+            kids: Vec::new(),
+            roots: vec![Vec::new()],
         }
+    }
+
+    /// Notes what was done.
+    fn push(&mut self, op: Op) -> OpId {
+        let id = self.ops.len();
+        self.kids.push([Vec::new(), Vec::new()]);
+        if let What::Element {
+            place,
+            parent,
+            right,
+            ..
+        } = op.what
+        {
+            let siblings = match parent {
+                Some(parent) => &mut self.kids[parent][usize::from(right)],
+                None => &mut self.roots[place],
+            };
+            let before = |&other: &OpId| self.ops[other].dot < op.dot;
+            siblings.insert(siblings.partition_point(before), id);
+        }
+        self.ops.push(op);
+        id
+    }
+
+    /// The greatest stamp of a replica on some operations; characters, elements and tallies bear none.
+    pub(crate) fn last_stamp(&self, ops: impl Iterator<Item = OpId>, replica: u64) -> Stamp {
+        let own = ops.map(|op| &self.ops[op]).filter(|op| {
+            let bears = match &op.what {
+                What::Value(..) | What::Mark(_) | What::Member(..) | What::Format(..) => true,
+                What::Element { holds, .. } => matches!(holds, Holds::Place { .. }),
+                What::Nothing | What::Tally { .. } => false,
+            };
+            bears && op.dot.replica == replica
+        });
+        own.map(|op| op.stamp).max().unwrap_or_default()
     }
 
     /// The number of a name, which is given to it the first time.
@@ -145,6 +217,7 @@ impl History {
         let place = self.names.len();
         self.names.push(Name { parent, key, kind });
         self.children.push(Vec::new());
+        self.roots.push(Vec::new());
         self.children[parent].push(place);
         place
     }
@@ -172,6 +245,7 @@ impl History {
             What::Value(place, ..)
             | What::Element { place, .. }
             | What::Member(place, _)
+            | What::Format(place, _)
             | What::Tally { place, .. } => Some(*place),
             What::Mark(child) => Some(self.names[*child].parent),
         }
@@ -183,6 +257,8 @@ impl History {
 pub(crate) struct Replica {
     pub id: u64,
     pub known: OpSet,
+    /// What something known took away.
+    gone: OpSet,
     pub stamp: Stamp,
 }
 
@@ -191,8 +267,22 @@ impl Replica {
         Self {
             id,
             known: OpSet::default(),
+            gone: OpSet::default(),
             stamp: Stamp::default(),
         }
+    }
+
+    /// Learns of an operation.
+    pub(crate) fn learn(&mut self, history: &History, op: OpId) {
+        self.known.insert(op);
+        for &gone in &history.ops[op].removes {
+            self.gone.insert(gone);
+        }
+    }
+
+    /// What is known and was taken away by nothing that is known.
+    pub(crate) fn living(&self) -> OpSet {
+        self.known.without(&self.gone)
     }
 
     /// The highest seq that it knows of every replica.
@@ -211,12 +301,6 @@ impl Replica {
         let own = |op: &OpId| history.ops[*op].dot.replica == self.id;
         self.known.iter().filter(own).count() as u64
     }
-
-    /// An operation that it knows without having all that its maker had seen.
-    pub(crate) fn without_its_past(&self, history: &History) -> Option<OpId> {
-        let whole = |op: &OpId| self.known.includes(&history.ops[*op].seen);
-        self.known.iter().find(|op| !whole(op))
-    }
 }
 
 /// A set of operations.
@@ -233,9 +317,11 @@ impl OpSet {
         self.bits[op / 64] |= 1 << (op % 64);
     }
 
-    pub(crate) fn remove(&mut self, op: OpId) {
-        if let Some(bits) = self.bits.get_mut(op / 64) {
-            *bits &= !(1 << (op % 64));
+    fn without(&self, other: &OpSet) -> Self {
+        let gone = other.bits.iter().copied().chain(std::iter::repeat(0));
+        let bits = self.bits.iter().zip(gone).map(|(a, b)| a & !b);
+        Self {
+            bits: bits.collect(),
         }
     }
 

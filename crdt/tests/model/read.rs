@@ -1,22 +1,31 @@
 //! What a replica shows, computed from the operations that it knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use driftwood_crdt::{Kind, Value};
 
-use super::order::Trees;
-use super::{Dot, History, Holds, Key, Op, OpId, OpSet, Place, Stamp, What, TOP};
+use super::{Dot, History, Holds, Key, Op, OpId, OpSet, Place, Replica, Stamp, What};
 
 /// All that can be read from a set of operations.
 pub(crate) struct View<'h> {
-    history: &'h History,
-    pub(super) trees: Trees,
+    pub(super) history: &'h History,
+    known: &'h OpSet,
     /// What is known and was taken away by nothing that is known.
     pub(super) living: OpSet,
-    /// The living operations of each container.
-    inside: Vec<Vec<OpId>>,
+    /// The living operations, by container.
+    inside: Vec<(Place, OpId)>,
     /// Whether anything is alive in a container or in those inside of it.
-    alive: Vec<bool>,
+    pub(super) alive: Vec<bool>,
+}
+
+/// An element that is shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'h> {
+    /// Its name: the operation that made it.
+    pub(crate) op: OpId,
+    /// The one whose place it has: itself, unless it was moved.
+    pub(crate) cell: OpId,
+    pub(crate) holds: &'h Holds,
 }
 
 /// What a reader sees at a key of a map.
@@ -26,51 +35,57 @@ pub(crate) enum Seen<'h> {
 }
 
 impl<'h> View<'h> {
-    pub(crate) fn of(history: &'h History, known: &OpSet) -> Self {
-        let mut living = known.clone();
-        for op in known.iter() {
-            for &gone in &history.ops[op].removes {
-                living.remove(gone);
-            }
-        }
-        let mut inside = vec![Vec::new(); history.names.len()];
+    pub(crate) fn of(history: &'h History, replica: &'h Replica) -> Self {
+        let living = replica.living();
+        let mut inside = Vec::new();
         let mut alive = vec![false; history.names.len()];
         for op in living.iter() {
-            let Some(home) = history.home(op) else {
+            let Some(mut home) = history.home(op) else {
                 continue;
             };
-            inside[home].push(op);
-            alive[TOP] = true;
-            for place in history.upwards(home) {
-                alive[place] = true;
+            inside.push((home, op));
+            while !std::mem::replace(&mut alive[home], true) {
+                home = history.names[home].parent;
             }
         }
+        inside.sort_unstable();
         Self {
             history,
-            trees: Trees::of(history, known),
+            known: &replica.known,
             living,
             inside,
             alive,
         }
     }
 
-    fn op(&self, op: OpId) -> &'h Op {
+    pub(super) fn op(&self, op: OpId) -> &'h Op {
         &self.history.ops[op]
     }
 
     /// The living operations of a container.
     pub(super) fn inside(&self, place: Place) -> impl Iterator<Item = (OpId, &'h What)> + '_ {
-        self.inside[place].iter().map(|&op| (op, &self.op(op).what))
+        let first = self.inside.partition_point(|&(home, _)| home < place);
+        let inside = self.inside[first..].iter();
+        inside
+            .take_while(move |&&(home, _)| home == place)
+            .map(|&(_, op)| (op, &self.op(op).what))
     }
 
-    /// The greatest stamp on what is alive of a replica; elements and tallies bear none.
-    pub(crate) fn last_stamp(&self, replica: u64) -> Stamp {
-        let own = self.living.iter().map(|op| self.op(op));
-        own.filter(|op| op.dot.replica == replica)
-            .filter(|op| matches!(op.what, What::Value(..) | What::Mark(_) | What::Member(..)))
-            .map(|op| op.stamp)
-            .max()
-            .unwrap_or_default()
+    /// What decides between things of one name.
+    pub(super) fn rank(&self, op: OpId) -> (Stamp, Dot) {
+        (self.op(op).stamp, self.op(op).dot)
+    }
+
+    /// All known elements of a sequence in reading order, the deleted ones too.
+    pub(super) fn walk(&self, place: Place) -> Vec<OpId> {
+        self.history.walk(self.known, place)
+    }
+
+    pub(super) fn holds(&self, element: OpId) -> &'h Holds {
+        match &self.op(element).what {
+            What::Element { holds, .. } => holds,
+            _ => unreachable!("only elements are in an order"),
+        }
     }
 
     /// The plain values at a key, in order of dot.
@@ -102,7 +117,7 @@ impl<'h> View<'h> {
     /// Of what is at a key the newest; containers of which only the content survived a removal come
     /// after all others, the last kind first.
     pub(crate) fn seen(&self, map: Place, key: &str) -> Option<Seen<'h>> {
-        let rank = |op: OpId| -> (Stamp, Dot) { (self.op(op).stamp, self.op(op).dot) };
+        let rank = |op: OpId| self.rank(op);
         let values = self.siblings(map, key).into_iter();
         let value = values.max_by_key(|&op| rank(op));
         let containers = self.at_key(map, &Key::Name(key.to_owned())).into_iter();
@@ -138,16 +153,47 @@ impl<'h> View<'h> {
         here.chain(survivors.filter_map(name)).collect()
     }
 
-    /// The living elements of a list or text, in order.
-    pub(crate) fn elements(&self, place: Place) -> Vec<(OpId, &'h Holds)> {
-        let all = self.trees.walk(place).into_iter();
-        let living = all.filter(|&op| self.living.contains(op));
-        living
-            .map(|op| match &self.op(op).what {
-                What::Element { holds, .. } => (op, holds),
-                _ => unreachable!("only elements are in an order"),
-            })
+    /// Whether something lives in the container of an element or node.
+    pub(super) fn lives_inside(&self, place: Place, element: OpId) -> bool {
+        let children = self.history.children[place].iter();
+        let mut inside =
+            children.filter(|&&child| self.history.names[child].key == Key::Element(element));
+        inside.any(|&child| self.alive[child])
+    }
+
+    /// The living places to which an element or node was moved.
+    pub(super) fn places_of(&self, place: Place, element: OpId) -> Vec<OpId> {
+        let here = self.inside(place);
+        here.filter(|(_, what)| matches!(what, What::Element { holds: Holds::Place { of, .. }, .. } if *of == element))
+            .map(|(op, _)| op)
             .collect()
+    }
+
+    /// The elements of a list or text that are shown, in order: those that are alive and those in
+    /// which something lives, each once, at its last place.
+    pub(crate) fn elements(&self, place: Place) -> Vec<Element<'h>> {
+        let order = self.walk(place);
+        let mut places: BTreeMap<OpId, OpId> = BTreeMap::new();
+        for &cell in order.iter().filter(|&&cell| self.living.contains(cell)) {
+            if let Holds::Place { of, .. } = self.holds(cell) {
+                let last = places.entry(*of).or_insert(cell);
+                *last = std::cmp::max_by_key(*last, cell, |&place| self.rank(place));
+            }
+        }
+        let shown = order.into_iter().filter_map(|cell| {
+            let op = match self.holds(cell) {
+                Holds::Place { of, .. } => *of,
+                _ => cell,
+            };
+            let here = places.get(&op).copied().unwrap_or(op) == cell;
+            let there = self.living.contains(op) || self.lives_inside(place, op);
+            (here && there).then(|| Element {
+                op,
+                cell,
+                holds: self.holds(op),
+            })
+        });
+        shown.collect()
     }
 
     /// A container and all in it as a plain value.
@@ -166,17 +212,18 @@ impl<'h> View<'h> {
             }
             Kind::List => {
                 let elements = self.elements(place).into_iter();
-                let values = elements.map(|(op, holds)| match holds {
+                let values = elements.map(|Element { op, holds, .. }| match holds {
                     Holds::Value(value) => value.clone(),
                     Holds::Child(kind) => self
                         .history
                         .find(place, &Key::Element(op), *kind)
                         .map_or_else(|| empty(*kind), |child| self.value(child)),
-                    Holds::Char(_) => unreachable!("a list holds no characters"),
+                    _ => unreachable!("a list holds no characters and nodes"),
                 });
                 Value::List(values.collect())
             }
             Kind::Text => Value::String(self.text(place)),
+            Kind::Tree => self.tree(place).value(self, place),
             Kind::Set => {
                 let members: BTreeSet<Value> = self
                     .inside(place)
@@ -200,23 +247,20 @@ impl<'h> View<'h> {
     pub(crate) fn text(&self, place: Place) -> String {
         let elements = self.elements(place).into_iter();
         elements
-            .filter_map(|(_, holds)| match holds {
+            .filter_map(|element| match element.holds {
                 Holds::Char(c) => Some(*c),
                 _ => None,
             })
             .collect()
     }
 
-    /// Whether a container can be written to: no list element on the way to it was deleted.
+    /// Whether a container can be written to: what it is in is shown, all the way up.
     pub(super) fn is_writable(&self, place: Place) -> bool {
         self.history.upwards(place).into_iter().all(|place| {
             let name = &self.history.names[place];
             match name.key {
                 Key::Name(ref name) => name.len() <= driftwood_crdt::limits::KEY_BYTES_MAX,
-                Key::Element(op) => {
-                    let holds = |what: &What| matches!(what, What::Element { holds: Holds::Child(kind), .. } if *kind == name.kind);
-                    self.living.contains(op) && holds(&self.op(op).what)
-                }
+                Key::Element(op) => self.living.contains(op) || self.lives_inside(name.parent, op),
             }
         })
     }
@@ -224,20 +268,39 @@ impl<'h> View<'h> {
     /// The living operations in the containers at a key and in all inside of them, and the marks of
     /// those at the key.
     pub(super) fn all_at(&self, parent: Place, key: &Key) -> Vec<OpId> {
-        let mut open = self.at_key(parent, key);
-        let mut all: Vec<OpId> = open.iter().flat_map(|&place| self.marks(place)).collect();
+        let at_key = self.at_key(parent, key);
+        let marks = at_key.iter().flat_map(|&place| self.marks(place));
+        let mut all: Vec<OpId> = marks.collect();
+        all.extend(self.all_in(at_key));
+        all
+    }
+
+    /// The living operations in these containers and in all inside of them.
+    pub(super) fn all_in(&self, mut open: Vec<Place>) -> Vec<OpId> {
+        let mut all = Vec::new();
         while let Some(place) = open.pop() {
-            all.extend(&self.inside[place]);
+            all.extend(self.inside(place).map(|(op, _)| op));
             open.extend(&self.history.children[place]);
+        }
+        all
+    }
+
+    /// All that is alive of an element or node: itself, its places, and what is inside of it.
+    pub(super) fn all_of(&self, place: Place, element: OpId) -> Vec<OpId> {
+        let mut all = self.all_at(place, &Key::Element(element));
+        all.extend(self.places_of(place, element));
+        if self.living.contains(element) {
+            all.push(element);
         }
         all
     }
 }
 
-fn empty(kind: Kind) -> Value {
+/// What a container shows in which nothing is.
+pub(crate) fn empty(kind: Kind) -> Value {
     match kind {
-        Kind::Map => Value::Map([].into()),
-        Kind::List | Kind::Set => Value::List(Vec::new()),
+        Kind::Map => Value::Map(BTreeMap::new().into()),
+        Kind::List | Kind::Set | Kind::Tree => Value::List(Vec::new()),
         Kind::Text => Value::String(String::new()),
         Kind::Counter => Value::Int(0),
     }

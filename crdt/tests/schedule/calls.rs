@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use driftwood_crdt::{
-    limits, CounterEdit, Dot, EditError, Kind, ListEdit, MapEdit, NodeEdit, Path, ReplicaId,
-    SetEdit, TextEdit, Value,
+    limits, CounterEdit, Dot, EditError, Expand, Kind, ListEdit, MapEdit, NodeEdit, Path,
+    ReplicaId, SetEdit, TextEdit, TreeEdit, Unit, Value,
 };
 
 use super::steps::Draw;
@@ -25,11 +25,21 @@ pub(crate) enum Do {
     Insert(usize, Value),
     InsertChild(usize, Kind),
     DeleteRange(Range<usize>),
+    Move(usize, usize),
+    CreateNode(Option<OpId>, usize),
+    MoveNode(OpId, Option<OpId>, usize),
+    DeleteNode(OpId),
     Replace(Range<usize>, String),
     ReplaceUtf16(Range<usize>, String),
+    Mark(Range<usize>, &'static str, Value, Expand),
+    Embed(usize, Value),
     Add(Value),
     Remove(Value),
     Count(i64),
+    /// The same as what is inside, but by the calls that erase.
+    Erase(Box<Do>),
+    /// Erases the container itself.
+    EraseContainer,
 }
 
 /// Finds the container that a draw means, and chooses what to do there.
@@ -37,12 +47,22 @@ pub(crate) fn choose(edit: &mut model::Edit<'_>, draw: &Draw) -> (Place, Do) {
     let place = walk(edit, draw);
     let kind = edit.history().names[place].kind;
     let what = match kind {
+        _ if draw.len % 64 == 63 => Do::EraseContainer,
         Kind::Map => of_map(draw),
+        Kind::Tree => of_tree(&edit.view(), place, draw),
         Kind::List => of_list(&edit.view(), place, draw),
         Kind::Text => of_text(&edit.view().text(place), draw),
         Kind::Set => of_set(draw),
         Kind::Counter => of_counter(draw),
     };
+    let is_delete = match &what {
+        Do::Delete(_) | Do::DeleteRange(_) | Do::DeleteNode(_) | Do::Remove(_) => true,
+        Do::Replace(_, new) | Do::ReplaceUtf16(_, new) => new.is_empty(),
+        _ => false,
+    };
+    if is_delete && draw.len.is_multiple_of(8) {
+        return (place, Do::Erase(Box::new(what)));
+    }
     (place, what)
 }
 
@@ -63,6 +83,12 @@ fn walk(edit: &mut model::Edit<'_>, draw: &Draw) -> Place {
                 };
                 at = edit.history().place(at, Key::Element(element), kind);
             }
+            Kind::Tree => {
+                let Some(node) = some_node(&edit.view(), at, draw, draw.at) else {
+                    break;
+                };
+                at = edit.history().place(at, Key::Element(node), Kind::Map);
+            }
             _ => break,
         }
     }
@@ -75,8 +101,8 @@ fn child_of(edit: &mut model::Edit<'_>, list: Place, draw: &Draw) -> Option<(usi
         .view()
         .elements(list)
         .into_iter()
-        .filter_map(|(op, holds)| match holds {
-            Holds::Child(kind) => Some((op, *kind)),
+        .filter_map(|element| match element.holds {
+            Holds::Child(kind) => Some((element.op, *kind)),
             _ => None,
         })
         .collect();
@@ -96,6 +122,16 @@ fn child_of(edit: &mut model::Edit<'_>, list: Place, draw: &Draw) -> Option<(usi
     (!choice.is_empty()).then(|| choice[draw.at % choice.len()])
 }
 
+/// A node of a tree; sometimes one that was deleted.
+fn some_node(view: &View<'_>, tree: Place, draw: &Draw, number: usize) -> Option<OpId> {
+    let nodes = if draw.len.is_multiple_of(10) {
+        view.all_nodes(tree)
+    } else {
+        view.tree(tree).nodes()
+    };
+    (!nodes.is_empty()).then(|| nodes[number % nodes.len()])
+}
+
 fn word(draw: &Draw) -> &'static str {
     WORDS[draw.content % WORDS.len()]
 }
@@ -108,7 +144,10 @@ fn value(draw: &Draw) -> Value {
         3 => 1.0.into(),
         4 => Value::Bytes(vec![0, 255]),
         5 => Value::List(vec![1.into(), word(draw).into()]),
-        6 => Value::Map([("k".to_owned(), (draw.at as f64).into())].into()),
+        6 => {
+            let number = Value::from(draw.at as f64);
+            Value::Map([("k".to_owned(), number)].into_iter().collect())
+        }
         _ => Value::from(format!("{}{}", word(draw), draw.at % 50)),
     }
 }
@@ -143,8 +182,26 @@ fn of_list(view: &View<'_>, list: Place, draw: &Draw) -> Do {
     let index = range(draw, len, 0);
     match draw.what / 25 % 10 {
         0..=3 => Do::Insert(index.end, value(draw)),
-        4..=6 => Do::InsertChild(index.end, Kind::ALL[draw.content % Kind::ALL.len()]),
+        4 | 5 => Do::InsertChild(index.end, Kind::ALL[draw.content % Kind::ALL.len()]),
+        6 | 7 => Do::Move(
+            index.end,
+            draw.content % (len + usize::from(draw.len.is_multiple_of(25))).max(1),
+        ),
         _ => Do::DeleteRange(range(draw, len, 3)),
+    }
+}
+
+fn of_tree(view: &View<'_>, tree: Place, draw: &Draw) -> Do {
+    let node = some_node(view, tree, draw, draw.at);
+    let under = some_node(view, tree, draw, draw.content);
+    let under = under.filter(|_| draw.what % 3 > 0);
+    let shape = view.tree(tree);
+    let len = shape.children(under).len() + usize::from(draw.what % 40 == 0);
+    let index = draw.at / 7 % (len + 1);
+    match (node, draw.what / 25 % 10) {
+        (Some(node), 0..=4) => Do::MoveNode(node, under, index),
+        (Some(node), 5) => Do::DeleteNode(node),
+        _ => Do::CreateNode(under, index),
     }
 }
 
@@ -158,6 +215,18 @@ fn of_text(text: &str, draw: &Draw) -> Do {
     match draw.what / 100 % 10 {
         0..=2 => Do::ReplaceUtf16(units, new.to_owned()),
         3 => Do::Replace(chars, new.to_owned()),
+        6 | 7 => {
+            let name = ["bold", "link", "bold", ""][draw.content % 4];
+            let value = match draw.content / 4 % 4 {
+                0 => Value::Null,
+                n => i64::try_from(n).expect("it is small").into(),
+            };
+            if name.is_empty() {
+                return Do::Embed(chars.end, value);
+            }
+            let all = [Expand::None, Expand::Before, Expand::After, Expand::Both];
+            Do::Mark(chars, name, value, all[draw.len / 5 % 4])
+        }
         4 | 5 => Do::Replace(chars, String::new()),
         _ => Do::Replace(chars.end..chars.end, word(draw).to_owned()),
     }
@@ -200,6 +269,28 @@ pub(crate) fn on_model(edit: &mut model::Edit<'_>, place: Place, what: &Do) -> R
         Do::Add(value) => edit.add(place, value),
         Do::Remove(value) => edit.remove(place, &value),
         Do::Count(by) => edit.count(place, by),
+        Do::Move(from, to) => edit.move_element(place, from, to),
+        Do::CreateNode(under, index) => edit.create_node(place, under, index),
+        Do::MoveNode(node, under, index) => edit.move_node(place, node, under, index),
+        Do::DeleteNode(node) => edit.delete_node(place, node),
+        Do::Mark(range, name, value, expand) => edit.format(place, range, name, value, expand),
+        Do::Embed(at, value) => edit.embed(place, at, value),
+        Do::Erase(what) => on_model(edit, place, &what),
+        Do::EraseContainer => {
+            let name = edit.history().names[place].clone();
+            match name.key {
+                Key::Name(_) => edit.delete_container(place),
+                Key::Element(op) => edit.delete_element(name.parent, op),
+            }
+        }
+    }
+}
+
+impl Do {
+    /// Whether it may take one more dot than the model knows of, to say what was erased: what had a
+    /// name in a copy depends on what the copy has dropped.
+    pub(crate) fn erases(&self) -> bool {
+        matches!(self, Do::Erase(_) | Do::EraseContainer)
     }
 }
 
@@ -215,10 +306,15 @@ fn chars_in(text: &str, units: usize) -> Option<usize> {
 /// Does it to a document.
 pub(crate) fn on_doc(
     edit: &mut driftwood_crdt::Edit<'_>,
+    history: &History,
     path: &Path,
     what: &Do,
 ) -> Result<(), EditError> {
+    if *what == Do::EraseContainer {
+        return edit.erase(path).map(drop);
+    }
     let node = edit.at(path);
+    let dot = |op: OpId| dot_of(history, op);
     match what.clone() {
         Do::Set(key, value) => MapEdit::from(node).set(&key, value),
         Do::Delete(key) => MapEdit::from(node).delete(&key).map(drop),
@@ -226,11 +322,34 @@ pub(crate) fn on_doc(
         Do::Insert(index, value) => ListEdit::from(node).insert(index, value),
         Do::InsertChild(index, kind) => ListEdit::from(node).insert_child(index, kind).map(drop),
         Do::DeleteRange(range) => ListEdit::from(node).delete(range),
+        Do::Move(from, to) => ListEdit::from(node).move_to(from, to),
+        Do::CreateNode(under, index) => {
+            let mut tree = TreeEdit::from(node);
+            tree.create(under.map(dot), index).map(drop)
+        }
+        Do::MoveNode(op, under, index) => {
+            TreeEdit::from(node).move_to(dot(op), under.map(dot), index)
+        }
+        Do::DeleteNode(op) => TreeEdit::from(node).delete(dot(op)).map(drop),
         Do::Replace(range, new) => in_text(node, range, &new),
         Do::ReplaceUtf16(range, new) => TextEdit::from(node).replace_utf16(range, &new),
+        Do::Mark(range, name, value, expand) => {
+            TextEdit::from(node).mark(Unit::Chars, range, name, value, expand)
+        }
+        Do::Embed(at, value) => TextEdit::from(node).embed(Unit::Chars, at, value),
         Do::Add(value) => SetEdit::from(node).add(value),
         Do::Remove(value) => SetEdit::from(node).delete(&value).map(drop),
         Do::Count(by) => CounterEdit::from(node).add(by),
+        Do::Erase(what) => match *what {
+            Do::Delete(key) => MapEdit::from(node).erase(&key).map(drop),
+            Do::DeleteRange(range) => ListEdit::from(node).erase(range),
+            Do::DeleteNode(op) => TreeEdit::from(node).erase(dot(op)).map(drop),
+            Do::Replace(range, _) => TextEdit::from(node).erase(range),
+            Do::ReplaceUtf16(range, _) => TextEdit::from(node).erase_utf16(range),
+            Do::Remove(value) => SetEdit::from(node).erase(&value).map(drop),
+            other => unreachable!("{other:?} deletes nothing"),
+        },
+        Do::EraseContainer => unreachable!("done above"),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Does a merge say what it did? Whoever shows a document redraws only what the changes name, and
 //! carries out patches where there are any.
 
-use driftwood_crdt::{ChangeKind, Changes, Doc, Kind, Path};
+use driftwood_crdt::{ChangeKind, Changes, Doc, Kind, Path, TreeRef, Value};
+
+use crate::model::empty;
 
 /// Holds the changes of a merge against the document before and after it.
 pub(crate) fn check(before: &Doc, after: &Doc, changes: &Changes, paths: &[Path]) {
@@ -33,19 +35,37 @@ pub(crate) fn check(before: &Doc, after: &Doc, changes: &Changes, paths: &[Path]
                     .all(|(id, new)| id.is_none_or(|id| id == *new));
                 assert!(fits, "patches of a list");
             }
-            // What a map shows also depends on what is in the containers inside of it.
+            // What a map or the data of a node shows also depends on what is in the containers inside of it.
             (Kind::Map, _) | (_, Some(_)) => {}
             (Kind::List, None) => {
                 let (old, new) = (old.as_list().ids(), new.as_list().ids());
                 assert_eq!(old, new, "a list changed and no change says so");
             }
-            (_, None) => {
-                let (old, new) = (old.to_value(), new.to_value());
-                let is_new = old == driftwood_crdt::Value::Null;
-                assert!(
-                    is_new || old == new,
-                    "changed, and no change says so: {path}"
+            (Kind::Tree, None) => {
+                let (old, new) = (old.as_tree(), new.as_tree());
+                let nodes = old.nodes();
+                assert_eq!(nodes, new.nodes(), "a tree changed and no change says so");
+                let parents = |tree: TreeRef<'_>| -> Vec<_> {
+                    nodes.iter().map(|&node| tree.parent(node)).collect()
+                };
+                assert_eq!(
+                    parents(old),
+                    parents(new),
+                    "a tree changed and no change says so"
                 );
+            }
+            (Kind::Text, None) => {
+                let (old, new) = (old.as_text().segments(), new.as_text().segments());
+                assert_eq!(old, new, "a text changed and no change says so");
+            }
+            (kind, None) => {
+                // A container that has no name yet, or no more, is as good as an empty one.
+                let shown = |value| match value {
+                    Value::Null => empty(kind),
+                    value => value,
+                };
+                let (old, new) = (shown(old.to_value()), shown(new.to_value()));
+                assert_eq!(old, new, "changed, and no change says so: {path}");
             }
         }
     }

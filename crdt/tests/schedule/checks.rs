@@ -4,29 +4,37 @@ use driftwood_crdt::{Doc, Kind, ReplicaId, Value};
 
 use super::calls::{dot_of, path_of};
 use super::rng::Rng;
-use super::world::{decode, stamp_of, Peer, World};
+use super::shapes;
+use super::world::{decode, stamp_of, Care, Peer, World};
 use crate::model::{self, Key, Place, Replica, View, What, TOP};
 
 impl World {
-    /// What must hold of a replica after every step.
-    pub(super) fn check(&mut self, who: usize) {
+    /// What must hold of a replica after every step: every so many, or every one, it is held
+    /// against the model and against others.
+    pub(super) fn check(&mut self, who: usize, step: usize) {
         let peer = &mut self.peers[who];
+        let care = self.care == Care::Full;
+        let (shown, others) = (care || step % 6 == 0, care || step % 3 == 0);
         #[cfg(debug_assertions)]
         peer.doc.assert_invariants();
-        let version = peer.model.version(&self.history);
-        let found = peer.doc.version().iter().map(|(r, seq)| (r.get(), seq));
-        assert!(
-            found.eq(version),
-            "the version is not that of the model: {:?}",
-            peer.doc.version()
-        );
-        let expected = View::of(&self.history, &peer.model.known).value(TOP);
-        let shown = peer.doc.to_value();
-        assert!(
-            shown == expected,
-            "shows something else than the model\n    {shown:?}, not\n    {expected:?}"
-        );
-        for other in 0..self.peers.len() {
+        if shown {
+            let version = peer.model.version(&self.history);
+            let found = peer.doc.version().iter().map(|(r, seq)| (r.get(), seq));
+            assert!(
+                found.eq(version),
+                "the version is not that of the model: {:?}",
+                peer.doc.version()
+            );
+            let view = View::of(&self.history, &peer.model);
+            let expected = view.value(TOP);
+            let shown = peer.doc.to_value();
+            assert!(
+                shown == expected,
+                "shows something else than the model\n    {shown:?}, not\n    {expected:?}"
+            );
+            shapes::check(&self.history, &view, &peer.doc);
+        }
+        for other in (0..self.peers.len()).filter(|_| others) {
             if other != who && self.peers[other].doc.version() == self.peers[who].doc.version() {
                 let other = self.canonical(other);
                 assert!(
@@ -52,14 +60,14 @@ impl World {
         for who in 0..count {
             let (first, other) = (&self.peers[0].doc, &self.peers[who].doc);
             assert_eq!(first.version(), other.version(), "all got all, and differ");
-            self.check(who);
+            self.check(who, 0);
         }
     }
 
     /// What no plain value shows: conflicts, and containers that something else hides.
     pub(super) fn check_everything(&self) {
         let Peer { doc, model, .. } = &self.peers[0];
-        let view = View::of(&self.history, &model.known);
+        let view = View::of(&self.history, model);
         let mut copy = Doc::new(doc.replica());
         let whole = decode(&doc.canonical());
         copy.merge(&whole)
@@ -134,12 +142,12 @@ impl World {
             let which = rng.below(self.sent.len());
             self.deliver(newcomer, which);
         }
-        self.check(newcomer);
+        self.check(newcomer, 0);
         for which in 0..self.sent.len() {
             self.deliver(newcomer, which);
         }
-        self.check(newcomer);
+        self.check(newcomer, 0);
         self.sync(0, newcomer);
-        self.check(newcomer);
+        self.check(newcomer, 0);
     }
 }

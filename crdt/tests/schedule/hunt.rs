@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::steps::Schedule;
-use super::world;
+use super::world::{self, Care};
 
 /// How much is to be run.
 pub(crate) struct Task {
@@ -37,8 +37,12 @@ thread_local! {
 }
 
 /// Runs a schedule; gives what it panicked with, without a word on the screen.
-pub(crate) fn quietly(schedule: &Schedule, told: Option<&mut String>) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(|| world::run(schedule, told)))
+pub(crate) fn quietly(
+    schedule: &Schedule,
+    care: Care,
+    told: Option<&mut String>,
+) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(|| world::run(schedule, care, told)))
         .map_err(|_| WHY.with(RefCell::take))
 }
 
@@ -124,7 +128,7 @@ impl Hunt<'_> {
             }
             let seed = self.task.seed.wrapping_add(number);
             self.note(worker, Some((seed, Instant::now())));
-            let result = quietly(&Schedule::new(seed), None);
+            let result = quietly(&Schedule::new(seed), Care::Quick, None);
             self.note(worker, None);
             self.done.fetch_add(1, Ordering::Relaxed);
             if let Err(why) = result {

@@ -38,6 +38,10 @@ pub(crate) enum Step {
     Reload { who: usize, renamed: bool },
     /// A replica goes on under a new name.
     Rename { who: usize },
+    /// A replica drops what is left of elements that nothing has needed for so long.
+    Reclaim { who: usize, now: u64, grace: u64 },
+    /// A replica writes defaults.
+    Seed { who: usize, which: usize },
     /// A delta comes with a changed byte.
     Damage {
         to: usize,
@@ -79,6 +83,10 @@ impl Schedule {
         let mut clock = 1_000;
         let steps = (0..count).map(|_| {
             clock += rng.below(3) as u64;
+            // Sequences keep the minutes in which things were written.
+            if rng.one_in(12) {
+                clock += 1_000 * rng.between(1, 200) as u64;
+            }
             step(&mut rng, &habits, clock)
         });
         let steps = steps.collect();
@@ -98,10 +106,12 @@ impl Habits {
         };
         Self {
             names: rng.between(1, 3),
-            roots: match rng.below(4) {
+            roots: match rng.below(6) {
                 0 => Kind::ALL.to_vec(),
                 1 => vec![Kind::Map],
-                2 => vec![Kind::List, Kind::Map],
+                3 => vec![Kind::Text],
+                4 => vec![Kind::Tree],
+                2 => vec![Kind::List, Kind::Map, Kind::Text, Kind::Tree],
                 _ => some(rng, 2),
             },
             depth: rng.between(1, 3),
@@ -110,7 +120,7 @@ impl Habits {
             } else {
                 some(rng, 3)
             },
-            skew: *rng.pick(&[0, 2, 40]),
+            skew: *rng.pick(&[0, 2, 40, 45_000]),
             draws: rng.between(1, 3),
         }
     }
@@ -132,7 +142,7 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
                 draws: (0..rng.between(1, habits.draws))
                     .map(|_| draw(rng, habits))
                     .collect(),
-                commit: !rng.one_in(12),
+                commit: !rng.one_in(8),
             }
         }
         48..=57 => Step::Deliver { to, which },
@@ -142,11 +152,17 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
         },
         70..=83 => Step::Sync { from, to },
         84..=89 => Step::Send { from, to },
-        90..=93 => Step::Reload {
+        90..=92 => Step::Reload {
             who: from,
             renamed: rng.one_in(6),
         },
-        94 | 95 => Step::Rename { who: from },
+        93 => Step::Rename { who: from },
+        94..=97 => Step::Reclaim {
+            who: from,
+            now: clock,
+            grace: *rng.pick(&[0, 0, 1, 20_000]),
+        },
+        98 => Step::Seed { who: from, which },
         _ => Step::Damage {
             to,
             which,
@@ -166,7 +182,7 @@ fn draw(rng: &mut Rng, habits: &Habits) -> Draw {
         };
         // What is not at the end must be something that can hold more.
         let kind = if level + 1 < depth && rng.one_in(2) {
-            *rng.pick(&[Kind::Map, Kind::List])
+            *rng.pick(&[Kind::Map, Kind::List, Kind::Tree])
         } else {
             *rng.pick(kinds)
         };

@@ -1,22 +1,18 @@
 //! Runs a schedule on documents and on the model side by side. Whatever does not hold is a panic.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use driftwood_crdt::{Delta, Doc, MergeError, ReplicaId, Stamp, VersionVector};
 
 use super::calls::{choose, dot_of, on_doc, on_model, path_of};
 use super::changes;
 use super::steps::{Draw, Schedule, Step};
-use crate::model::{self, Edit, History, Replica, View};
+use crate::model::{self, Edit, History, OpId, OpSet, Replica};
 
-/// Whether others may be given changes that their maker has not committed yet. The engine's next
-/// delta then leaves out what those who have them may not have: see the test
-/// `what_is_shared_before_its_commit_implies_no_more` in `context.rs`, and set this once it passes.
-const SHARES_UNCOMMITTED: bool = false;
-
-/// Whether a reload, or a delta that has own changes, raises a replica's stamp to those of others. The
-/// design says never: see the tests on stamps in `context.rs`, and clear this once they pass.
-const TAKES_STAMPS_OF_OTHERS: bool = true;
+/// How often a replica may have to ask for what it dropped.
+const ASKING_MAX: usize = 4;
 
 /// A document and the model of it.
 pub(super) struct Peer {
@@ -27,19 +23,45 @@ pub(super) struct Peer {
     pub(super) canonical: Option<Vec<u8>>,
 }
 
+/// How often a replica is held against the model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Care {
+    /// Now and then, and in the end: a mistake seldom goes away by itself.
+    Quick,
+    /// After every step.
+    Full,
+}
+
+/// What was sent.
+pub(super) struct Sent {
+    pub(super) bytes: Vec<u8>,
+    /// The bytes as they were read.
+    delta: Delta,
+    /// What was alive at the sender.
+    living: OpSet,
+}
+
 pub(super) struct World {
     pub(super) history: History,
     pub(super) peers: Vec<Peer>,
     /// All that was sent.
-    pub(super) sent: Vec<Vec<u8>>,
+    pub(super) sent: Vec<Rc<Sent>>,
+    /// What each seed wrote, once somebody used it.
+    pub(super) seeds: BTreeMap<usize, Vec<OpId>>,
+    /// Whether anybody dropped deleted elements that others may ask for.
+    reclaimed: bool,
+    pub(super) care: Care,
     replicas: u64,
     /// What happened, if anybody wants to know.
     told: Option<String>,
 }
 
 /// Runs a schedule; `told` is given what happens, line by line.
-pub(crate) fn run(schedule: &Schedule, told: Option<&mut String>) {
+pub(crate) fn run(schedule: &Schedule, care: Care, told: Option<&mut String>) {
     let mut world = World {
+        seeds: BTreeMap::new(),
+        reclaimed: false,
+        care,
         history: History::new(),
         peers: Vec::new(),
         sent: Vec::new(),
@@ -71,9 +93,9 @@ impl World {
                 canonical: None,
             });
         }
-        for step in &schedule.steps {
+        for (number, step) in schedule.steps.iter().enumerate() {
             if let Some(touched) = self.step(step) {
-                self.check(touched);
+                self.check(touched, number);
             }
         }
         self.settle();
@@ -124,14 +146,22 @@ impl World {
             }
             Step::Send { from, to } => {
                 let (from, to) = (from % count, to % count);
-                self.commit_before_sharing(from);
                 let since = self.peers[to].doc.version();
                 let delta = self.peers[from].doc.delta_since(since);
+                let living = self.peers[from].model.living();
                 let number = self.sent.len();
                 let (a, b) = (self.name(from), self.name(to));
                 self.tell(|| format!("#{number} = what {b:?} lacks of {a:?}: {}", span(&delta)));
-                self.sent.push(delta.encode());
+                self.send(&delta, living);
                 None
+            }
+            Step::Reclaim { who, now, grace } => {
+                self.reclaim(who % count, now, grace);
+                Some(who % count)
+            }
+            Step::Seed { who, which } => {
+                self.seed(who % count, which);
+                Some(who % count)
             }
             Step::Reload { who, renamed } => {
                 self.reload(who % count, renamed);
@@ -163,15 +193,22 @@ impl World {
         for draw in draws {
             let (place, what) = choose(&mut edit, draw);
             let result = on_model(&mut edit, place, &what);
+            let erases = what.erases();
             calls.push((place, what, result));
+            if erases {
+                break;
+            }
         }
-        let changed = peer.model.version(&self.history) != before;
+        let erases = calls.last().is_some_and(|(_, what, _)| what.erases());
+        // Who learns of it lets go of the names of what was erased.
+        self.reclaimed |= erases;
+        let changed = erases || peer.model.version(&self.history) != before;
         let saved = (!changed).then(|| peer.doc.save());
 
         let mut edit = peer.doc.edit(now);
         for (place, what, expected) in &calls {
             let path = path_of(&self.history, *place);
-            let result = on_doc(&mut edit, &path, what);
+            let result = on_doc(&mut edit, &self.history, &path, what);
             if let Some(told) = &mut self.told {
                 let replica = peer.model.id;
                 let result = result.as_ref().map_err(ToString::to_string);
@@ -193,6 +230,10 @@ impl World {
         if let Some(saved) = saved {
             assert!(saved == peer.doc.save(), "changed without a dot");
         }
+        let made = peer.doc.version().get(peer.doc.replica());
+        if erases && made > peer.model.seq(&self.history) {
+            Edit::again(&mut self.history, &mut peer.model).erased();
+        }
         let Some(delta) = delta else { return };
         let (last, first) = (peer.model.seq(&self.history), peer.committed);
         peer.committed = last;
@@ -209,11 +250,22 @@ impl World {
         assert_eq!(delta.from().get(own), first, "where the delta starts");
         let to: VersionVector = [(own, last)].into_iter().collect();
         assert_eq!(*delta.to(), to, "where the delta ends");
-        let bytes = delta.encode();
-        assert_eq!(decode(&bytes), *delta, "a delta changed on its way");
         let number = self.sent.len();
         self.tell(|| format!("#{number} = {}", span(delta)));
-        self.sent.push(bytes);
+        let living = self.peers[who].model.living();
+        self.send(delta, living);
+    }
+
+    /// Notes a delta as sent.
+    pub(super) fn send(&mut self, delta: &Delta, living: OpSet) {
+        let bytes = delta.encode();
+        let read = decode(&bytes);
+        assert_eq!(read, *delta, "a delta changed on its way");
+        self.sent.push(Rc::new(Sent {
+            bytes,
+            delta: read,
+            living,
+        }));
     }
 
     pub(super) fn deliver(&mut self, to: usize, which: usize) -> Option<usize> {
@@ -221,46 +273,53 @@ impl World {
             return None;
         }
         let which = which % self.sent.len();
-        let delta = decode(&self.sent[which]);
-        self.merge(to, &delta, &format!("#{which}"));
-        Some(to)
-    }
-
-    fn commit_before_sharing(&mut self, who: usize) {
-        let peer = &self.peers[who];
-        let all = peer.committed == peer.model.seq(&self.history);
-        if !SHARES_UNCOMMITTED && !all {
-            self.edit(who, 0, &[], true);
-        }
+        let sent = Rc::clone(&self.sent[which]);
+        let missing = self.merge(to, &sent.delta, &sent.living, &format!("#{which}"));
+        missing.is_none().then_some(to)
     }
 
     pub(super) fn sync(&mut self, from: usize, to: usize) {
-        self.commit_before_sharing(from);
-        let delta = self.peers[from]
-            .doc
-            .delta_since(self.peers[to].doc.version());
-        let delta = decode(&delta.encode());
-        self.merge(to, &delta, "it");
+        let living = self.peers[from].model.living();
+        let since = self.peers[to].doc.version();
+        let mut delta = self.peers[from].doc.delta_since(since);
+        for _ in 0..ASKING_MAX {
+            delta = decode(&delta.encode());
+            let Some(missing) = self.merge(to, &delta, &living, "it") else {
+                break;
+            };
+            let since = self.peers[to].doc.version();
+            delta = self.peers[from].doc.delta_with_anchors(since, &missing);
+        }
         let (from, to) = (&self.peers[from].doc, &self.peers[to].doc);
         assert!(to.version().includes(from.version()), "synced, and behind");
     }
 
-    /// A delta that starts where a replica stands, or earlier, must be taken; any other refused.
-    fn merge(&mut self, to: usize, delta: &Delta, name: &str) {
+    /// A delta that starts where a replica stands, or earlier, must be taken; any other refused. Gives
+    /// the deleted elements that it hangs on, where they were dropped.
+    fn merge(
+        &mut self,
+        to: usize,
+        delta: &Delta,
+        living: &OpSet,
+        name: &str,
+    ) -> Option<Vec<driftwood_crdt::Dot>> {
         let replica = self.name(to);
         let peer = &mut self.peers[to];
-        peer.canonical = None;
         let version = peer.doc.version().clone();
         let is_new = !version.includes(delta.to());
         let is_gap = is_new && !version.includes(delta.from());
-        let saved = (is_gap || !is_new).then(|| peer.doc.save());
+        let lot = version.digest();
         // Not always: a copy of the document costs as much as all the rest.
-        let before = (version.digest().is_multiple_of(4)).then(|| peer.doc.clone());
+        let care = self.care == Care::Full;
+        let refused = is_gap || !is_new || self.reclaimed;
+        let saved = (refused && (care || lot % 8 == 1)).then(|| peer.doc.save());
+        let before = (is_new && !is_gap && (care || lot % 8 == 0)).then(|| peer.doc.clone());
         let result = peer.doc.merge(delta);
         if let Some(told) = &mut self.told {
             let result = result.as_ref().map(drop).map_err(ToString::to_string);
             writeln!(told, "  {replica:?} merges {name}: {result:?}").expect("a string takes all");
         }
+        let mut missing = None;
         match result {
             Ok(changes) => {
                 assert!(!is_gap, "took a delta over a gap: {}", span(delta));
@@ -271,26 +330,62 @@ impl World {
                 }
             }
             Err(MergeError::Gap { .. }) => assert!(is_gap, "saw a gap where there is none"),
+            Err(MergeError::MissingAnchors { anchors }) => {
+                assert!(
+                    self.reclaimed,
+                    "misses {anchors:?}, and nothing was dropped"
+                );
+                missing = Some(anchors);
+            }
             Err(error) => panic!("refused an honest delta: {error}"),
         }
-        if let Some(saved) = saved {
+        if let Some(saved) = saved.filter(|_| is_gap || !is_new || missing.is_some()) {
             assert!(saved == peer.doc.save(), "refused or known, and changed");
         }
-        if is_new && !is_gap {
-            let known = &mut peer.model.known;
-            for (op, made) in self.history.ops.iter().enumerate() {
-                if made.dot.seq <= delta.to().get(ReplicaId::new(made.dot.replica)) {
-                    known.insert(op);
-                }
-            }
-            if TAKES_STAMPS_OF_OTHERS && delta.to().get(replica) > 0 {
-                peer.model.stamp = peer.model.stamp.max(stamp_of(delta.max_stamp()));
-            }
-            if let Some(op) = peer.model.without_its_past(&self.history) {
-                let dot = dot_of(&self.history, op);
-                panic!("took {dot:?} without what it had seen");
-            }
+        if is_new && !is_gap && missing.is_none() {
+            peer.canonical = None;
+            self.learn(to, delta, living);
         }
+        missing
+    }
+
+    /// The same for the model.
+    fn learn(&mut self, to: usize, delta: &Delta, living: &OpSet) {
+        let model = &mut self.peers[to].model;
+        let history = &self.history;
+        let is_in = |op: &OpId, version: &VersionVector| {
+            let model::Dot { replica, seq } = history.ops[*op].dot;
+            seq <= version.get(ReplicaId::new(replica))
+        };
+        let new: Vec<OpId> = (0..history.ops.len())
+            .filter(|op| !model.known.contains(*op) && is_in(op, delta.to()))
+            .collect();
+        new.iter().for_each(|&op| model.learn(history, op));
+        for &op in &new {
+            let whole = model.known.includes(&history.ops[op].seen);
+            assert!(
+                whole,
+                "took {:?} without what it had seen",
+                dot_of(history, op)
+            );
+        }
+        // After a reload its stamps go on from its own last one, if others still show that.
+        let told = living.iter();
+        let told = told.filter(|op| is_in(op, delta.to()) && !is_in(op, delta.from()));
+        model.stamp = model.stamp.max(history.last_stamp(told, model.id));
+    }
+
+    fn reclaim(&mut self, who: usize, now: u64, grace: u64) {
+        let replica = self.name(who);
+        let doc = &mut self.peers[who].doc;
+        let before = doc.canonical();
+        let dropped = doc.reclaim(now, grace, &[]);
+        assert!(doc.canonical() == before, "reclaiming is no change");
+        self.reclaimed |= dropped > 0;
+        if self.care == Care::Full && grace == 0 {
+            assert_eq!(doc.reclaim(now, 0, &[]), 0, "all is dropped at once");
+        }
+        self.tell(|| format!("{replica:?} drops {dropped} deleted elements"));
     }
 
     fn reload(&mut self, who: usize, renamed: bool) {
@@ -311,13 +406,8 @@ impl World {
         peer.canonical = None;
         peer.model.id = id;
         peer.committed = peer.model.seq(&self.history);
-        peer.model.stamp = if !TAKES_STAMPS_OF_OTHERS {
-            View::of(&self.history, &peer.model.known).last_stamp(id)
-        } else if peer.committed == 0 {
-            model::Stamp::default()
-        } else {
-            stamp_of(peer.doc.whole().max_stamp())
-        };
+        let living = peer.model.living();
+        peer.model.stamp = self.history.last_stamp(living.iter(), id);
     }
 
     fn rename(&mut self, who: usize) {
@@ -329,8 +419,10 @@ impl World {
         let (first, last) = (peer.committed, peer.model.seq(&self.history));
         assert_eq!(rest.is_empty(), first == last, "what was still to be sent");
         if !rest.is_empty() {
-            self.sent.push(rest.encode());
+            let living = peer.model.living();
+            self.send(&rest, living);
         }
+        let peer = &mut self.peers[who];
         peer.model.id = id;
         peer.model.stamp = model::Stamp::default();
         peer.committed = 0;
@@ -341,7 +433,7 @@ impl World {
         if self.sent.is_empty() {
             return;
         }
-        let mut bytes = self.sent[which % self.sent.len()].clone();
+        let mut bytes = self.sent[which % self.sent.len()].bytes.clone();
         let at = at % bytes.len();
         bytes[at] = byte;
         let Ok(delta) = Delta::decode(&bytes) else {

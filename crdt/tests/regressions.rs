@@ -1,0 +1,48 @@
+//! Faults that the schedules found, each made small.
+
+use driftwood_crdt::{Delta, Doc, Edit, Kind, MergeError, Path, ReplicaId};
+
+fn doc(id: u64) -> Doc {
+    Doc::new(ReplicaId::new(id))
+}
+
+fn write<R>(doc: &mut Doc, now: u64, edit: impl FnOnce(&mut Edit<'_>) -> R) -> R {
+    let mut open = doc.edit(now);
+    let result = edit(&mut open);
+    let _ = open.commit();
+    result
+}
+
+/// `to` gets what it lacks of `from`, and asks once for what it dropped.
+fn sync(from: &Doc, to: &mut Doc) {
+    let decode = |delta: Delta| Delta::decode(&delta.encode()).unwrap();
+    let anchors = match to.merge(&decode(from.delta_since(to.version()))) {
+        Err(MergeError::MissingAnchors { anchors }) => anchors,
+        other => return drop(other.unwrap()),
+    };
+    let answer = from.delta_with_anchors(to.version(), &anchors);
+    to.merge(&decode(answer)).unwrap();
+}
+
+#[test]
+fn a_whole_state_brings_back_what_was_erased_under_something_new() {
+    let (mut a, mut b) = (doc(1), doc(2));
+    let (top, node) = write(&mut a, 1_000, |e| {
+        let top = e.tree("t").create(None, 0).unwrap();
+        (top, e.tree("t").create(Some(top), 0).unwrap())
+    });
+    sync(&a, &mut b);
+    write(&mut a, 1_003, |e| {
+        e.tree("t").create(Some(node), 0).unwrap()
+    });
+    write(&mut a, 300_000, |e| {
+        e.tree("t").create(Some(top), 1).unwrap()
+    });
+    write(&mut b, 400_000, |e| {
+        assert!(e.erase(&Path::root("t", Kind::Tree)).unwrap());
+    });
+    let mut a = Doc::load(a.replica(), &a.save()).unwrap();
+    sync(&a, &mut b);
+    sync(&b, &mut a);
+    assert_eq!(a.canonical(), b.canonical());
+}
