@@ -39,8 +39,13 @@
 //! *stores of live dots* (see [`DotStore`]): every change, deletions included, takes a [`Dot`]; a copy
 //! knows by its [`VersionVector`] which dots it has seen; and a dot that one copy has seen and holds no
 //! more was deleted there. So deleting leaves nothing behind in maps, sets and counters, and nothing
-//! that was deleted ever comes back. Only a text or list keeps the names of deleted elements, without
-//! their content, as others may hang on them.
+//! that was deleted ever comes back. Only texts, lists and trees keep the names of deleted elements,
+//! without their content, as others may hang on them, until [`Doc::reclaim`] drops them.
+//!
+//! In a [`Doc`] lists can be moved in ([`ListEdit::move_to`]), texts have marks and embeds
+//! ([`TextEdit::mark`]), and there are trees ([`TreeEdit`]). [`Cursor`]s stay where they are,
+//! [`UndoManager`] undoes, [`Doc::changes_since`] tells what happened, [`Doc::seed`] writes defaults once,
+//! a [`Journal`] keeps the past, and [`Edit::erase`] makes sure that nothing does.
 //!
 //! A [`Delta`] is what travels: the step from one version to another, merged whole or not at all.
 
