@@ -1,6 +1,6 @@
 //! Letting go of containers that are of no use, and of the skeletons of what was erased.
 
-use super::{Container, ContainerId, Tree};
+use super::{Container, ContainerId, Tree, ROOT};
 use crate::container::Body;
 use crate::document::path::{Key, Kind, Step};
 use crate::{Dot, DotRun, DotSet};
@@ -116,6 +116,11 @@ impl Tree {
         self.free.insert(id);
         self.departed.forget(id);
         self.loose.insert(gone.parent);
+    }
+
+    /// How many dots are alive in all containers.
+    pub(crate) fn live_len(&self) -> usize {
+        self.get(ROOT).live
     }
 
     /// How many containers are known, those that are gone for others included.
