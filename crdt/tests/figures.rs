@@ -123,7 +123,7 @@ fn peritext_5_bold_and_not_bold_at_once() {
         },
         |a, b| {
             write(a, 2, |e| {
-                e.text("t").unmark(Unit::Chars, 4..15, "bold").unwrap()
+                e.text("t").unmark(Unit::Chars, 4..15, "bold").unwrap();
             });
             write(b, 3, |e| mark(e, 0..7, "bold", true));
             exchange(a, b);
@@ -275,7 +275,7 @@ fn what_is_edited_inside_of_a_moved_element_is_kept() {
                     .map(1)
                     .unwrap()
                     .set("text", "phone joe")
-                    .unwrap()
+                    .unwrap();
             });
             exchange(a, b);
             assert_eq!(a.list("l").len(), 2);
@@ -313,7 +313,7 @@ fn a_deleted_element_shows_again_with_what_survived_inside() {
         |a, b| {
             write(a, 2, |e| e.list("l").delete(1..2).unwrap());
             write(b, 3, |e| {
-                e.list("l").map(1).unwrap().set("done", true).unwrap()
+                e.list("l").map(1).unwrap().set("done", true).unwrap();
             });
             exchange(a, b);
             assert_eq!(a.list("l").len(), 3, "where it was");
@@ -404,13 +404,15 @@ fn a_move_made_later_by_a_slow_clock_counts() {
 #[test]
 fn what_is_made_under_a_deleted_node_is_not_lost() {
     both_ways(
-        |e| drop(e.tree("t").create(None, 0).unwrap()),
+        |e| {
+            let _ = e.tree("t").create(None, 0).unwrap();
+        },
         |a, b| {
             let x = a.tree("t").children(None)[0];
             write(a, 2, |e| assert!(e.tree("t").delete(x).unwrap()));
             let mut made = None;
             write(b, 3, |e| {
-                made = Some(e.tree("t").create(Some(x), 0).unwrap())
+                made = Some(e.tree("t").create(Some(x), 0).unwrap());
             });
             exchange(a, b);
             assert_eq!(a.tree("t").children(None), [made.unwrap()]);

@@ -15,7 +15,9 @@ pub(crate) struct Erasures {
 impl Erasures {
     /// Notes an erasure: runs in order that do not touch.
     pub(super) fn insert(&mut self, by: Dot, runs: Vec<DotRun>) {
-        runs.iter().for_each(|run| self.dots.insert_run(*run));
+        for run in &runs {
+            self.dots.insert_run(*run);
+        }
         self.records.insert(by, runs);
     }
 

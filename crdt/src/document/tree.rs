@@ -316,7 +316,9 @@ impl Tree {
     /// Notes that something happened to a container.
     pub(crate) fn note(&mut self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
         if let ChangeKind::Map(keys) = &change {
-            keys.iter().for_each(|key| self.loosen_at(id, key));
+            for key in keys {
+                self.loosen_at(id, key);
+            }
         }
         // What happens at the top is the coming of root containers, which have paths of their own.
         if id != ROOT {

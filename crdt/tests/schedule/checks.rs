@@ -14,7 +14,10 @@ impl World {
     pub(super) fn check(&mut self, who: usize, step: usize) {
         let peer = &mut self.peers[who];
         let care = self.care == Care::Full;
-        let (shown, others) = (care || step % 6 == 0, care || step % 3 == 0);
+        let (shown, others) = (
+            care || step.is_multiple_of(6),
+            care || step.is_multiple_of(3),
+        );
         #[cfg(debug_assertions)]
         peer.doc.assert_invariants();
         if shown {

@@ -154,13 +154,11 @@ impl ListEdit<'_> {
         let Body::List(list) = &self.0.tree.get(self.0.at).body else {
             return Ok(false);
         };
-        match list.index_of(element) {
-            Some(index) => self.erase(index..index + 1).map(|()| true),
-            None => {
-                let known = self.0.known_at([element.into()]);
-                Ok(self.0.erased(self.0.change.last(), known))
-            }
+        if let Some(index) = list.index_of(element) {
+            return self.erase(index..index + 1).map(|()| true);
         }
+        let known = self.0.known_at([element.into()]);
+        Ok(self.0.erased(self.0.change.last(), known))
     }
 }
 
