@@ -216,6 +216,12 @@ impl Doc {
         self.inner.store().container_count()
     }
 
+    /// How many changes made something that is still alive; for tests.
+    #[doc(hidden)]
+    pub fn live_len(&self) -> usize {
+        self.inner.store().live_len()
+    }
+
     /// Checks everything that must hold between the parts; for tests.
     #[cfg(any(test, debug_assertions))]
     pub fn assert_invariants(&self) {

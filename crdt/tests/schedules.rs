@@ -8,7 +8,7 @@
 //! | `DRIFTWOOD_MINUTES` | run for so long instead | |
 //! | `DRIFTWOOD_SHRINK` | 0: do not shorten what fails | 1 |
 
-// They run on all cores, and there are none of these in a browser's main thread.
+// They run on all cores, and there are none of these in a browser's main thread: see `convergence.rs`.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod model;

@@ -2,19 +2,19 @@
 
 use std::ops::Range;
 
-use driftwood_crdt::{limits, Expand, Kind, Value};
+use driftwood_crdt::{limits, Kind, Value};
 
-use super::{Dot, History, Holds, Key, Mark, Op, OpId, Place, Replica, View, What};
+use super::{Dot, History, Holds, Key, Op, OpId, Place, Replica, View, What};
 
 /// The edit is impossible; nothing was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Refused;
 
-type Done = Result<(), Refused>;
+pub(super) type Done = Result<(), Refused>;
 
 /// An edit by one replica, which has taken its stamp.
 pub(crate) struct Edit<'w> {
-    history: &'w mut History,
+    pub(super) history: &'w mut History,
     replica: &'w mut Replica,
 }
 
@@ -39,7 +39,7 @@ impl<'w> Edit<'w> {
     }
 
     /// Takes the next dot.
-    fn note(&mut self, what: What, removes: Vec<OpId>) -> OpId {
+    pub(super) fn note(&mut self, what: What, removes: Vec<OpId>) -> OpId {
         let dot = Dot {
             replica: self.replica.id,
             seq: self.replica.seq(self.history) + 1,
@@ -56,18 +56,18 @@ impl<'w> Edit<'w> {
     }
 
     /// Adds to what an operation that was just made took away.
-    fn also_removes(&mut self, op: OpId, removed: Vec<OpId>) {
+    pub(super) fn also_removes(&mut self, op: OpId, removed: Vec<OpId>) {
         self.history.ops[op].removes.extend(removed);
         self.replica.learn(self.history, op);
     }
 
-    fn check_writable(&self, place: Place) -> Done {
+    pub(super) fn check_writable(&self, place: Place) -> Done {
         self.view().is_writable(place).then_some(()).ok_or(Refused)
     }
 
     /// Says of a container and of all that it is in that they are there, where that is not said, in
     /// place of plain values.
-    fn mark(&mut self, place: Place) {
+    pub(super) fn mark(&mut self, place: Place) {
         for place in self.history.upwards(place) {
             let name = self.history.names[place].clone();
             let Key::Name(key) = name.key else { continue };
@@ -165,7 +165,7 @@ impl<'w> Edit<'w> {
     }
 
     /// Gives the first one.
-    fn insert_all(
+    pub(super) fn insert_all(
         &mut self,
         place: Place,
         left: Option<OpId>,
@@ -228,160 +228,6 @@ impl<'w> Edit<'w> {
         Ok(())
     }
 
-    pub(crate) fn create_node(&mut self, tree: Place, under: Option<OpId>, index: usize) -> Done {
-        self.check_writable(tree)?;
-        let (left, right) = self.around_node(tree, under, index, None)?;
-        self.insert_all(tree, left, right, vec![Holds::Node { under }]);
-        self.mark(tree);
-        Ok(())
-    }
-
-    pub(crate) fn move_node(
-        &mut self,
-        tree: Place,
-        node: OpId,
-        under: Option<OpId>,
-        index: usize,
-    ) -> Done {
-        self.check_writable(tree)?;
-        let shape = self.view().tree(tree);
-        if !shape.has(node) || shape.is_within(under, node) {
-            return Err(Refused);
-        }
-        let (left, right) = self.around_node(tree, under, index, Some(node))?;
-        let seen = self.view().places_of(tree, node);
-        let holds = Holds::Place { of: node, under };
-        let place = self.insert_all(tree, left, right, vec![holds]);
-        self.also_removes(place.expect("one was inserted"), seen);
-        self.mark(tree);
-        Ok(())
-    }
-
-    /// The living cells between which a child of this index is put: right after the child before it,
-    /// or after its parent if it is the only one, or before everything.
-    fn around_node(
-        &self,
-        tree: Place,
-        under: Option<OpId>,
-        index: usize,
-        without: Option<OpId>,
-    ) -> Result<(Option<OpId>, Option<OpId>), Refused> {
-        let view = self.view();
-        let shape = view.tree(tree);
-        if under.is_some_and(|under| !shape.has(under)) {
-            return Err(Refused);
-        }
-        let cell = |node: OpId| shape.spots[&node].cell;
-        let mut siblings = shape.children(under).to_vec();
-        siblings.retain(|&sibling| Some(sibling) != without);
-        let left = match index {
-            0 if siblings.is_empty() => under.and_then(cell),
-            0 => None,
-            // Those that have no cell are the last.
-            _ => {
-                let before = siblings.get(..index).ok_or(Refused)?;
-                before.iter().rev().find_map(|&node| cell(node))
-            }
-        };
-        let order = view.walk(tree);
-        let start = order.iter().position(|&cell| Some(cell) == left);
-        let mut after = order[start.map_or(0, |at| at + 1)..].iter();
-        let right = after.find(|&&cell| view.living.contains(cell));
-        Ok((left, right.copied()))
-    }
-
-    pub(crate) fn delete_node(&mut self, tree: Place, node: OpId) -> Done {
-        self.check_writable(tree)?;
-        let view = self.view();
-        let shape = view.tree(tree);
-        if !shape.has(node) {
-            return Ok(());
-        }
-        let nodes = shape.subtree(node).into_iter();
-        let removed = nodes.flat_map(|node| view.all_of(tree, node)).collect();
-        self.note(What::Nothing, removed);
-        self.mark(tree);
-        Ok(())
-    }
-
-    /// Replaces a range of a text, in characters: the new text comes before what it replaces.
-    pub(crate) fn replace(&mut self, text: Place, range: Range<usize>, new: &str) -> Done {
-        let marked = self.view().marked(text);
-        if range.start > range.end || range.end > marked.chars.len() {
-            return Err(Refused);
-        }
-        if range.is_empty() && new.is_empty() {
-            return Ok(());
-        }
-        self.check_writable(text)?;
-        let old = marked.chars[range.clone()].to_vec();
-        if !new.is_empty() {
-            let (left, right) = marked.gap(range.start);
-            self.insert_all(text, left, right, new.chars().map(Holds::Char).collect());
-        }
-        if !old.is_empty() {
-            let by = self.note(What::Nothing, old);
-            let at = range.start + new.chars().count();
-            let empty = self.view().marked(text).empty_at(at);
-            self.also_removes(by, empty);
-        }
-        self.mark(text);
-        Ok(())
-    }
-
-    /// Marks a range of a text, in characters; null takes the mark away.
-    pub(crate) fn format(
-        &mut self,
-        text: Place,
-        range: Range<usize>,
-        name: &str,
-        value: Value,
-        expand: Expand,
-    ) -> Done {
-        let marked = self.view().marked(text);
-        let is_bad = name.len() > limits::KEY_BYTES_MAX || depth(&value) > limits::DEPTH_MAX;
-        if is_bad || range.start > range.end || range.end > marked.chars.len() {
-            return Err(Refused);
-        }
-        self.check_writable(text)?;
-        if range.is_empty() {
-            return Ok(());
-        }
-        let start = marked.anchor(range.start, matches!(expand, Expand::Before | Expand::Both));
-        let end = marked.anchor(range.end, !matches!(expand, Expand::After | Expand::Both));
-        let at = |end| marked.position(end);
-        let touched: Vec<(OpId, &Mark)> = marked
-            .marks
-            .iter()
-            .copied()
-            .filter(|(_, m)| m.name == name && at(start) <= at(m.end) && at(m.start) <= at(end))
-            .collect();
-        let level = touched.iter().map(|(_, m)| m.level + 1).max().unwrap_or(0);
-        let covered = |m: &Mark| at(start) <= at(m.start) && at(m.end) <= at(end);
-        let beyond = touched.iter().any(|(_, m)| !covered(m));
-        let covered = touched.iter().filter(|(_, m)| covered(m));
-        let covered: Vec<OpId> = covered.map(|(op, _)| *op).collect();
-        if value != Value::Null || beyond {
-            let mark = Mark {
-                name: name.to_owned(),
-                start,
-                end,
-                level,
-                value,
-            };
-            self.note(What::Format(text, mark), covered);
-        } else if !covered.is_empty() {
-            self.note(What::Nothing, covered);
-        }
-        self.mark(text);
-        Ok(())
-    }
-
-    pub(crate) fn embed(&mut self, text: Place, at: usize, value: Value) -> Done {
-        self.replace(text, at..at, "\u{fffc}")?;
-        self.format(text, at..at + 1, "", value, Expand::None)
-    }
-
     fn members(&self, set: Place, value: &Value) -> Vec<OpId> {
         let view = self.view();
         let here = view.inside(set);
@@ -439,7 +285,7 @@ impl<'w> Edit<'w> {
 }
 
 /// How deep lists and maps lie in a value.
-fn depth(value: &Value) -> usize {
+pub(super) fn depth(value: &Value) -> usize {
     match value {
         Value::List(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
         Value::Map(values) => 1 + values.values().map(depth).max().unwrap_or(0),

@@ -6,8 +6,8 @@
 //! read ([`View`]); merging is the union of two sets. There is no delta, no interval, no log of
 //! removals, no run and no index here.
 //!
-//! A new kind of container needs: a variant of [`What`] and its arm in [`History::home`], an arm in
-//! [`View::value`], and its edits in `edit.rs`.
+//! A new kind of container needs: a variant of [`What`] and its arm in [`History::home`], or one of
+//! [`Holds`] if it is a sequence, an arm in [`View::value`], and its edits.
 
 mod edit;
 mod order;

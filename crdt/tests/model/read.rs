@@ -71,6 +71,11 @@ impl<'h> View<'h> {
             .map(|&(_, op)| (op, &self.op(op).what))
     }
 
+    /// How many operations made something that is still alive.
+    pub(crate) fn live_len(&self) -> usize {
+        self.inside.len()
+    }
+
     /// What decides between things of one name.
     pub(super) fn rank(&self, op: OpId) -> (Stamp, Dot) {
         (self.op(op).stamp, self.op(op).dot)

@@ -1,14 +1,19 @@
-//! Marks on texts: where they are, and which of them a reader sees.
+//! Texts and the marks on them: where they are, which a reader sees, and the edits.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use driftwood_crdt::Value;
+use driftwood_crdt::{limits, Expand, Value};
 
+use super::edit::{depth, Done, Edit, Refused};
 use super::read::View;
 use super::{Anchor, Dot, Holds, Mark, OpId, Place, Stamp, What};
 
 /// A part of a text with the same marks all through: its characters, what it embeds, its marks.
 pub(crate) type Segment = (String, Option<Value>, BTreeMap<String, Value>);
+
+/// What decides which of several marks counts.
+type Rank = (u32, (Stamp, Dot));
 
 /// All of a text, and what marks it.
 pub(super) struct Marked<'h> {
@@ -57,7 +62,7 @@ impl<'h> View<'h> {
             let Holds::Char(c) = *self.holds(op) else {
                 unreachable!("a text holds characters")
             };
-            let mut winners: BTreeMap<&str, ((u32, (Stamp, Dot)), &Value)> = BTreeMap::new();
+            let mut winners: BTreeMap<&str, (Rank, &Value)> = BTreeMap::new();
             for (_, op, mark) in spans.iter().filter(|(span, ..)| span.contains(&at)) {
                 let rank = (mark.level, self.rank(*op));
                 let winner = winners.entry(&mark.name).or_insert((rank, &mark.value));
@@ -166,5 +171,85 @@ impl Marked<'_> {
         near.filter(|(_, m)| self.offset(m.start) >= self.offset(m.end))
             .map(|(op, _)| *op)
             .collect()
+    }
+}
+
+impl Edit<'_> {
+    /// Replaces a range of a text, in characters: the new text comes before what it replaces.
+    pub(crate) fn replace(&mut self, text: Place, range: Range<usize>, new: &str) -> Done {
+        let marked = self.view().marked(text);
+        if range.start > range.end || range.end > marked.chars.len() {
+            return Err(Refused);
+        }
+        if range.is_empty() && new.is_empty() {
+            return Ok(());
+        }
+        self.check_writable(text)?;
+        let old = marked.chars[range.clone()].to_vec();
+        if !new.is_empty() {
+            let (left, right) = marked.gap(range.start);
+            self.insert_all(text, left, right, new.chars().map(Holds::Char).collect());
+        }
+        if !old.is_empty() {
+            let by = self.note(What::Nothing, old);
+            let at = range.start + new.chars().count();
+            let empty = self.view().marked(text).empty_at(at);
+            self.also_removes(by, empty);
+        }
+        self.mark(text);
+        Ok(())
+    }
+
+    /// Marks a range of a text, in characters; null takes the mark away.
+    pub(crate) fn format(
+        &mut self,
+        text: Place,
+        range: Range<usize>,
+        name: &str,
+        value: Value,
+        expand: Expand,
+    ) -> Done {
+        let marked = self.view().marked(text);
+        let is_bad = name.len() > limits::KEY_BYTES_MAX || depth(&value) > limits::DEPTH_MAX;
+        if is_bad || range.start > range.end || range.end > marked.chars.len() {
+            return Err(Refused);
+        }
+        self.check_writable(text)?;
+        if range.is_empty() {
+            return Ok(());
+        }
+        let start = marked.anchor(range.start, matches!(expand, Expand::Before | Expand::Both));
+        let end = marked.anchor(range.end, !matches!(expand, Expand::After | Expand::Both));
+        let at = |end| marked.position(end);
+        let touched: Vec<(OpId, &Mark)> = marked
+            .marks
+            .iter()
+            .copied()
+            .filter(|(_, m)| m.name == name && at(start) <= at(m.end) && at(m.start) <= at(end))
+            .collect();
+        let level = touched.iter().map(|(_, m)| m.level + 1).max().unwrap_or(0);
+        let covered = |m: &Mark| at(start) <= at(m.start) && at(m.end) <= at(end);
+        let beyond = touched.iter().any(|(_, m)| !covered(m));
+        let covered = touched.iter().filter(|(_, m)| covered(m));
+        let covered: Vec<OpId> = covered.map(|(op, _)| *op).collect();
+        if value != Value::Null || beyond {
+            let mark = Mark {
+                name: name.to_owned(),
+                start,
+                end,
+                level,
+                value,
+            };
+            self.note(What::Format(text, mark), covered);
+        } else if !covered.is_empty() {
+            self.note(What::Nothing, covered);
+        }
+        self.mark(text);
+        Ok(())
+    }
+
+    pub(crate) fn embed(&mut self, text: Place, at: usize, value: Value) -> Done {
+        self.replace(text, at..at, "\u{fffc}")?;
+        self.format(text, at..at + 1, "", value, Expand::None)
     }
 }

@@ -1,11 +1,12 @@
-//! Trees: which node is under which, made out from all that is known.
+//! Trees: which node is under which, made out from all that is known; and their edits.
 
 use std::collections::BTreeMap;
 
 use driftwood_crdt::{Kind, Value};
 
+use super::edit::{Done, Edit, Refused};
 use super::read::{empty, View};
-use super::{Holds, Key, OpId, Place};
+use super::{Holds, Key, OpId, Place, What};
 
 /// Which node of a tree is where.
 #[derive(Default)]
@@ -134,5 +135,83 @@ impl View<'_> {
         rest.sort_by_key(|&node| self.op(node).dot);
         shape.children.entry(None).or_default().extend(rest);
         shape
+    }
+}
+
+impl Edit<'_> {
+    pub(crate) fn create_node(&mut self, tree: Place, under: Option<OpId>, index: usize) -> Done {
+        self.check_writable(tree)?;
+        let (left, right) = self.around_node(tree, under, index, None)?;
+        self.insert_all(tree, left, right, vec![Holds::Node { under }]);
+        self.mark(tree);
+        Ok(())
+    }
+
+    pub(crate) fn move_node(
+        &mut self,
+        tree: Place,
+        node: OpId,
+        under: Option<OpId>,
+        index: usize,
+    ) -> Done {
+        self.check_writable(tree)?;
+        let shape = self.view().tree(tree);
+        if !shape.has(node) || shape.is_within(under, node) {
+            return Err(Refused);
+        }
+        let (left, right) = self.around_node(tree, under, index, Some(node))?;
+        let seen = self.view().places_of(tree, node);
+        let holds = Holds::Place { of: node, under };
+        let place = self.insert_all(tree, left, right, vec![holds]);
+        self.also_removes(place.expect("one was inserted"), seen);
+        self.mark(tree);
+        Ok(())
+    }
+
+    /// The living cells between which a child of this index is put: right after the child before it,
+    /// or after its parent if it is the only one, or before everything.
+    fn around_node(
+        &self,
+        tree: Place,
+        under: Option<OpId>,
+        index: usize,
+        without: Option<OpId>,
+    ) -> Result<(Option<OpId>, Option<OpId>), Refused> {
+        let view = self.view();
+        let shape = view.tree(tree);
+        if under.is_some_and(|under| !shape.has(under)) {
+            return Err(Refused);
+        }
+        let cell = |node: OpId| shape.spots[&node].cell;
+        let mut siblings = shape.children(under).to_vec();
+        siblings.retain(|&sibling| Some(sibling) != without);
+        let left = match index {
+            0 if siblings.is_empty() => under.and_then(cell),
+            0 => None,
+            // Those that have no cell are the last.
+            _ => {
+                let before = siblings.get(..index).ok_or(Refused)?;
+                before.iter().rev().find_map(|&node| cell(node))
+            }
+        };
+        let order = view.walk(tree);
+        let start = order.iter().position(|&cell| Some(cell) == left);
+        let mut after = order[start.map_or(0, |at| at + 1)..].iter();
+        let right = after.find(|&&cell| view.living.contains(cell));
+        Ok((left, right.copied()))
+    }
+
+    pub(crate) fn delete_node(&mut self, tree: Place, node: OpId) -> Done {
+        self.check_writable(tree)?;
+        let view = self.view();
+        let shape = view.tree(tree);
+        if !shape.has(node) {
+            return Ok(());
+        }
+        let nodes = shape.subtree(node).into_iter();
+        let removed = nodes.flat_map(|node| view.all_of(tree, node)).collect();
+        self.note(What::Nothing, removed);
+        self.mark(tree);
+        Ok(())
     }
 }

@@ -194,9 +194,9 @@ fn of_list(view: &View<'_>, list: Place, draw: &Draw) -> Do {
 fn of_tree(view: &View<'_>, tree: Place, draw: &Draw) -> Do {
     let node = some_node(view, tree, draw, draw.at);
     let under = some_node(view, tree, draw, draw.content);
-    let under = under.filter(|_| draw.what % 3 > 0);
+    let under = under.filter(|_| !draw.what.is_multiple_of(3));
     let shape = view.tree(tree);
-    let len = shape.children(under).len() + usize::from(draw.what % 40 == 0);
+    let len = shape.children(under).len() + usize::from(draw.what.is_multiple_of(40));
     let index = draw.at / 7 % (len + 1);
     match (node, draw.what / 25 % 10) {
         (Some(node), 0..=4) => Do::MoveNode(node, under, index),

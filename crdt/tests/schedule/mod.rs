@@ -4,6 +4,7 @@
 mod calls;
 mod changes;
 mod checks;
+mod exchange;
 mod hunt;
 mod rng;
 mod seeds;
@@ -15,4 +16,5 @@ mod world;
 pub(crate) use hunt::{hold_panics, hunt, quietly, Failure, Task};
 pub(crate) use shrink::shrink;
 pub(crate) use steps::{Schedule, Step};
-pub(crate) use world::Care;
+#[allow(unused_imports, reason = "wasm runs them one by one")]
+pub(crate) use world::{run, Care};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Container, ContainerId, Tree};
+use super::{Container, ContainerId, Tree, ROOT};
 use crate::container::Body;
 use crate::document::path::{Key, Kind, Step};
 use crate::{Dot, DotRun, DotSet};
@@ -145,6 +145,11 @@ impl Tree {
         self.free.insert(id);
         self.departed.forget(id);
         self.loose.insert(gone.parent);
+    }
+
+    /// How many dots are alive in all containers.
+    pub(crate) fn live_len(&self) -> usize {
+        self.get(ROOT).live
     }
 
     /// How many containers are known, those that are gone for others included.
