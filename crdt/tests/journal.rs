@@ -463,7 +463,7 @@ fn what_was_deleted_can_be_erased_later() {
         edit.map("m").map("k").set("deep", NEEDLE).unwrap();
     });
     both(&mut here, &|edit| {
-        assert!(edit.map("m").delete("k").unwrap())
+        assert!(edit.map("m").delete("k").unwrap());
     });
     both(&mut here, &|edit| {
         assert!(edit.map("m").delete(NEEDLE).unwrap());
