@@ -107,7 +107,7 @@ export class RawDocument {
   treeNodes(handle: Handle): (string | number)[];
 
   version(): Uint8Array;
-  changesSince(version: Uint8Array): Uint8Array;
+  exportChanges(version: Uint8Array): Uint8Array;
   /** `[complete, handle, differences, handle, differences, …]` */
   differences(version: Uint8Array): unknown[];
   /** Changes as `Sink` has them; `undefined` where the seed is there already. `fill` is called three times. */

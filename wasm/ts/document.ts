@@ -8,7 +8,7 @@ import { type AnyNode, ContainerNode } from "./node.js";
 import { PresenceState } from "./presence.js";
 import { Session, type Batch } from "./session.js";
 import type {
-  Container, Difference, Differences, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, Level, Presence, Seed,
+  Container, Difference, Differences, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, ExportOptions, Level, Presence, Seed,
   Status, StorageReport, UndoManager, UndoOptions, Unsubscribe, Value, Write,
 } from "./types.js";
 import { UndoFace } from "./undo.js";
@@ -165,13 +165,10 @@ export class DocumentFace implements Doc {
     return this.#session.ask((raw) => raw.version());
   }
 
-  changesSince(version: Uint8Array): Uint8Array {
-    return this.#session.ask((raw) => raw.changesSince(checkedBytes(version)));
-  }
-
-  export(): Uint8Array {
-    // What a copy lacks that has nothing: the encoded empty version is one zero byte.
-    return this.changesSince(new Uint8Array(1));
+  export(options: ExportOptions = {}): Uint8Array {
+    // A copy that has nothing lacks everything: the encoded empty version is one zero byte.
+    const { since = new Uint8Array(1) } = options;
+    return this.#session.ask((raw) => raw.exportChanges(checkedBytes(since)));
   }
 
   import(changes: Uint8Array): Write {
@@ -222,7 +219,7 @@ export class DocumentFace implements Doc {
     return new UndoFace(this.#session, options);
   }
 
-  differencesSince(version: Uint8Array): Differences {
+  changesSince(version: Uint8Array): Differences {
     const [complete, ...rest] = this.#session.ask((raw) => raw.differences(checkedBytes(version)));
     const containers: Differences["containers"][number][] = [];
     for (let i = 0; i + 1 < rest.length; i += 2) {
