@@ -97,11 +97,15 @@ fn level(number: u8) -> Level {
 
 /// An open document.
 #[wasm_bindgen]
-pub struct RawDocument(Rc<Document>);
+pub struct RawDocument(pub(crate) Rc<Document>);
 
 impl RawDocument {
     pub(crate) fn document(&self) -> &Document {
         &self.0
+    }
+
+    pub(crate) fn shared(&self) -> Rc<Document> {
+        self.0.clone()
     }
 
     /// Reads a container of this kind.

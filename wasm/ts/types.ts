@@ -583,6 +583,12 @@ export interface Doc {
    * ```
    */
   changesSince(version: Uint8Array): Differences;
+  readonly journal: Journal;
+  /**
+   * Makes the document what it was at a version of its {@link Journal}, as one new change; no undo manager takes it
+   * back, but another `revert` does. Throws as {@link Journal.at}, and nothing has changed then.
+   */
+  revert(version: string | Uint8Array): Write;
   /** The document, encoded for `import` of another copy: all of it, or what a copy at the version `since` lacks. */
   export(options?: ExportOptions): Uint8Array;
   /** Merges what `export` returned, whole or not at all. Throws `GAP` when changes before it lack. */
@@ -591,6 +597,32 @@ export interface Doc {
   offline(off: boolean): void;
   /** Stores what is left, then lets go of the document. Later writes throw `CLOSED`. */
   close(): Promise<void>;
+}
+
+/** A version with a name. */
+export interface NamedVersion {
+  readonly label: string;
+  /** As {@link Doc.version} gave it. */
+  readonly version: Uint8Array;
+  /** When it was named, to the minute. */
+  readonly time: number;
+}
+
+/**
+ * The past of a document that was opened with `{ journal: true }`: every change since then. It is stored beside the
+ * document on this device, by one tab: of two tabs with the same journal, the one that stores last has the last word.
+ * What is erased goes from it. Without one, all throw `INVALID_ARGUMENT`.
+ */
+export interface Journal {
+  /** Gives the present version a name; an older one of that name loses it. */
+  name(label: string): NamedVersion;
+  /** The named versions, in the order in which they were named. */
+  names(): readonly NamedVersion[];
+  /**
+   * The whole document as it was at a name, or at what {@link Doc.version} gave: plain, frozen values, texts as strings,
+   * tree nodes as `{ data, children }`. Throws `NOT_RECORDED` when the journal does not know it.
+   */
+  at(version: string | Uint8Array): DocSnapshot;
 }
 
 /** What to put into {@link Doc.export}. */
@@ -609,6 +641,8 @@ export interface OpenOptions {
   readonly presence?: unknown;
   /** `"memory"` keeps the document out of IndexedDB. */
   readonly storage?: "indexeddb" | "memory";
+  /** Keeps a {@link Journal}. */
+  readonly journal?: boolean;
   /** Where the WebAssembly comes from, when not from beside this package: an address, bytes or a compiled module. */
   readonly wasm?: string | URL | BufferSource | WebAssembly.Module;
 }
