@@ -302,17 +302,15 @@ fn skeletons() -> Case {
         })
         .meet();
     case.deltas.clear();
-    let apart = |case: Case| {
-        case.ada(|e| {
+    case = case
+        .ada(|e| {
             e.text("t").delete(0..3)?;
             e.list("l").delete(0..2)
         })
         .ben(|e| {
             e.text("t").insert(2, "X")?;
             e.list("l").insert(1, "between")
-        })
-    };
-    case = apart(case);
+        });
     assert!(case.ada.reclaim(case.now_ms, 0, &[]) > 0);
     let news = case.ben.delta_since(case.ada.version());
     let Err(MergeError::MissingAnchors { anchors }) = case.ada.merge(&news) else {

@@ -65,7 +65,7 @@ async fn what_was_let_go_of_is_not_stored() {
         text.insert(0, "left ").expect("at the start");
     });
     edit(&document, |text| {
-        text.delete(5..5_005).expect("it is there")
+        text.delete(5..5_005).expect("it is there");
     });
     let before = document.doc.borrow().save().len();
     // What is left was typed before the first of them, and hangs on it.
