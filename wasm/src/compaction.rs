@@ -123,6 +123,7 @@ impl Document {
         self.commit();
         let mut old = std::mem::take(&mut self.stored.borrow_mut().records);
         self.write_snapshot();
+        self.put_journal();
         {
             let mut stored = self.stored.borrow_mut();
             // Nothing had changed since the last snapshot: it has the same key.

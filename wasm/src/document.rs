@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use driftwood_crdt::{
-    ChangeKind, Changes, Delta, Doc, Edit, MergeError, NodeEdit, Path, ReplicaId, VersionVector,
+    ChangeKind, Changes, Delta, Doc, Edit, Journal, MergeError, NodeEdit, Path, ReplicaId,
+    VersionVector,
 };
 use driftwood_sync::{DocumentName, ErrorCode, Level};
 use js_sys::{Array, Function};
@@ -75,8 +76,12 @@ pub(crate) struct Document {
     private_id: Cell<bool>,
     commit_due: Cell<bool>,
     pub(crate) undo: Undo,
+    /// Its past, if it is kept; see [`crate::journal`].
+    pub(crate) journal: RefCell<Option<Journal>>,
     /// Whether what is edited is a seed's empty document and not this one.
     seeding: Cell<bool>,
+    /// When to look for what can be let go of; see [`crate::reclaiming`].
+    pub(crate) reclaim_at: Cell<u64>,
     /// Whether acknowledgements of relays came that are not stored.
     pub(crate) acks_due: Cell<bool>,
     /// See [`crate::compaction`].
@@ -130,7 +135,9 @@ impl Document {
             private_id: Cell::new(private_id),
             commit_due: Cell::new(false),
             undo: Undo::default(),
+            journal: RefCell::default(),
             seeding: Cell::new(false),
+            reclaim_at: Cell::new(0),
             acks_due: Cell::new(false),
             compaction: Timer::new({
                 let weak = weak.clone();
@@ -213,8 +220,15 @@ impl Document {
     pub(crate) fn commit(&self) {
         if self.commit_due.replace(false) {
             let delta = self.doc.borrow_mut().edit(host::now_ms()).commit();
-            self.client.local(&self.name, &delta);
+            self.local(&delta);
+            self.reclaim_sometimes();
         }
+    }
+
+    /// Hands on a delta that was made here and is in the document.
+    pub(crate) fn local(&self, delta: &Delta) {
+        self.note(delta);
+        self.client.local(&self.name, delta);
     }
 
     /// Has `fill` write a seed, to an empty document in the place of this one. What changed, unless
@@ -243,7 +257,7 @@ impl Document {
         let Some((delta, changes)) = seeded? else {
             return Ok(None);
         };
-        self.client.local(&self.name, &delta);
+        self.local(&delta);
         Ok(Some(self.changes_to_js(&changes)))
     }
 
@@ -257,6 +271,8 @@ impl Document {
             let changes = self.changes_to_js(&changes);
             self.tell(Event::Changes(changes));
         }
+        self.note(delta);
+        self.reclaim_sometimes();
         Ok(())
     }
 

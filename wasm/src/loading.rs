@@ -139,6 +139,6 @@ fn read(replica: ReplicaId, bytes: &[u8]) -> Result<Piece, Unreadable> {
             Err(LoadError::FormatTooNew { .. }) => Err(Unreadable::TooNew),
             Err(_) => Err(Unreadable::Damaged),
         },
-        (Kind::Acks | Kind::Replica, _) => Err(Unreadable::Damaged),
+        (Kind::Acks | Kind::Replica | Kind::Journal, _) => Err(Unreadable::Damaged),
     }
 }

@@ -87,8 +87,9 @@ impl Client {
     /// Stores what is left of a document and lets go of it.
     pub(crate) async fn close(self: &Rc<Self>, document: &Rc<Document>) -> Result<(), Failure> {
         document.commit();
+        document.put_journal();
         let mut result = Ok(());
-        while document.persistent.get() && document.unsaved(Level::Local) > 0 {
+        while document.persistent.get() && self.is_storing(document) {
             if let Some(failure) = self.store().and_then(|store| store.failure()) {
                 result = Err(failure);
                 break;
@@ -108,6 +109,12 @@ impl Client {
             self.end();
         }
         result
+    }
+
+    fn is_storing(&self, document: &Document) -> bool {
+        let has_journal = document.journal.borrow().is_some();
+        let is_busy = || self.store().is_some_and(|store| !store.is_idle());
+        document.unsaved(Level::Local) > 0 || has_journal && is_busy()
     }
 
     /// Stores what relays have acknowledged.
@@ -149,6 +156,7 @@ impl Client {
                     .filter(|document| document.persistent.get())
                 {
                     document.write_snapshot();
+                    document.put_journal();
                 }
             }
         }

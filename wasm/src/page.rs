@@ -45,6 +45,7 @@ impl Client {
         let documents: Vec<_> = self.documents.borrow().values().cloned().collect();
         for document in documents {
             document.commit();
+            document.put_journal();
         }
         self.put_acks();
         if let Some(store) = self.store() {

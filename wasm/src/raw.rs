@@ -97,11 +97,15 @@ fn level(number: u8) -> Level {
 
 /// An open document.
 #[wasm_bindgen]
-pub struct RawDocument(Rc<Document>);
+pub struct RawDocument(pub(crate) Rc<Document>);
 
 impl RawDocument {
     pub(crate) fn document(&self) -> &Document {
         &self.0
+    }
+
+    pub(crate) fn shared(&self) -> Rc<Document> {
+        self.0.clone()
     }
 
     /// Reads a container of this kind.
@@ -225,15 +229,15 @@ impl RawDocument {
     ///
     /// # Errors
     /// `BAD_BYTES`.
-    #[wasm_bindgen(js_name = changesSince)]
-    pub fn changes_since(&self, version: &[u8]) -> Result<Vec<u8>, Failure> {
+    #[wasm_bindgen(js_name = exportChanges)]
+    pub fn export_changes(&self, version: &[u8]) -> Result<Vec<u8>, Failure> {
         let since = VersionVector::decode(version)?;
         self.0.commit();
         let delta = self.0.doc.borrow().delta_since(&since);
         Ok(delta.encode())
     }
 
-    /// Merges what [`Self::changes_since`] gave.
+    /// Merges what [`Self::export_changes`] gave.
     ///
     /// # Errors
     /// `BAD_BYTES`, `GAP`.

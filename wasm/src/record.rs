@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Acks = 3,
     /// An entry of the replica pool.
     Replica = 4,
+    /// A document's journal, as `Journal::to_bytes` writes it.
+    Journal = 5,
 }
 
 /// Why a record cannot be used.
@@ -62,6 +64,7 @@ pub(crate) fn decode(record: &[u8]) -> Result<(Kind, &[u8]), Unreadable> {
         2 => Kind::Snapshot,
         3 => Kind::Acks,
         4 => Kind::Replica,
+        5 => Kind::Journal,
         _ => return Err(Unreadable::Damaged),
     };
     Ok((kind, &record[HEADER..]))

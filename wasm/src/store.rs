@@ -21,6 +21,7 @@ use crate::table::Table;
 /// The first part of a record's key: what it belongs to.
 pub(crate) const DOCUMENTS: &str = "doc";
 const RECORDS: &str = "rec";
+const JOURNALS: &str = "log";
 /// See [`crate::replica_pool`].
 pub(crate) const REPLICAS: &str = "id";
 
@@ -34,12 +35,15 @@ pub(crate) enum Key {
     Document(DocumentName),
     /// A piece of its content.
     Record(DocumentName, Rc<str>),
+    /// Its past.
+    Journal(DocumentName),
 }
 
 impl Key {
     fn to_js(&self) -> JsValue {
         match self {
             Self::Document(name) => Array::of2(&DOCUMENTS.into(), &name.as_str().into()).into(),
+            Self::Journal(name) => Array::of2(&JOURNALS.into(), &name.as_str().into()).into(),
             Self::Record(name, key) => {
                 Array::of3(&RECORDS.into(), &name.as_str().into(), &(&**key).into()).into()
             }
@@ -270,6 +274,20 @@ impl Store {
         });
     }
 
+    fn connection(&self) -> Result<Rc<Database>, Failure> {
+        self.database()
+            .ok_or_else(|| Failure::new("STORAGE_UNAVAILABLE", "the connection was lost"))
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, Failure> {
+        let found = self.connection()?.read(&exactly(key)?).await?;
+        Ok(found.first().and_then(|(_, value)| bytes_of(value)))
+    }
+
     /// All records of a document: its own first, if it has one, then the pieces of its content with
     /// their keys, in order of key.
     ///
@@ -279,13 +297,8 @@ impl Store {
         &self,
         document: &DocumentName,
     ) -> Result<(Option<Vec<u8>>, Vec<(Rc<str>, Vec<u8>)>), Failure> {
-        let database = self
-            .database()
-            .ok_or_else(|| Failure::new("STORAGE_UNAVAILABLE", "the connection was lost"))?;
-        let about = database
-            .read(&exactly(&Key::Document(document.clone()))?)
-            .await?;
-        let about = about.first().and_then(|(_, value)| bytes_of(value));
+        let database = self.connection()?;
+        let about = self.get(&Key::Document(document.clone())).await?;
         let range = prefix(&[RECORDS, document.as_str()])?;
         let mut records = Vec::new();
         for (key, value) in database.read(&range).await? {
@@ -304,6 +317,9 @@ impl Store {
 pub(crate) async fn destroy(database: &Database, document: &DocumentName) -> Result<(), Failure> {
     database
         .delete(&prefix(&[RECORDS, document.as_str()])?)
+        .await?;
+    database
+        .delete(&exactly(&Key::Journal(document.clone()))?)
         .await?;
     database
         .delete(&exactly(&Key::Document(document.clone()))?)

@@ -3,7 +3,9 @@
 mod convert;
 mod documents;
 mod indexeddb;
+mod journal;
 mod page;
+mod reclaiming;
 mod replica_pool;
 mod rich;
 mod tabs;

@@ -114,7 +114,7 @@ impl Document {
         else {
             return Ok(None);
         };
-        self.client.local(&self.name, &delta);
+        self.local(&delta);
         let data = String::from_utf8(data).unwrap_or_default();
         Ok(Some(Array::of2(
             &data.into(),

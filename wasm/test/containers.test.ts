@@ -122,8 +122,8 @@ describe("lists", () => {
     other.import(doc.export());
     list.move(0, 3);
     other.list("l").move(0, 2);
-    other.import(doc.changesSince(other.version()));
-    doc.import(other.changesSince(doc.version()));
+    other.import(doc.export({ since: other.version() }));
+    doc.import(other.export({ since: doc.version() }));
     expect(other.toJSON()).toEqual(doc.toJSON());
     expect(list.length).toBe(4);
     await other.close();

@@ -12,8 +12,8 @@ afterEach(() => Promise.all([doc.close(), other.close()]));
 
 /** Makes both copies equal. */
 function exchange(): void {
-  other.import(doc.changesSince(other.version()));
-  doc.import(other.changesSince(doc.version()));
+  other.import(doc.export({ since: other.version() }));
+  doc.import(other.export({ since: doc.version() }));
   expect(other.toJSON()).toEqual(doc.toJSON());
 }
 
@@ -92,9 +92,9 @@ test("differences say what happened, by whom", () => {
   doc.list("l").push(3);
   doc.counter("likes").add(2);
   const made = tree.create(node);
-  expect(other.differencesSince(left)).toEqual({ complete: true, containers: [] });
+  expect(other.changesSince(left)).toEqual({ complete: true, containers: [] });
   exchange();
-  const { complete, containers } = other.differencesSince(left);
+  const { complete, containers } = other.changesSince(left);
   expect(complete).toBe(true);
   const who = doc.text("body").blame(0, 1)[0]?.replica;
   const plain = containers.map(({ kind, path, differences }) => [
@@ -118,7 +118,7 @@ test("differences say what happened, by whom", () => {
     tree: [{ type: "create", node: made }],
   });
   expect(plain.map(([path, kind]) => [path, kind])).toContainEqual(["l", "list"]);
-  expect(() => doc.differencesSince(new Uint8Array([255]))).toThrow(expect.objectContaining({ code: "BAD_BYTES" }));
+  expect(() => doc.changesSince(new Uint8Array([255]))).toThrow(expect.objectContaining({ code: "BAD_BYTES" }));
 });
 
 describe("seeds", () => {

@@ -55,7 +55,7 @@ describe("marks", () => {
     text.subscribe((value, change) => heard.push([value, change]));
     other.text("body").subscribe((value, change) => heard.push([value, change]));
     text.mark(0, 2, "bold", true);
-    other.import(doc.changesSince(other.version()));
+    other.import(doc.export({ since: other.version() }));
     expect(heard).toEqual([
       ["abc", { origin: "local", patches: [] }],
       ["abc", { origin: "remote", patches: [] }],

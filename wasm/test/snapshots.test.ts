@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 /** Brings what `doc` lacks from `other`. */
-const pull = () => doc.import(other.changesSince(doc.version()));
+const pull = () => doc.import(other.export({ since: doc.version() }));
 
 describe("snapshots", () => {
   test("are frozen and keep the identity of what did not change", () => {
@@ -73,12 +73,12 @@ describe("snapshots", () => {
       ][random(11)]?.();
       if (random(3) === 0) {
         pull();
-        other.import(doc.changesSince(other.version()));
+        other.import(doc.export({ since: other.version() }));
       }
       if (random(2) === 0) doc.toJSON();
     }
     pull();
-    other.import(doc.changesSince(other.version()));
+    other.import(doc.export({ since: other.version() }));
     // A fresh copy has no snapshot to amend.
     expect(doc.toJSON()).toEqual(other.toJSON());
     expect(JSON.stringify(doc.toJSON())).toBe(JSON.stringify(other.toJSON()));

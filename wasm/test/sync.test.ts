@@ -17,7 +17,7 @@ describe("two copies", () => {
     a.set("tags").add("x");
     b.counter("likes").add(2);
     a.counter("likes").add(3);
-    const [forA, forB] = [b.changesSince(a.version()), a.changesSince(b.version())];
+    const [forA, forB] = [b.export({ since: a.version() }), a.export({ since: b.version() })];
     a.import(forA);
     b.import(forB);
     b.import(forB);
@@ -35,9 +35,9 @@ describe("two copies", () => {
     a.map("m").set("a", 1);
     const version = a.version();
     a.map("m").set("b", 2);
-    expect(() => b.import(a.changesSince(version))).toThrow(code("GAP"));
+    expect(() => b.import(a.export({ since: version }))).toThrow(code("GAP"));
     expect(() => b.import(new Uint8Array([1, 2, 3]))).toThrow(code("BAD_BYTES"));
-    expect(() => b.changesSince(new Uint8Array([255]))).toThrow(code("BAD_BYTES"));
+    expect(() => b.export({ since: new Uint8Array([255]) })).toThrow(code("BAD_BYTES"));
     expect(() => b.import("text" as unknown as Uint8Array)).toThrow(code("INVALID_ARGUMENT"));
     expect(b.toJSON()).toEqual({});
     await a.close();

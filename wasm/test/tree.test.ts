@@ -82,7 +82,7 @@ describe("trees", () => {
     other.tree("outline").subscribe((_, { origin, nodes }) => heard.push([origin, [...nodes]]));
     tree.data(a).set("title", "A");
     const b = tree.create(a);
-    other.import(doc.changesSince(other.version()));
+    other.import(doc.export({ since: other.version() }));
     expect(heard.slice(0, 2)).toEqual([["local", [a]], ["local", [b]]]);
     const [[origin, nodes]] = heard.slice(2) as [[string, string[]]];
     expect([origin, nodes.sort()]).toEqual(["remote", [a, b].sort()]);
@@ -141,8 +141,8 @@ test("two who move one node at the same time have moved it once", async () => {
   other.import(doc.export());
   tree.move(c, a);
   other.tree("outline").move(c, b);
-  other.import(doc.changesSince(other.version()));
-  doc.import(other.changesSince(doc.version()));
+  other.import(doc.export({ since: other.version() }));
+  doc.import(other.export({ since: doc.version() }));
   expect(other.toJSON()).toEqual(doc.toJSON());
   expect([...tree.children(a), ...tree.children(b)]).toEqual([c]);
   await other.close();

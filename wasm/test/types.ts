@@ -64,7 +64,7 @@ export async function examples(): Promise<void> {
   doc.seed("welcome", (seed) => { void seed.saved(); });
   const undo = doc.undoManager({ scope: doc.text("body"), groupMs: 300, onPop: (data) => data });
   undo.on("change", ({ canUndo }) => same<typeof canUndo, boolean>(true));
-  for (const { differences } of doc.differencesSince(doc.version()).containers) {
+  for (const { differences } of doc.changesSince(doc.version()).containers) {
     for (const difference of differences) if (difference.type === "count") same<typeof difference.time, number>(true);
   }
 

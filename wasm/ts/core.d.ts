@@ -107,7 +107,7 @@ export class RawDocument {
   treeNodes(handle: Handle): (string | number)[];
 
   version(): Uint8Array;
-  changesSince(version: Uint8Array): Uint8Array;
+  exportChanges(version: Uint8Array): Uint8Array;
   /** `[complete, handle, differences, handle, differences, …]` */
   differences(version: Uint8Array): unknown[];
   /** Changes as `Sink` has them; `undefined` where the seed is there already. `fill` is called three times. */
@@ -131,6 +131,13 @@ export class RawDocument {
   undoClear(number: number): void;
   undoStop(number: number): void;
   undoAttach(number: number, data: string): void;
+  journalOpen(): Promise<void>;
+  journalName(label: string): Uint8Array;
+  /** `[label, version, ms]*` */
+  journalNames(): (string | Uint8Array | number)[];
+  journalAt(version: Uint8Array): unknown;
+  /** Changes as `Sink` has them. */
+  revert(version: Uint8Array): unknown[];
   importChanges(bytes: Uint8Array): void;
   /** 0 local, 1 relay, 2 replicated. */
   isSaved(level: number, mark: Mark): boolean;

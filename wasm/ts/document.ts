@@ -2,13 +2,14 @@ import { checkedBytes, checkedText } from "./check.js";
 import type { Handle, RawDocument, Sink } from "./core.js";
 import { Listeners } from "./emitter.js";
 import { DriftwoodError } from "./error.js";
+import { JournalFace } from "./journal.js";
 import { guardedAsync, onPoison } from "./load.js";
 import { put } from "./map.js";
 import { type AnyNode, ContainerNode } from "./node.js";
 import { PresenceState } from "./presence.js";
 import { Session, type Batch } from "./session.js";
 import type {
-  Container, Difference, Differences, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, Level, Presence, Seed,
+  Container, Difference, Differences, Doc, DocChange, DocCounter, DocEvents, DocList, DocMap, DocSet, DocSnapshot, DocText, DocTree, ExportOptions, Journal, Level, Presence, Seed,
   Status, StorageReport, UndoManager, UndoOptions, Unsubscribe, Value, Write,
 } from "./types.js";
 import { UndoFace } from "./undo.js";
@@ -22,6 +23,7 @@ type News = Parameters<Sink>;
 export class DocumentFace implements Doc {
   readonly #session: Session;
   readonly #presence: PresenceState;
+  readonly #journal: JournalFace;
   readonly #events: { [E in keyof DocEvents]: Listeners<[DocEvents[E]]> } = {
     change: new Listeners(),
     status: new Listeners(),
@@ -47,6 +49,7 @@ export class DocumentFace implements Doc {
   ) {
     this.#session = new Session(raw, () => { this.#stale = true; }, (batch) => this.#tell(batch));
     this.#presence = new PresenceState(this.#session);
+    this.#journal = new JournalFace(this.#session);
     this.#forget = onPoison((error) => {
       this.#session.saving.end(error);
       this.#events.error.call(error);
@@ -165,13 +168,10 @@ export class DocumentFace implements Doc {
     return this.#session.ask((raw) => raw.version());
   }
 
-  changesSince(version: Uint8Array): Uint8Array {
-    return this.#session.ask((raw) => raw.changesSince(checkedBytes(version)));
-  }
-
-  export(): Uint8Array {
-    // What a copy lacks that has nothing: the encoded empty version is one zero byte.
-    return this.changesSince(new Uint8Array(1));
+  export(options: ExportOptions = {}): Uint8Array {
+    // A copy that has nothing lacks everything: the encoded empty version is one zero byte.
+    const { since = new Uint8Array(1) } = options;
+    return this.#session.ask((raw) => raw.exportChanges(checkedBytes(since)));
   }
 
   import(changes: Uint8Array): Write {
@@ -222,7 +222,23 @@ export class DocumentFace implements Doc {
     return new UndoFace(this.#session, options);
   }
 
-  differencesSince(version: Uint8Array): Differences {
+  get journal(): Journal {
+    return this.#journal;
+  }
+
+  /** Begins to keep the journal, unless it is kept already. */
+  async keepJournal(): Promise<void> {
+    await guardedAsync(() => this.#session.raw.journalOpen());
+  }
+
+  revert(version: string | Uint8Array): Write {
+    const bytes = this.#journal.version(version);
+    this.#session.take("local", this.#session.demand((raw) => raw.revert(bytes)));
+    this.#session.settle();
+    return this.#savedSoFar();
+  }
+
+  changesSince(version: Uint8Array): Differences {
     const [complete, ...rest] = this.#session.ask((raw) => raw.differences(checkedBytes(version)));
     const containers: Differences["containers"][number][] = [];
     for (let i = 0; i + 1 < rest.length; i += 2) {

@@ -36,6 +36,7 @@ export async function openAt(locate: Locate, name: string, options: OpenOptions)
   holding.holders += 1;
   try {
     const document = await holding.document;
+    if (options.journal === true) await document.keepJournal();
     if (options.presence !== undefined) document.presence.set(options.presence);
     return document;
   } catch (error) {

@@ -131,7 +131,7 @@ export type Difference = { readonly replica: string; readonly time: number } & (
   | { readonly type: "count" }
 );
 
-/** What happened since a version; see {@link Doc.differencesSince}. */
+/** What happened since a version; see {@link Doc.changesSince}. */
 export interface Differences {
   /** Whether all deletions are in it: they are remembered for a while only. */
   readonly complete: boolean;
@@ -559,10 +559,8 @@ export interface Doc {
   readonly presence: Presence;
   /** Resolves when everything that the document holds now is saved at `level`; rejects as {@link Write.saved} does. */
   saved(level?: Level): Promise<void>;
-  /** The version vector, encoded: what to pass to `changesSince` of another copy. */
+  /** The version vector, encoded: what to pass to `changesSince`, and to `export` of another copy. */
   version(): Uint8Array;
-  /** What a copy at `version` lacks, encoded: what to pass to its `import`. */
-  changesSince(version: Uint8Array): Uint8Array;
   /**
    * Deletes a container with all in it for good: no undo brings it back, and no journal shows it any more, here or
    * where the change arrives. Containers have an `erase` for parts of them.
@@ -581,18 +579,56 @@ export interface Doc {
    * ```js
    * const left = doc.version();
    * // … later
-   * for (const { path, differences } of doc.differencesSince(left).containers) tell(path, differences);
+   * for (const { path, differences } of doc.changesSince(left).containers) tell(path, differences);
    * ```
    */
-  differencesSince(version: Uint8Array): Differences;
-  /** The whole document, encoded for `import`. */
-  export(): Uint8Array;
-  /** Merges what `export` or `changesSince` returned, whole or not at all. Throws `GAP` when changes before it lack. */
+  changesSince(version: Uint8Array): Differences;
+  readonly journal: Journal;
+  /**
+   * Makes the document what it was at a version of its {@link Journal}, as one new change; no undo manager takes it
+   * back, but another `revert` does. Throws as {@link Journal.at}, and nothing has changed then.
+   */
+  revert(version: string | Uint8Array): Write;
+  /** The document, encoded for `import` of another copy: all of it, or what a copy at the version `since` lacks. */
+  export(options?: ExportOptions): Uint8Array;
+  /** Merges what `export` returned, whole or not at all. Throws `GAP` when changes before it lack. */
   import(bytes: Uint8Array): Write;
   /** Cuts (`true`) or restores (`false`) the link to the relays, for every document of this page that uses them. */
   offline(off: boolean): void;
   /** Stores what is left, then lets go of the document. Later writes throw `CLOSED`. */
   close(): Promise<void>;
+}
+
+/** A version with a name. */
+export interface NamedVersion {
+  readonly label: string;
+  /** As {@link Doc.version} gave it. */
+  readonly version: Uint8Array;
+  /** When it was named, to the minute. */
+  readonly time: number;
+}
+
+/**
+ * The past of a document that was opened with `{ journal: true }`: every change since then. It is stored beside the
+ * document on this device, by one tab: of two tabs with the same journal, the one that stores last has the last word.
+ * What is erased goes from it. Without one, all throw `INVALID_ARGUMENT`.
+ */
+export interface Journal {
+  /** Gives the present version a name; an older one of that name loses it. */
+  name(label: string): NamedVersion;
+  /** The named versions, in the order in which they were named. */
+  names(): readonly NamedVersion[];
+  /**
+   * The whole document as it was at a name, or at what {@link Doc.version} gave: plain, frozen values, texts as strings,
+   * tree nodes as `{ data, children }`. Throws `NOT_RECORDED` when the journal does not know it.
+   */
+  at(version: string | Uint8Array): DocSnapshot;
+}
+
+/** What to put into {@link Doc.export}. */
+export interface ExportOptions {
+  /** The version of the copy that it is for; without one it is the whole document. */
+  readonly since?: Uint8Array;
 }
 
 /** How to open a document. */
@@ -605,6 +641,8 @@ export interface OpenOptions {
   readonly presence?: unknown;
   /** `"memory"` keeps the document out of IndexedDB. */
   readonly storage?: "indexeddb" | "memory";
+  /** Keeps a {@link Journal}. */
+  readonly journal?: boolean;
   /** Where the WebAssembly comes from, when not from beside this package: an address, bytes or a compiled module. */
   readonly wasm?: string | URL | BufferSource | WebAssembly.Module;
 }
