@@ -271,7 +271,6 @@ impl ListBody {
     }
 
     /// Whether an element was deleted, and is shown for what survived in it.
-    #[cfg(feature = "serde")]
     pub(crate) fn is_kept(&self, element: Dot) -> bool {
         !self.is_alive(element)
     }
