@@ -250,7 +250,7 @@ fn marks_on_one_range(n: u64) -> Vec<u8> {
 }
 
 fn tree(n: u64, cell: impl Fn(&mut Writer, u64)) -> Vec<u8> {
-    one_run(5, n, n, |out| (1..=n).for_each(|i| cell(out, i)), &[0])
+    one_run(5, n, n, |out| (1..=n).for_each(|i| cell(out, i)), &[])
 }
 
 fn node(out: &mut Writer, under: Option<u64>) {
@@ -276,21 +276,27 @@ fn place(out: &mut Writer, of: u64, under: Option<u64>, stamp: u64) {
 
 /// Nodes under each other, each under the one before.
 fn nodes_down(n: u64) -> Vec<u8> {
-    tree(n, |out, i| node(out, Some(i - 1).filter(|&above| above > 0)))
+    tree(n, |out, i| {
+        node(out, Some(i - 1).filter(|&above| above > 0))
+    })
 }
 
 /// Nodes under each other, each under the one after.
 fn nodes_up(n: u64) -> Vec<u8> {
-    tree(n, |out, i| node(out, Some(i + 1).filter(|&above| above <= n)))
+    tree(n, |out, i| {
+        node(out, Some(i + 1).filter(|&above| above <= n))
+    })
 }
 
 /// Nodes that were moved under each other, the last one under the first; and then all under the last.
 fn cycles(n: u64) -> Vec<u8> {
     let third = n / 3 + 1;
-    tree(3 * third, |out, i| match ((i - 1) / third, (i - 1) % third + 1) {
-        (0, _) => node(out, None),
-        (1, i) => place(out, i, Some(i % third + 1), i),
-        (_, i) => place(out, i, Some(third), 0),
+    tree(3 * third, |out, i| {
+        match ((i - 1) / third, (i - 1) % third + 1) {
+            (0, _) => node(out, None),
+            (1, i) => place(out, i, Some(i % third + 1), i),
+            (_, i) => place(out, i, Some(third), 0),
+        }
     })
 }
 
@@ -306,7 +312,7 @@ fn moves_of_an_element(n: u64) -> Vec<u8> {
         out.raw(&[0, 0]);
         (1..=n).for_each(|i| place(out, 1, None, i));
     };
-    one_run(1, n + 1, n + 1, cells, &[0])
+    one_run(1, n + 1, n + 1, cells, &[])
 }
 
 fn moves_of_elements(n: u64) -> Vec<u8> {
@@ -314,7 +320,7 @@ fn moves_of_elements(n: u64) -> Vec<u8> {
         (1..=n).for_each(|_| out.raw(&[0, 0]));
         (1..=n).for_each(|i| place(out, n + 1 - i, None, i));
     };
-    one_run(1, 2 * n, 2 * n, cells, &[0])
+    one_run(1, 2 * n, 2 * n, cells, &[])
 }
 
 /// One change that erases every second of the dots before it.
@@ -324,7 +330,10 @@ fn erased_runs(n: u64) -> Vec<u8> {
         out.varint(2 * i);
         out.byte(1);
     });
-    erasing(2 * n + 1, &[&[1, 0][..], &varint(2 * n + 1), &runs].concat())
+    erasing(
+        2 * n + 1,
+        &[&[1, 0][..], &varint(2 * n + 1), &runs].concat(),
+    )
 }
 
 /// Changes that erase one dot each.
@@ -456,31 +465,38 @@ fn pairs_stay_in_bounds() {
     }
 }
 
-/// Prints how long it takes to read a document, to bring it back and to remove all that is in it.
+/// Prints how long it takes to read a document, to load it and to remove all that is in it.
 fn use_it(name: &str, doc: &Doc) {
     let replica = ReplicaId::new(8);
     let seqs = doc.version().get(ReplicaId::new(7));
     let remove = Delta::decode(&removing(seqs)).expect("made well");
-    let uses: [(&str, &dyn Fn()); 6] = [
+    let uses: [(&str, &dyn Fn()); 5] = [
         ("to_value", &|| drop(doc.to_value())),
         ("segments", &|| drop(doc.text("").segments())),
         ("nodes", &|| drop(doc.tree("").nodes())),
-        ("load", &|| drop(Doc::load(replica, &doc.save()).expect("just saved"))),
-        ("reverting", &|| {
-            Doc::new(replica).revert_to(doc, 1).expect("within the limits");
+        ("load", &|| {
+            drop(Doc::load(replica, &doc.save()).expect("just saved"))
         }),
         ("removing", &|| {
             doc.clone().merge(&remove).expect("no gap");
         }),
     ];
     for (call, run) in uses {
-        let most = if cfg!(debug_assertions) { 2_000 } else { 100 };
+        let most = match call {
+            _ if cfg!(debug_assertions) => 2_000,
+            "load" | "removing" => 250,
+            _ => 100,
+        };
         // The machine may have been busy with something else, but not every time.
-        let times = (0..5).map(|_| checks::measure(run).1.time.as_millis());
-        let least = times.clone().take(1).find(|&time| time <= most);
-        let least = least.unwrap_or_else(|| times.min().expect("five"));
+        let mut times = (0..5).map(|_| checks::measure(run).1.time.as_millis());
+        let first = times.next().expect("five");
+        let least = if first <= most {
+            first
+        } else {
+            times.min().expect("four")
+        };
         println!("    {call}: {least} ms");
-        if least > most { println!("OVER {name}, {call}: {least} ms"); }
+        assert!(least <= most, "{name}, {call}: {least} ms");
     }
 }
 
