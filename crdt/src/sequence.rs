@@ -144,7 +144,6 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Whether the element has a place here, deleted or not.
-    #[cfg(any(test, debug_assertions))]
     pub(crate) fn knows(&self, dot: Dot) -> bool {
         self.runs.run_of(dot).is_some()
     }

@@ -202,9 +202,181 @@ fn removed_runs(n: u64) -> Vec<u8> {
     hostile(2 * n, &[1, 0], &[], &[&[1, 0, 1, 0], &runs[..]].concat())
 }
 
+/// A text or a tree of one run: its content is written by `content`, and what follows the runs by `rest`.
+fn one_run(kind: u8, seqs: u64, len: u64, content: impl Fn(&mut Writer), rest: &[u8]) -> Vec<u8> {
+    let mut run = Writer::new();
+    run.raw(&[1, 0, 1, 2, 0, 1]);
+    run.varint(len << 1 | 1);
+    content(&mut run);
+    run.raw(rest);
+    lone(kind, seqs, &run.into_vec())
+}
+
+/// A text of one character a mark, and the marks; their names and ends are written by `span`.
+fn marked(n: u64, span: impl Fn(&mut Writer, u64)) -> Vec<u8> {
+    let marks = repeat(n, |out, i| {
+        span(out, i);
+        out.byte(0);
+        out.varint(n + i);
+        out.raw(&[0, 0, 2]);
+    });
+    let prose = |out: &mut Writer| (0..n).for_each(|_| out.byte(b'x'));
+    one_run(2, 2 * n, n, prose, &marks)
+}
+
+/// The level comes after the ends.
+fn beside(out: &mut Writer, start: u64, end: u64, level: u64) {
+    for (flags, seq) in [(2, start), (3, end)] {
+        out.raw(&[flags, 0]);
+        out.varint(seq);
+    }
+    out.varint(level);
+}
+
+/// Marks of one name, each within the one before.
+fn marks_of_one_name(n: u64) -> Vec<u8> {
+    marked(n, |out, i| {
+        out.str("b");
+        beside(out, i.div_ceil(2), n + 1 - i.div_ceil(2), i);
+    })
+}
+
+/// Marks of one name on the very same characters.
+fn marks_on_one_range(n: u64) -> Vec<u8> {
+    marked(n, |out, i| {
+        out.str("b");
+        beside(out, 1, n, i);
+    })
+}
+
+fn tree(n: u64, cell: impl Fn(&mut Writer, u64)) -> Vec<u8> {
+    one_run(5, n, n, |out| (1..=n).for_each(|i| cell(out, i)), &[])
+}
+
+fn node(out: &mut Writer, under: Option<u64>) {
+    out.byte(0x20);
+    write_under(out, under);
+}
+
+fn write_under(out: &mut Writer, under: Option<u64>) {
+    out.byte(u8::from(under.is_some()));
+    if let Some(seq) = under {
+        out.byte(0);
+        out.varint(seq);
+    }
+}
+
+fn place(out: &mut Writer, of: u64, under: Option<u64>, stamp: u64) {
+    out.byte(0x30);
+    write_under(out, under);
+    out.byte(0);
+    out.varint(of);
+    out.varint(stamp);
+}
+
+/// Nodes under each other, each under the one before.
+fn nodes_down(n: u64) -> Vec<u8> {
+    tree(n, |out, i| {
+        node(out, Some(i - 1).filter(|&above| above > 0))
+    })
+}
+
+/// Nodes under each other, each under the one after.
+fn nodes_up(n: u64) -> Vec<u8> {
+    tree(n, |out, i| {
+        node(out, Some(i + 1).filter(|&above| above <= n))
+    })
+}
+
+/// Nodes that were moved under each other, the last one under the first; and then all under the last.
+fn cycles(n: u64) -> Vec<u8> {
+    let third = n / 3 + 1;
+    tree(3 * third, |out, i| {
+        match ((i - 1) / third, (i - 1) % third + 1) {
+            (0, _) => node(out, None),
+            (1, i) => place(out, i, Some(i % third + 1), i),
+            (_, i) => place(out, i, Some(third), 0),
+        }
+    })
+}
+
+fn moves_of_a_node(n: u64) -> Vec<u8> {
+    tree(n + 1, |out, i| match i {
+        1 => node(out, None),
+        _ => place(out, 1, None, i),
+    })
+}
+
+fn moves_of_an_element(n: u64) -> Vec<u8> {
+    let cells = |out: &mut Writer| {
+        out.raw(&[0, 0]);
+        (1..=n).for_each(|i| place(out, 1, None, i));
+    };
+    one_run(1, n + 1, n + 1, cells, &[])
+}
+
+fn moves_of_elements(n: u64) -> Vec<u8> {
+    let cells = |out: &mut Writer| {
+        (1..=n).for_each(|_| out.raw(&[0, 0]));
+        (1..=n).for_each(|i| place(out, n + 1 - i, None, i));
+    };
+    one_run(1, 2 * n, 2 * n, cells, &[])
+}
+
+/// One change that erases every second of the dots before it.
+fn erased_runs(n: u64) -> Vec<u8> {
+    let runs = repeat(n, |out, i| {
+        out.byte(0);
+        out.varint(2 * i);
+        out.byte(1);
+    });
+    erasing(
+        2 * n + 1,
+        &[&[1, 0][..], &varint(2 * n + 1), &runs].concat(),
+    )
+}
+
+/// Changes that erase one dot each.
+fn erasures(n: u64) -> Vec<u8> {
+    let erasures = repeat(n, |out, i| {
+        out.byte(0);
+        out.varint(n + i);
+        out.raw(&[1, 0]);
+        out.varint(i);
+        out.byte(1);
+    });
+    erasing(2 * n, &erasures)
+}
+
+fn varint(number: u64) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.varint(number);
+    out.into_vec()
+}
+
+fn erasing(seqs: u64, erasures: &[u8]) -> Vec<u8> {
+    let mut bytes = hostile(seqs, &[1, 0], &[], &[0]);
+    bytes[1] |= 4;
+    bytes.extend_from_slice(erasures);
+    bytes
+}
+
+/// What removes all of the others.
+fn removing(seqs: u64) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.raw(&[1, 2, 0, 2]);
+    out.u64_le(6);
+    out.u64_le(7);
+    out.raw(&[1, 1]);
+    out.varint(seqs);
+    out.raw(&[1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1]);
+    out.varint(seqs);
+    out.into_vec()
+}
+
 type Shape = (&'static str, fn(u64) -> Vec<u8>);
 
-const SHAPES: [Shape; 13] = [
+const SHAPES: [Shape; 23] = [
     ("nulls", nulls),
     ("nested maps", nested_maps),
     ("entries", entries),
@@ -218,6 +390,16 @@ const SHAPES: [Shape; 13] = [
     ("ways down", ways),
     ("removals", removals),
     ("removed runs", removed_runs),
+    ("marks of one name", marks_of_one_name),
+    ("marks on one range", marks_on_one_range),
+    ("nodes down", nodes_down),
+    ("nodes up", nodes_up),
+    ("cycles", cycles),
+    ("moves of a node", moves_of_a_node),
+    ("moves of an element", moves_of_an_element),
+    ("moves of elements", moves_of_elements),
+    ("erased runs", erased_runs),
+    ("erasures", erasures),
 ];
 
 /// A delta of another replica whose elements hang on those of `chain`, or of a long run.
@@ -283,6 +465,41 @@ fn pairs_stay_in_bounds() {
     }
 }
 
+/// Prints how long it takes to read a document, to load it and to remove all that is in it.
+fn use_it(name: &str, doc: &Doc) {
+    let replica = ReplicaId::new(8);
+    let seqs = doc.version().get(ReplicaId::new(7));
+    let remove = Delta::decode(&removing(seqs)).expect("made well");
+    let uses: [(&str, &dyn Fn()); 5] = [
+        ("to_value", &|| drop(doc.to_value())),
+        ("segments", &|| drop(doc.text("").segments())),
+        ("nodes", &|| drop(doc.tree("").nodes())),
+        ("load", &|| {
+            drop(Doc::load(replica, &doc.save()).expect("just saved"))
+        }),
+        ("removing", &|| {
+            doc.clone().merge(&remove).expect("no gap");
+        }),
+    ];
+    for (call, run) in uses {
+        let most = match call {
+            _ if cfg!(debug_assertions) => 2_000,
+            "load" | "removing" => 250,
+            _ => 100,
+        };
+        // The machine may have been busy with something else, but not every time.
+        let mut times = (0..5).map(|_| checks::measure(run).1.time.as_millis());
+        let first = times.next().expect("five");
+        let least = if first <= most {
+            first
+        } else {
+            times.min().expect("four")
+        };
+        println!("    {call}: {least} ms");
+        assert!(least <= most, "{name}, {call}: {least} ms");
+    }
+}
+
 /// Prints the cost of each shape; the checks have the bounds. One test, since memory is measured for the
 /// whole process.
 #[test]
@@ -305,6 +522,9 @@ fn hostile_deltas_stay_in_bounds() {
                 ratio(merge.bytes),
                 merge.time,
             );
+            if bytes <= 64 << 10 {
+                use_it(name, &doc);
+            }
             drop((doc, delta));
             if bytes <= 64 << 10 {
                 checks::merge(&input);

@@ -6,19 +6,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use driftwood_crdt::{Delta, Doc, Edit, EditError, ReplicaId, Value};
+use driftwood_crdt::{Delta, Doc, Edit, EditError, Expand, Journal, ReplicaId, Side, Unit, Value};
 
 #[allow(dead_code)]
 mod checks;
 
 type Check = fn(&[u8]);
 
-const TARGETS: [(&str, Check); 5] = [
+const TARGETS: [(&str, Check); 7] = [
     ("delta", checks::delta),
     ("merge", checks::merge),
     ("saved", checks::saved),
     ("value", checks::value),
     ("version", checks::version),
+    ("cursor", checks::cursor),
+    ("journal", checks::journal),
 ];
 
 fn fuzz(folder: &str, target: &str) -> PathBuf {
@@ -76,6 +78,13 @@ fn write_seeds() {
         deltas.push((name.leak(), delta));
     }
     deltas.push(("both", doc.delta_since(filled.version())));
+    deltas.push(("answer", checks::answer()));
+    put("journal", "edits", &journal(&mut doc));
+    for (name, offset, side) in [("start", 0, Side::Left), ("inside", 2, Side::Right)] {
+        let text = doc.text("t");
+        let cursor = text.cursor(Unit::Chars, offset, side).expect("inside");
+        put("cursor", name, &cursor.encode());
+    }
     for (name, delta) in deltas {
         put("delta", name, &delta.encode());
         put("merge", name, &delta.encode());
@@ -92,10 +101,23 @@ fn write_seeds() {
     put("value", "float", &[4, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
 }
 
+/// The content of a journal of such edits, with a name.
+fn journal(doc: &mut Doc) -> Vec<u8> {
+    let mut journal = Journal::new(doc);
+    for (number, delta) in edits(doc).iter().enumerate() {
+        journal.record(delta).expect("in order");
+        if number == 3 {
+            journal.name("named", 9_000).expect("a short label");
+        }
+    }
+    // Without what stands before the content.
+    journal.to_bytes()[9..].to_vec()
+}
+
 /// A delta for one edit each.
 fn edits(doc: &mut Doc) -> Vec<Delta> {
     type One = fn(&mut Edit<'_>) -> Result<(), EditError>;
-    let edits: [One; 8] = [
+    let edits: [One; 14] = [
         |edit| edit.text("t").insert(3, "y\u{1f30a}"),
         |edit| edit.text("t").delete(0..5),
         |edit| edit.list("l").delete(0..2),
@@ -107,6 +129,18 @@ fn edits(doc: &mut Doc) -> Vec<Delta> {
         },
         |edit| edit.set("s").delete(&Value::Int(1)).map(drop),
         |edit| edit.counter("c").add(-5),
+        |edit| edit.list("l").move_to(0, 1),
+        |edit| edit.tree("n").create(None, 0).map(drop),
+        |edit| {
+            let node = edit.tree("n").create(None, 0)?;
+            edit.tree("n").move_to(node, None, 1)
+        },
+        |edit| {
+            edit.text("t")
+                .mark(Unit::Chars, 1..3, "i", "x", Expand::None)
+        },
+        |edit| edit.text("t").embed(Unit::Chars, 2, 7),
+        |edit| edit.text("t").erase(0..2),
     ];
     let now = 9_000;
     let one = |one: One| {

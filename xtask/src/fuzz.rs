@@ -9,8 +9,8 @@ use anyhow::{bail, ensure, Context, Result};
 use std::fs;
 
 /// Every target, one a decoder.
-const TARGETS: [&str; 7] = [
-    "delta", "merge", "saved", "value", "version", "message", "parts",
+const TARGETS: [&str; 9] = [
+    "delta", "merge", "saved", "value", "version", "cursor", "journal", "message", "parts",
 ];
 
 /// Coverage as libFuzzer reads it: counters at edges, and what is compared with what. Without an address sanitizer,

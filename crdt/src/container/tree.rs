@@ -130,6 +130,27 @@ impl Shape {
     }
 }
 
+/// For each node that is not at the top one that it is somewhere under; the ways up get shorter as
+/// they are walked, so that a walk takes O(log n) on the whole.
+#[derive(Default)]
+struct Roots(BTreeMap<Dot, Dot>);
+
+impl Roots {
+    /// The node at the top that a node is under, or is.
+    fn of(&mut self, node: Dot) -> Dot {
+        let mut root = node;
+        while let Some(&above) = self.0.get(&root) {
+            root = above;
+        }
+        let mut at = node;
+        while at != root {
+            let above = self.0.insert(at, root);
+            at = above.expect("the walk up came this way");
+        }
+        root
+    }
+}
+
 impl TreeBody {
     pub(crate) fn live_len(&self) -> usize {
         self.live
@@ -162,14 +183,19 @@ impl TreeBody {
         edges.sort_unstable_by_key(|&(stamp, cell, node, _)| {
             std::cmp::Reverse((cell != node, stamp, cell))
         });
+        let mut roots = Roots::default();
         for (_, cell, node, under) in edges {
             let under = under.filter(|&under| shape.has(under));
             if shape.spots[&node].cell.is_some() {
                 continue;
             }
-            if shape.is_within(under, node) {
+            // It is at the top as yet: whatever is in it has it as its root.
+            if under.is_some_and(|under| roots.of(under) == node) {
                 shape.contested = true;
                 continue;
+            }
+            if let Some(under) = under {
+                roots.0.insert(node, under);
             }
             let cell = Some(cell);
             shape.spots.insert(node, Spot { under, cell });

@@ -1,5 +1,7 @@
 //! A journal as bytes.
 
+use std::collections::BTreeSet;
+
 use super::{erased_by, Entry, Journal, JournalError, NamedVersion};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::{limits, Delta, DotSet, LoadError, Minute, VersionVector};
@@ -68,25 +70,22 @@ impl Journal {
 fn read(input: &mut Reader<'_>) -> Result<Journal, DecodeError> {
     let mut version = VersionVector::new();
     let mut erased = DotSet::new();
-    let base = read_entry(input, &mut version, &mut erased)?;
+    let (base, _) = read_entry(input, &mut version, &mut erased)?;
     let max = usize::MAX;
     let entries = input.many(max, "too many deltas", ENTRY_BYTES, |input, _| {
-        let known = version.clone();
-        let entry = read_entry(input, &mut version, &mut erased)?;
-        if version == known {
+        let (entry, news) = read_entry(input, &mut version, &mut erased)?;
+        if !news {
             return Err(input.error("a delta that brings nothing"));
         }
         Ok(entry)
     })?;
-    let names = input.many(max, "too many names", NAME_BYTES, |input, before| {
+    let mut labels = BTreeSet::new();
+    let names = input.many(max, "too many names", NAME_BYTES, |input, _| {
         let label = input.str()?;
         if label.len() > limits::KEY_BYTES_MAX {
             return Err(input.over("label too long", limits::KEY_BYTES_MAX));
         }
-        if before
-            .iter()
-            .any(|named: &NamedVersion| named.label == label)
-        {
+        if !labels.insert(label) {
             return Err(input.error("a label twice"));
         }
         let label = label.to_owned();
@@ -108,20 +107,23 @@ fn read(input: &mut Reader<'_>) -> Result<Journal, DecodeError> {
     })
 }
 
+/// A recorded delta, and whether it brings something new.
 fn read_entry(
     input: &mut Reader<'_>,
     version: &mut VersionVector,
     erased: &mut DotSet,
-) -> Result<Entry, DecodeError> {
+) -> Result<(Entry, bool), DecodeError> {
     let bytes = input.bytes()?;
     let delta = Delta::decode(bytes)?;
     if !version.includes(&delta.from) {
         return Err(input.error("a delta is missing"));
     }
+    let news = !version.includes(&delta.to);
     version.merge(&delta.to);
     erased.extend(&erased_by(&delta));
-    Ok(Entry {
+    let entry = Entry {
         to: delta.to,
         bytes: bytes.to_vec(),
-    })
+    };
+    Ok((entry, news))
 }

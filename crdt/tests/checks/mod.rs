@@ -4,10 +4,14 @@
 // The code under test takes time as an input; how long it takes itself is what is measured here.
 #![allow(clippy::disallowed_types)]
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use driftwood_crdt::codec::Writer;
-use driftwood_crdt::{Delta, Doc, Kind, ReplicaId, VersionVector};
+use driftwood_crdt::{
+    Cursor, Delta, Doc, EditError, Expand, Journal, Kind, MergeError, ReplicaId, SeedError, Unit,
+    VersionVector,
+};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -72,24 +76,89 @@ pub(crate) fn delta(bytes: &[u8]) {
     }
 }
 
-/// A document of three replicas with something of every kind, some of it deleted.
+/// A document of three replicas with something of every kind, some of it deleted, some contested.
 pub(crate) fn filled() -> Doc {
+    static FILLED: OnceLock<Doc> = OnceLock::new();
+    FILLED.get_or_init(fill).clone()
+}
+
+fn fill() -> Doc {
     let mut docs = [1, 2, 3].map(|id| Doc::new(ReplicaId::new(id)));
     for round in 0..4 {
         for (number, doc) in docs.iter_mut().enumerate() {
-            let mut edit = doc.edit(1_000 + round * 7 + number as u64);
+            let mut edit = doc.edit(1_000 + round * 70_000 + number as u64);
             write(&mut edit, round as usize, number).expect("all offsets are inside");
             let _ = edit.commit();
         }
-        let deltas = docs.each_ref().map(Doc::whole);
-        for doc in &mut docs {
-            for delta in &deltas {
-                doc.merge(delta).expect("a whole state starts from nothing");
-            }
+        exchange(&mut docs);
+    }
+    contest(&mut docs).expect("all copies have the same");
+    exchange(&mut docs);
+    let [mut doc, ..] = docs;
+    let seeded = doc.seed("seed", |edit| edit.text("seeded").insert(0, "Hello"));
+    seeded.map_err(|_: SeedError| ()).expect("a seed");
+    doc.reclaim(400_000, 0, &[]);
+    doc.reclaim(500_000, 0, &[]);
+    doc
+}
+
+fn exchange(docs: &mut [Doc; 3]) {
+    let deltas = docs.each_ref().map(Doc::whole);
+    for doc in docs {
+        for delta in &deltas {
+            doc.merge(delta).expect("a whole state starts from nothing");
         }
     }
-    let [doc, ..] = docs;
-    doc
+}
+
+/// Moves that close a cycle, and things that are deleted while others write in them.
+fn contest(docs: &mut [Doc; 3]) -> Result<(), EditError> {
+    let tops = docs[0].tree("n").children(None).to_vec();
+    let [a, b, c] = tops[..3] else {
+        unreachable!("some were made")
+    };
+    let list = docs[0].list("l");
+    let map = (0..list.len()).find(|&at| list.map(at).has("in"));
+    let map = map.expect("a map was inserted");
+    let [one, two, three] = docs;
+    let mut edit = one.edit(300_000);
+    edit.tree("n").move_to(a, Some(b), 0)?;
+    edit.tree("n").delete(c)?;
+    edit.list("l").delete(map..map + 1)?;
+    edit.list("l").move_to(0, 3)?;
+    let _ = edit.commit();
+    let mut edit = two.edit(300_001);
+    edit.tree("n").move_to(b, Some(a), 0)?;
+    edit.tree("n").data(c).set("kept", 1)?;
+    edit.list("l").map(map)?.set("kept", 1)?;
+    edit.list("l").move_to(0, 2)?;
+    let _ = edit.commit();
+    let mut edit = three.edit(300_002);
+    edit.tree("n").move_to(c, Some(a), 0)?;
+    edit.text("t")
+        .mark(Unit::Chars, 0..5, "b", 2, Expand::Both)?;
+    let _ = edit.commit();
+    Ok(())
+}
+
+/// What a copy is sent that has dropped what others hang on.
+pub(crate) fn answer() -> Delta {
+    let [mut one, mut other] = [1, 2].map(|id| Doc::new(ReplicaId::new(id)));
+    let mut edit = one.edit(0);
+    edit.text("t").insert(0, "abc").expect("the start");
+    other.merge(&edit.commit()).expect("from nothing");
+    let mut edit = one.edit(1);
+    edit.text("t").delete(1..3).expect("three characters");
+    let _ = edit.commit();
+    one.reclaim(2, 0, &[]);
+    one.reclaim(3, 0, &[]);
+    let mut edit = other.edit(2);
+    edit.text("t").insert(2, "d").expect("three characters");
+    let refused = one.merge(&edit.commit());
+    let Err(MergeError::MissingAnchors { anchors }) = refused else {
+        panic!("it hangs on what was dropped: {refused:?}");
+    };
+    other.delta_with_anchors(one.version(), &anchors)
 }
 
 /// One edit of every kind.
@@ -97,11 +166,25 @@ pub(crate) fn write(
     edit: &mut driftwood_crdt::Edit<'_>,
     round: usize,
     number: usize,
-) -> Result<(), driftwood_crdt::EditError> {
+) -> Result<(), EditError> {
     edit.text("t").insert(round, "a né🌊")?;
     edit.text("t").delete(round + 1..round + 3)?;
+    edit.text("t")
+        .mark(Unit::Chars, 0..3, "b", true, Expand::After)?;
+    edit.text("t").unmark(Unit::Chars, 1..2, "b")?;
+    edit.text("t").embed(Unit::Chars, 1, "pic")?;
+    edit.text("t").erase(2..3)?;
     edit.list("l").insert(0, round as u32)?;
     edit.list("l").insert_map(0)?.text("in").insert(0, "deep")?;
+    edit.list("l").move_to(0, 1)?;
+    let node = edit.tree("n").create(None, 0)?;
+    let under = edit.tree("n").create(Some(node), 0)?;
+    edit.tree("n").data(under).set("d", "data")?;
+    edit.tree("n").move_to(under, None, 1)?;
+    let gone = edit.tree("n").create(Some(node), 0)?;
+    edit.tree("n").delete(gone)?;
+    edit.map("m").set("secret", "s")?;
+    edit.map("m").erase("secret")?;
     edit.map("m").set("k", number as u32)?;
     edit.map("m").set("gone", true)?;
     edit.map("m").delete("gone")?;
@@ -204,4 +287,46 @@ pub(crate) fn version(bytes: &[u8]) {
         assert!(version.encode() == bytes, "another encoding");
         assert!(version.includes(&version));
     }
+}
+
+/// A cursor, in a document that knows what it is beside or not.
+pub(crate) fn cursor(bytes: &[u8]) {
+    let read = || Cursor::decode(bytes);
+    if let Ok(cursor) = bounded(bytes.len(), DECODE_FACTOR, DECODE_TIME, read) {
+        assert!(cursor.encode() == bytes, "another encoding");
+        let mut doc = filled();
+        let (text, list) = (doc.text("t"), doc.list("l"));
+        assert!(text.resolve(&cursor).chars <= text.len());
+        assert!(list.resolve(&cursor) <= list.len());
+        doc.reclaim(u64::MAX, 0, &[cursor]);
+    }
+}
+
+/// A journal: the bytes as they are, and as the content behind a right checksum.
+pub(crate) fn journal(bytes: &[u8]) {
+    open_journal(bytes);
+    let mut sealed = b"DWJ\x1a\x01".to_vec();
+    sealed.extend_from_slice(&crc32fast::hash(bytes).to_le_bytes());
+    sealed.extend_from_slice(bytes);
+    open_journal(&sealed);
+}
+
+fn open_journal(bytes: &[u8]) {
+    let read = || Journal::from_bytes(bytes);
+    let Ok(mut journal) = bounded(bytes.len(), DECODE_FACTOR_LARGE, DECODE_TIME, read) else {
+        return;
+    };
+    assert!(journal.to_bytes() == bytes, "another encoding");
+    // Each costs all before it.
+    let versions: Vec<_> = journal.versions().take(32).collect();
+    for version in &versions {
+        if let Ok(doc) = journal.at(version) {
+            check_invariants(&doc);
+            assert!(doc.version() == version, "another version");
+        }
+    }
+    let _ = journal.record(&filled().whole());
+    let _ = journal.compact(&versions[versions.len() / 2]);
+    let again = Journal::from_bytes(&journal.to_bytes());
+    assert!(again.as_ref() == Ok(&journal), "saving changed it");
 }
