@@ -242,14 +242,14 @@ impl ListBody {
         for dot in alive {
             touched.insert(match self.cells.content_of(dot) {
                 Some((cells, within)) => match &cells.0[within] {
-                    Cell::Place(moved) => {
-                        forget_place(&mut self.places, moved.of, dot);
-                        moved.of
-                    }
+                    Cell::Place(moved) => moved.of,
                     _ => dot,
                 },
                 None => dot,
             });
+        }
+        for element in &touched {
+            forget_places(&mut self.places, *element, dots);
         }
         let mut patches = self.bury(dots);
         for element in touched {
@@ -354,9 +354,9 @@ impl ListBody {
     }
 }
 
-fn forget_place(places: &mut BTreeMap<Dot, Vec<(Stamp, Dot)>>, of: Dot, place: Dot) {
+fn forget_places(places: &mut BTreeMap<Dot, Vec<(Stamp, Dot)>>, of: Dot, gone: &DotSet) {
     if let Some(of_element) = places.get_mut(&of) {
-        of_element.retain(|&(_, dot)| dot != place);
+        of_element.retain(|&(_, dot)| !gone.contains(dot));
         if of_element.is_empty() {
             places.remove(&of);
         }
