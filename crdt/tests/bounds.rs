@@ -277,14 +277,14 @@ fn place(out: &mut Writer, of: u64, under: Option<u64>, stamp: u64) {
 /// Nodes under each other, each under the one before.
 fn nodes_down(n: u64) -> Vec<u8> {
     tree(n, |out, i| {
-        node(out, Some(i - 1).filter(|&above| above > 0))
+        node(out, Some(i - 1).filter(|&above| above > 0));
     })
 }
 
 /// Nodes under each other, each under the one after.
 fn nodes_up(n: u64) -> Vec<u8> {
     tree(n, |out, i| {
-        node(out, Some(i + 1).filter(|&above| above <= n))
+        node(out, Some(i + 1).filter(|&above| above <= n));
     })
 }
 
@@ -474,7 +474,7 @@ fn use_it(name: &str, doc: &Doc) {
         ("segments", &|| drop(doc.text("").segments())),
         ("nodes", &|| drop(doc.tree("").nodes())),
         ("load", &|| {
-            drop(Doc::load(replica, &doc.save()).expect("just saved"))
+            drop(Doc::load(replica, &doc.save()).expect("just saved"));
         }),
         ("removing", &|| {
             doc.clone().merge(&remove).expect("no gap");
