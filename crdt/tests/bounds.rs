@@ -355,10 +355,9 @@ fn varint(number: u64) -> Vec<u8> {
 }
 
 fn erasing(seqs: u64, erasures: &[u8]) -> Vec<u8> {
-    let mut bytes = hostile(seqs, &[1, 0], &[], &[0]);
-    bytes[1] |= 4;
-    bytes.extend_from_slice(erasures);
-    bytes
+    let timed = hostile(seqs, &[1, 0], &[], &[0]);
+    // Nothing in it has a time.
+    [&[1, 4], &timed[3..], erasures].concat()
 }
 
 /// What removes all of the others.

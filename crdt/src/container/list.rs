@@ -220,7 +220,7 @@ impl ListBody {
                     Cell::Place(place) => {
                         let places = self.places.entry(place.of).or_default();
                         places.push((place.stamp, dot));
-                        moved.insert(place.of);
+                        moved.extend([place.of, dot]);
                     }
                     _ => {
                         moved.insert(dot);
@@ -240,16 +240,13 @@ impl ListBody {
         let alive = dots.runs().flat_map(|run| self.cells.alive_in(run));
         let alive: Vec<Dot> = alive.flat_map(DotRun::dots).collect();
         for dot in alive {
-            touched.insert(match self.cells.content_of(dot) {
-                Some((cells, within)) => match &cells.0[within] {
-                    Cell::Place(moved) => {
-                        forget_place(&mut self.places, moved.of, dot);
-                        moved.of
-                    }
-                    _ => dot,
-                },
-                None => dot,
-            });
+            touched.insert(dot);
+            if let Some(Cell::Place(moved)) = self.cells.cell(dot) {
+                touched.insert(moved.of);
+            }
+        }
+        for element in &touched {
+            forget_places(&mut self.places, *element, dots);
         }
         let mut patches = self.bury(dots);
         for element in touched {
@@ -296,6 +293,15 @@ impl ListBody {
 
     /// Shows an element where it is to be seen, and there only.
     fn settle(&mut self, element: Dot, patches: &mut Vec<Patch<Cells>>) {
+        if let Some(Cell::Place(_)) = self.cells.cell(element) {
+            // A place is no element, whatever a hostile copy says: it cannot be moved.
+            let places = self.places.get(&element).into_iter().flatten();
+            let places: Vec<Dot> = places.map(|&(_, place)| place).collect();
+            for place in places {
+                patches.extend(self.cells.set_life(place, Life::Hidden, None));
+            }
+            return;
+        }
         let alive = self.cells.life_of(element).is_some_and(Life::is_alive);
         let kept = self.kept_kind(element);
         let there = alive || kept.is_some();
@@ -354,9 +360,9 @@ impl ListBody {
     }
 }
 
-fn forget_place(places: &mut BTreeMap<Dot, Vec<(Stamp, Dot)>>, of: Dot, place: Dot) {
+fn forget_places(places: &mut BTreeMap<Dot, Vec<(Stamp, Dot)>>, of: Dot, gone: &DotSet) {
     if let Some(of_element) = places.get_mut(&of) {
-        of_element.retain(|&(_, dot)| dot != place);
+        of_element.retain(|&(_, dot)| !gone.contains(dot));
         if of_element.is_empty() {
             places.remove(&of);
         }

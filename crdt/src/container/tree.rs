@@ -448,14 +448,15 @@ impl TreeBody {
                 Cell::Place(moved) => moved.of,
                 _ => dot,
             };
-            let state = self.nodes.entry(node).or_default();
             if node == dot {
-                state.made = None;
-            } else {
-                state.moves.retain(|m| m.place != dot);
+                self.nodes.entry(node).or_default().made = None;
             }
-            self.tidy(node);
             touched.insert(node);
+        }
+        for &node in &touched {
+            let state = self.nodes.entry(node).or_default();
+            state.moves.retain(|m| !dots.contains(m.place));
+            self.tidy(node);
         }
         self.live -= alive.len();
         self.cells.remove(dots, &mut Vec::new());
