@@ -11,7 +11,7 @@
 //! use std::sync::Arc;
 //! use driftwood_relay::driver::{Client, Host, Notice, Refusal};
 //! use driftwood_sync::{Config, DocumentName, ErrorCode, Input, Level, LinkId, NodeId, Role};
-//! use driftwood_crdt::VersionVector;
+//! use driftwood_crdt::{Dot, VersionVector};
 //! # struct Notes;
 //! # impl Host for Notes {
 //! #     fn merge(&mut self, _: &DocumentName, _: &Arc<[u8]>, _: LinkId) -> Result<(), Refusal> {
