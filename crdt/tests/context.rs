@@ -1,6 +1,8 @@
 //! What may not be taken from others: more context than they have, and their clocks.
 
 use driftwood_crdt::{Delta, Doc, Edit, MergeError, ReplicaId};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn doc(id: u64) -> Doc {
     Doc::new(ReplicaId::new(id))

@@ -1,6 +1,8 @@
 //! The hard figures of the field: what each type must come to when two people do two things at once.
 
 use driftwood_crdt::{Doc, Edit, EditError, Expand, Item, MapRef, ReplicaId, TextRef, Unit, Value};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn doc(id: u64) -> Doc {
     Doc::new(ReplicaId::new(id))

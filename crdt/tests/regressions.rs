@@ -1,6 +1,8 @@
 //! Faults that the schedules found, each made small.
 
 use driftwood_crdt::{Delta, Doc, Edit, Kind, MergeError, Path, ReplicaId};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn doc(id: u64) -> Doc {
     Doc::new(ReplicaId::new(id))

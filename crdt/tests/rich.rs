@@ -2,6 +2,8 @@
 
 use driftwood_crdt::{DeltaOp, Doc, EditError, Expand, Marks, ReplicaId, Segment, Unit, Value};
 use proptest::prelude::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn doc(id: u64) -> Doc {
     Doc::new(ReplicaId::new(id))

@@ -3,6 +3,8 @@
 use driftwood_crdt::{
     Difference, Doc, Edit, EditError, Expand, Item, Kind, Minute, Path, ReplicaId, SeedError, Unit,
 };
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const ANN: ReplicaId = ReplicaId::new(1);
 const BEN: ReplicaId = ReplicaId::new(2);

@@ -47,8 +47,8 @@
 //!                 Output::Store { document, to, .. } => {
 //!                     to_client.push_back(Input::Flushed { document, version: to });
 //!                 }
-//!                 Output::Load { link, document, since } => {
-//!                     let deltas = vec![doc.delta_since(&since).encode().into()];
+//!                 Output::Load { link, document, since, anchors } => {
+//!                     let deltas = vec![doc.delta_with_anchors(&since, &anchors).encode().into()];
 //!                     to_client.push_back(Input::Loaded { link, document, deltas });
 //!                 }
 //!                 _ => {}

@@ -340,7 +340,10 @@ impl ListBody {
         self.cells.assert_invariants();
         assert_eq!(
             self.live,
-            self.cells.live_runs().map(|run| run.len as usize).sum::<usize>()
+            self.cells
+                .live_runs()
+                .map(|run| run.len as usize)
+                .sum::<usize>()
         );
         let elements: Vec<Dot> = self.elements().map(|(dot, _)| dot).collect();
         assert_eq!(

@@ -492,7 +492,10 @@ impl TreeBody {
         self.cells.assert_invariants();
         assert_eq!(
             self.live,
-            self.cells.live_runs().map(|run| run.len as usize).sum::<usize>()
+            self.cells
+                .live_runs()
+                .map(|run| run.len as usize)
+                .sum::<usize>()
         );
         let (kept, fresh) = (self.shape(), self.make_out());
         assert_eq!(
