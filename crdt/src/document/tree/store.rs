@@ -69,6 +69,28 @@ impl Tree {
         items
     }
 
+    /// Makes sure that elements that were seen before are not said to be somewhere else.
+    fn check_homes(
+        &self,
+        items: &BodyItems,
+        here: Option<ContainerId>,
+        seen: &VersionVector,
+    ) -> Result<(), MergeError> {
+        let mut elsewhere = None;
+        items.for_each_element_run(|run| {
+            let known = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
+            let len = known.min(run.len);
+            if len > 0 && elsewhere.is_none() {
+                let homes = self.homes.of(DotRun { len, ..run }).into_iter();
+                elsewhere = homes
+                    .filter(|&(_, id)| Some(id) != here)
+                    .map(|(part, _)| part.start)
+                    .next();
+            }
+        });
+        elsewhere.map_or(Ok(()), |dot| Err(MergeError::DotConflict { dot }))
+    }
+
     fn settle_restored(&mut self, id: ContainerId) {
         let restored = self.body_mut(id).take_restored();
         self.homes.settle(id, restored);
@@ -146,6 +168,7 @@ impl DotStore for Tree {
         let mut missing = Vec::new();
         let mut check = |number: u32, items: &BodyItems, wanted: &mut BTreeMap<u32, Vec<Dot>>| {
             let wanted = wanted.remove(&number).unwrap_or_default();
+            self.check_homes(items, ids[number as usize], seen)?;
             let checked = match ids[number as usize] {
                 Some(id) => self.get(id).body.check(items, &wanted, seen),
                 None => Body::new(items.kind()).check(items, &wanted, seen),
