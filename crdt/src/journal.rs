@@ -262,6 +262,10 @@ impl Journal {
         self.entries.drain(..count);
         let first = &self.base.to;
         self.names.retain(|named| named.version.includes(first));
+        self.erased = erased_by(&self.base.delta());
+        for entry in &self.entries {
+            self.erased.extend(&erased_by(&entry.delta()));
+        }
         Ok(count)
     }
 

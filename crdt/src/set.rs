@@ -74,15 +74,6 @@ impl<V: Ord + Clone> OrSet<V> {
         self.elements.named(dots)
     }
 
-    /// The dots of an element.
-    pub(crate) fn dots_of_element(&self, element: &V) -> Vec<Dot> {
-        let register = self.elements.register(element);
-        let siblings = register
-            .map(crate::MvRegister::siblings)
-            .unwrap_or_default();
-        siblings.iter().map(|sibling| sibling.dot).collect()
-    }
-
     /// The elements and their dots.
     pub(crate) fn elements(&self) -> &LwwMap<V, ()> {
         &self.elements

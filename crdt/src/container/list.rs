@@ -338,13 +338,7 @@ impl ListBody {
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn assert_invariants(&self) {
         self.cells.assert_invariants();
-        assert_eq!(
-            self.live,
-            self.cells
-                .live_runs()
-                .map(|run| run.len as usize)
-                .sum::<usize>()
-        );
+        assert_eq!(self.live, self.cells.live_len());
         let elements: Vec<Dot> = self.elements().map(|(dot, _)| dot).collect();
         assert_eq!(
             elements.len(),

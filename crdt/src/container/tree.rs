@@ -490,13 +490,7 @@ impl TreeBody {
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn assert_invariants(&self) {
         self.cells.assert_invariants();
-        assert_eq!(
-            self.live,
-            self.cells
-                .live_runs()
-                .map(|run| run.len as usize)
-                .sum::<usize>()
-        );
+        assert_eq!(self.live, self.cells.live_len());
         let (kept, fresh) = (self.shape(), self.make_out());
         assert_eq!(
             kept.children

@@ -5,13 +5,13 @@ mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::departed::{Departed, Departure};
+use super::departed::Departed;
 use super::erasures::Erasures;
 use super::homes::Homes;
 use super::path::{Key, Kind, Path, Step};
 use crate::container::list::Element;
 use crate::container::{Body, ChangeKind, Changes, MapBody};
-use crate::{limits, Dot, DotRun, DotSet, EditError, Value};
+use crate::{limits, DotRun, DotSet, EditError, Value};
 
 /// The number of a container in this copy. That of one that was let go is given again: nobody holds
 /// a number beyond an edit or a merge.
@@ -322,19 +322,17 @@ impl Tree {
     /// Removes dots from one container and notes what happened.
     pub(crate) fn remove_from(&mut self, id: ContainerId, dots: &DotSet, changes: &mut Changes) {
         let before = self.get(id).body.live_len();
-        for (dot, what) in self.get(id).body.names_of(dots) {
-            self.departed.note(dot, id, what);
-        }
+        self.note_departing(id, dots);
         let change = self.body_mut(id).remove(dots);
         self.note(id, change, changes);
         self.forget(id, dots);
         self.recount(id, before, changes);
     }
 
-    /// Remembers the name of what is about to be deleted at a key or of a set.
-    pub(super) fn note_departed(&mut self, id: ContainerId, dots: &[Dot], what: &Departure) {
-        for &dot in dots {
-            self.departed.note(dot, id, what.clone());
+    /// Remembers the names of what is about to be deleted.
+    pub(super) fn note_departing(&mut self, id: ContainerId, dots: &DotSet) {
+        for (dot, what) in self.get(id).body.names_of(dots) {
+            self.departed.note(dot, id, what);
         }
     }
 

@@ -15,6 +15,12 @@ impl<C: Content> Sequence<C> {
         })
     }
 
+    /// How many elements are alive; O(pieces).
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn live_len(&self) -> usize {
+        self.live_runs().map(|run| run.len as usize).sum()
+    }
+
     /// Drops deleted elements that nothing needs. O(pieces).
     pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
         for run in dots.runs() {

@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn copies_converge_and_what_others_wrote_stays(
         replicas in 2usize..5,
-        steps in prop::collection::vec((0u8..10, any::<u8>(), 0usize..1_000, 0usize..1_000, 0usize..1_000, 0usize..1_000), 1..60),
+        steps in prop::collection::vec((0u8..12, any::<u8>(), 0usize..1_000, 0usize..1_000, 0usize..1_000, 0usize..1_000), 1..60),
     ) {
         let mut world = World::new(replicas);
         let mut undos: Vec<UndoManager> = (0..replicas).map(|_| solo()).collect();
@@ -73,6 +73,8 @@ proptest! {
                 }
                 7 => world.step(&Step::Edit(who, what, a, b, c)),
                 8 => world.step(&Step::Deliver(a, b)),
+                9 => world.step(&Step::Reclaim(who)),
+                10 => world.step(&Step::Seed(who)),
                 _ => world.step(&Step::Sync(a, b)),
             }
             world.docs[me].assert_invariants();

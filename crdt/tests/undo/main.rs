@@ -2,7 +2,6 @@
 
 mod copies;
 mod laws;
-#[allow(dead_code, reason = "the schedules use all of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -3,7 +3,6 @@
 use super::{key_changed, CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 use crate::container::{Body, ChangeKind, MapBody};
 use crate::document::tree::check_key;
-use crate::document::Departure;
 use crate::{DotSet, EditError, Kind, Value};
 
 /// A map that is being edited.
@@ -37,17 +36,13 @@ impl MapEdit<'_> {
     /// # Errors
     /// As [`Self::set`].
     pub fn delete(&mut self, key: &str) -> Result<bool, EditError> {
+        self.0.check_writable()?;
         if self.0.tree.seen_at(self.0.at, key).is_none() {
-            self.0.check_writable()?;
             return Ok(false);
         }
-        self.0.check_writable()?;
-        if let Body::Map(map) = &self.0.tree.get(self.0.at).body {
-            let dots: Vec<_> = map.dots_at(key).collect();
-            let key = Departure::Key(key.to_owned());
-            self.0.tree.note_departed(self.0.at, &dots, &key);
-        }
-        self.0.losing(|body| dots_at(body, key));
+        let dots = dots_at(&self.0.tree.get(self.0.at).body, key);
+        self.0.tree.note_departing(self.0.at, &dots);
+        self.0.losing(|_| dots);
         let by = self.0.write(|body, change| {
             let by = change.dot();
             change.removed(by, map(body).values.take(key));

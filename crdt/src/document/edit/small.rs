@@ -2,7 +2,6 @@
 
 use super::NodeEdit;
 use crate::container::{Body, ChangeKind};
-use crate::document::Departure;
 use crate::undo::write::Lost;
 use crate::{DotSet, EditError, Tally, Value};
 
@@ -39,11 +38,10 @@ impl SetEdit<'_> {
         if !set.has(value) {
             return Ok(false);
         }
-        let dots = set.dots_of_element(value);
         self.0.check_writable()?;
-        let element = Departure::Element(value.clone());
-        self.0.tree.note_departed(self.0.at, &dots, &element);
-        self.0.losing(|body| dots_of(body, value));
+        let dots = dots_of(&self.0.tree.get(self.0.at).body, value);
+        self.0.tree.note_departing(self.0.at, &dots);
+        self.0.losing(|_| dots);
         self.0.write(|body, change| {
             let Body::Set(set) = body else {
                 unreachable!("this is a set")
