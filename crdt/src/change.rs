@@ -30,6 +30,8 @@ pub struct Change {
     pub(crate) full: Option<(&'static str, u64)>,
     /// What it takes to undo the edit, if somebody wants to.
     pub(crate) record: Option<Box<Record>>,
+    /// All that the write in the making makes alive, where it knows; else it is looked up.
+    pub(crate) made: Option<DotRun>,
 }
 
 impl Change {
@@ -42,6 +44,7 @@ impl Change {
             removals: Removals::new(),
             full: None,
             record: None,
+            made: None,
         }
     }
 

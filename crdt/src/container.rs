@@ -43,6 +43,16 @@ pub(crate) struct MapBody {
 }
 
 impl MapBody {
+    /// Removes the marks of all containers at a key and gives their dots.
+    pub(crate) fn take_marks(&mut self, key: &str) -> Vec<DotRun> {
+        if self.children.is_empty() {
+            return Vec::new();
+        }
+        let marks = Kind::ALL.into_iter();
+        let marks = marks.flat_map(|kind| self.children.take(&(key.to_owned(), kind)));
+        marks.collect()
+    }
+
     /// The dots of all that is written at a key.
     pub(crate) fn dots_at<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Dot> + 'a {
         let marks = Kind::ALL.into_iter();
@@ -254,6 +264,15 @@ impl Body {
             Self::Text(text) => text.chars.unknown_in(run),
             Self::Tree(tree) => tree.cells.unknown_in(run),
             Self::Map(_) | Self::Set(_) | Self::Counter(_) => vec![run],
+        }
+    }
+
+    /// Whether all that is deleted here goes on naming something: in a sequence, but for its marks.
+    pub(crate) fn keeps_names(&self) -> bool {
+        match self {
+            Self::List(_) | Self::Tree(_) => true,
+            Self::Text(text) => text.marks.is_empty(),
+            Self::Map(_) | Self::Set(_) | Self::Counter(_) => false,
         }
     }
 

@@ -50,6 +50,11 @@ impl DotRun {
         (0..self.len).map(move |i| self.start.plus(i))
     }
 
+    /// One past the seq of the last.
+    pub(crate) const fn end(self) -> u64 {
+        self.start.seq + self.len
+    }
+
     /// Whether the dot is one of them.
     pub fn contains(&self, dot: Dot) -> bool {
         dot.replica == self.start.replica
@@ -59,11 +64,21 @@ impl DotRun {
 }
 
 /// A set of dots, kept as runs: what a deletion removed is mostly a few of them.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, Default)]
 pub struct DotSet {
-    /// First seq -> one past the last, for each replica; runs neither touch nor overlap.
-    runs: BTreeMap<ReplicaId, BTreeMap<u64, u64>>,
+    /// The only run: as long as there is no other, it takes no memory of its own.
+    one: Option<DotRun>,
+    /// First dot -> how many; runs neither touch nor overlap.
+    runs: BTreeMap<Dot, u64>,
 }
+
+impl PartialEq for DotSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.runs().eq(other.runs())
+    }
+}
+
+impl Eq for DotSet {}
 
 impl DotSet {
     /// The empty set.
@@ -73,7 +88,7 @@ impl DotSet {
 
     /// Whether no dot is in the set.
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.one.is_none() && self.runs.is_empty()
     }
 
     /// Adds one dot.
@@ -86,19 +101,41 @@ impl DotSet {
         if run.len == 0 {
             return;
         }
-        let runs = self.runs.entry(run.start.replica).or_default();
-        let (mut start, mut end) = (run.start.seq, run.start.seq + run.len);
-        if let Some((&before, &before_end)) = runs.range(..=start).next_back() {
-            if before_end >= start {
-                start = before;
-                end = end.max(before_end);
+        match self.one.take() {
+            None if self.runs.is_empty() => {
+                self.one = Some(run);
+                return;
+            }
+            None => {}
+            Some(one) => {
+                let (low, high) = (one.min(run), one.max(run));
+                if low.start.replica == high.start.replica && high.start.seq <= low.end() {
+                    let len = low.end().max(high.end()) - low.start.seq;
+                    self.one = Some(DotRun { len, ..low });
+                    return;
+                }
+                self.runs.insert(one.start, one.len);
             }
         }
-        while let Some((&next, &next_end)) = runs.range(start..=end).next() {
-            end = end.max(next_end);
-            runs.remove(&next);
+        let (mut start, mut end) = (run.start, run.end());
+        if let Some(before) = self.last_until(start) {
+            if before.start.replica == start.replica && before.end() >= start.seq {
+                start = before.start;
+                end = end.max(before.end());
+            }
         }
-        runs.insert(start, end);
+        let replica = start.replica;
+        while let Some((&next, &len)) = self.runs.range(start..=Dot::new(replica, end)).next() {
+            end = end.max(next.seq + len);
+            self.runs.remove(&next);
+        }
+        self.runs.insert(start, end - start.seq);
+    }
+
+    /// The last run that starts no later than at a dot, of those in the map.
+    fn last_until(&self, dot: Dot) -> Option<DotRun> {
+        let (&start, &len) = self.runs.range(..=dot).next_back()?;
+        Some(DotRun { start, len })
     }
 
     /// Adds every dot of `other`.
@@ -140,13 +177,14 @@ impl DotSet {
     pub(crate) fn parts_in(&self, run: DotRun) -> impl DoubleEndedIterator<Item = DotRun> + '_ {
         let (replica, first) = (run.start.replica, run.start.seq);
         let end = first + run.len;
-        let runs = self.runs.get(&replica).into_iter().flat_map(move |runs| {
-            let before = runs.range(..first).next_back();
-            before.into_iter().chain(runs.range(first..end.max(first)))
-        });
-        runs.filter_map(move |(&start, &stop)| {
-            let (start, stop) = (start.max(first), stop.min(end));
-            (start < stop).then(|| DotRun {
+        let before = self.runs.range(..run.start).next_back();
+        let within = self.runs.range(run.start..run.start.plus(run.len));
+        let all = before.into_iter().chain(within);
+        let one = self.one.as_ref().map(|one| (&one.start, &one.len));
+        let all = one.into_iter().chain(all);
+        all.filter_map(move |(&dot, &len)| {
+            let (start, stop) = (dot.seq.max(first), (dot.seq + len).min(end));
+            (dot.replica == replica && start < stop).then(|| DotRun {
                 start: Dot::new(replica, start),
                 len: stop - start,
             })
@@ -160,30 +198,21 @@ impl DotSet {
 
     /// Whether the dot is in the set; O(log runs).
     pub fn contains(&self, dot: Dot) -> bool {
-        self.runs
-            .get(&dot.replica)
-            .and_then(|runs| runs.range(..=dot.seq).next_back())
-            .is_some_and(|(_, &end)| dot.seq < end)
+        let run = self.one.or_else(|| self.last_until(dot));
+        run.is_some_and(|run| run.contains(dot))
     }
 
     /// Whether any dot is in both; O(runs of `self` · log runs).
     pub(crate) fn meets(&self, other: &DotSet) -> bool {
-        self.runs().any(|run| {
-            let of_replica = other.runs.get(&run.start.replica);
-            let end = run.start.seq + run.len;
-            let last = of_replica.and_then(|runs| runs.range(..end).next_back());
-            last.is_some_and(|(_, &other_end)| other_end > run.start.seq)
-        })
+        self.runs()
+            .any(|run| other.parts_in(run).next_back().is_some())
     }
 
     /// The runs, in order of replica and seq.
     pub fn runs(&self) -> impl Iterator<Item = DotRun> + '_ {
-        self.runs.iter().flat_map(|(&replica, runs)| {
-            runs.iter().map(move |(&start, &end)| DotRun {
-                start: Dot::new(replica, start),
-                len: end - start,
-            })
-        })
+        let many = self.runs.iter();
+        let many = many.map(|(&start, &len)| DotRun { start, len });
+        self.one.into_iter().chain(many)
     }
 
     /// Every dot, in order. A run from a peer may be long: use [`Self::runs`] on untrusted sets.
@@ -194,7 +223,7 @@ impl DotSet {
 
     /// How many runs there are.
     pub fn run_count(&self) -> usize {
-        self.runs.values().map(BTreeMap::len).sum()
+        usize::from(self.one.is_some()) + self.runs.len()
     }
 }
 

@@ -26,12 +26,14 @@ pub struct Replicated<S> {
     removals: RemovalLog,
     /// The last stamp that this replica used.
     stamp: Stamp,
-    /// What this replica's last delta had seen: its next one starts there.
-    committed: VersionVector,
+    /// The last own change of which a delta was made: the next one starts there.
+    committed: u64,
     /// What was removed since that delta.
     uncommitted: Removals,
-    /// What had been seen when the last own change was made: all that it implies.
-    seen: VersionVector,
+    /// What of others was seen here that no own delta implies yet: the next one names it.
+    news: VersionVector,
+    /// The part of it that was seen after the last own change, which does not imply it either.
+    late: VersionVector,
 }
 
 /// More than one edit ever takes.
@@ -46,9 +48,10 @@ impl<S: DotStore> Replicated<S> {
             store: S::default(),
             removals: RemovalLog::default(),
             stamp: Stamp::default(),
-            committed: VersionVector::new(),
+            committed: 0,
             uncommitted: Removals::new(),
-            seen: VersionVector::new(),
+            news: VersionVector::new(),
+            late: VersionVector::new(),
         }
     }
 
@@ -63,8 +66,10 @@ impl<S: DotStore> Replicated<S> {
         let rest = self.commit();
         self.replica = replica;
         self.stamp = Stamp::default();
+        self.committed = self.version.get(replica);
         // Nothing is implied by a change before: the first one under a name says all it has seen.
-        self.committed = [(replica, self.version.get(replica))].into_iter().collect();
+        let others = self.version.iter().filter(|&(other, _)| other != replica);
+        self.news = others.collect();
         rest
     }
 
@@ -112,7 +117,9 @@ impl<S: DotStore> Replicated<S> {
     pub(crate) fn end(&mut self, change: Change) {
         if change.last() > self.version.get(self.replica) {
             self.version.advance(self.replica, change.last());
-            self.seen = self.version.clone();
+            if !self.late.is_empty() {
+                self.late = VersionVector::new();
+            }
         }
         let removals = change.into_removals();
         self.removals.extend(&removals);
@@ -127,20 +134,16 @@ impl<S: DotStore> Replicated<S> {
     /// The delta of all local changes since the last one.
     pub(crate) fn commit(&mut self) -> Delta<S::Items> {
         let own = self.replica;
-        let (before, last) = (self.committed.get(own), self.version.get(own));
+        let (before, last) = (self.committed, self.version.get(own));
         if before == last {
             return Delta::empty();
         }
         // Of its own changes a delta follows on the one before. Of the others' it names what was
         // seen since then; the rest is implied, so that a keystroke need not carry a whole vector.
-        let mut from: VersionVector = self
-            .version
-            .iter()
-            .filter(|&(replica, seq)| replica != own && seq > self.committed.get(replica))
-            .collect();
+        let mut from = std::mem::replace(&mut self.news, self.late.clone());
         from.advance(own, before);
         let to: VersionVector = [(own, last)].into_iter().collect();
-        self.committed = self.seen.clone();
+        self.committed = last;
         Delta {
             items: self.store.collect(Interval {
                 from: &from,
@@ -208,9 +211,8 @@ impl<S: DotStore> Replicated<S> {
                 have: self.version.clone(),
             });
         }
-        let mut version = self.version.clone();
-        version.merge(&delta.to);
-        if version.len() > limits::REPLICAS_MAX {
+        let new = delta.to.iter().filter(|&(r, _)| self.version.get(r) == 0);
+        if self.version.len() + new.count() > limits::REPLICAS_MAX {
             let max = limits::REPLICAS_MAX as u64;
             return Err(MergeError::Limit {
                 what: "replicas of one document",
@@ -220,7 +222,8 @@ impl<S: DotStore> Replicated<S> {
         let mut removed = DotSet::new();
         for run in delta.removals.values().flat_map(|removal| &removal.runs) {
             // A deletion of what is yet to be written would swallow it when it comes.
-            if run.start.seq + run.len - 1 > version.get(run.start.replica) {
+            let (replica, last) = (run.start.replica, run.start.seq + run.len - 1);
+            if last > self.version.get(replica).max(delta.to.get(replica)) {
                 return Err(MergeError::Gap {
                     have: self.version.clone(),
                 });
@@ -234,14 +237,20 @@ impl<S: DotStore> Replicated<S> {
         self.store.join(&delta.items, &self.version, &mut effects);
 
         let own = self.replica;
-        if self.committed.get(own) == self.version.get(own) {
-            self.committed.advance(own, version.get(own));
+        if self.committed == self.version.get(own) {
+            self.committed = self.committed.max(delta.to.get(own));
         }
         // After a reload its stamps go on from its own last one. Those of others are never taken over.
         if let Some(stamp) = S::max_stamp(&delta.items, Some(own)) {
             self.stamp = self.stamp.max(stamp);
         }
-        self.version = version;
+        for (replica, seq) in delta.to.iter().filter(|&(replica, _)| replica != own) {
+            if seq > self.version.get(replica) {
+                self.news.advance(replica, seq);
+                self.late.advance(replica, seq);
+            }
+        }
+        self.version.merge(&delta.to);
         if delta.complete {
             self.removals.extend(&delta.removals);
         } else {

@@ -237,7 +237,7 @@ impl UndoManager {
     /// Takes a step back; also gives the step that this was.
     fn reverse(&mut self, doc: &mut Doc, step: &Step, now_ms: u64) -> Option<(Undone, Step)> {
         self.open = None;
-        let mut edit = doc.edit(now_ms);
+        let mut edit = doc.edit(now_ms).watch();
         let mut writes = Vec::new();
         for write in step.writes.iter().rev() {
             writes.extend(edit.reverse(write, &mut self.names));

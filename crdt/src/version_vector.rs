@@ -1,6 +1,5 @@
 //! How far a copy has come.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::codec::{DecodeError, Reader, Writer};
@@ -27,8 +26,12 @@ use crate::{Dot, ReplicaId};
 #[doc(alias = "vector clock")]
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct VersionVector {
-    /// Never holds a zero: an absent replica has seq 0.
-    seqs: BTreeMap<ReplicaId, u64>,
+    /// The entry of the lowest replica; that of most deltas is their only one, and takes no memory of
+    /// its own so.
+    first: Option<(ReplicaId, u64)>,
+    /// The others, sorted; never a zero: an absent replica has seq 0. A document has at most
+    /// [`limits::REPLICAS_MAX`], so that moving them for a new one costs little.
+    rest: Vec<(ReplicaId, u64)>,
 }
 
 impl VersionVector {
@@ -39,7 +42,14 @@ impl VersionVector {
 
     /// The highest seq seen of `replica`, or 0.
     pub fn get(&self, replica: ReplicaId) -> u64 {
-        self.seqs.get(&replica).copied().unwrap_or(0)
+        match self.first {
+            Some((first, seq)) if first == replica => seq,
+            _ => self.place(replica).map_or(0, |place| self.rest[place].1),
+        }
+    }
+
+    fn place(&self, replica: ReplicaId) -> Result<usize, usize> {
+        self.rest.binary_search_by_key(&replica, |&(id, _)| id)
     }
 
     /// Whether the change has been seen.
@@ -54,9 +64,19 @@ impl VersionVector {
 
     /// Raises the entry of `replica` to `seq`; never lowers it.
     pub fn advance(&mut self, replica: ReplicaId, seq: u64) {
-        if seq > 0 {
-            let entry = self.seqs.entry(replica).or_default();
-            *entry = seq.max(*entry);
+        if seq == 0 {
+            return;
+        }
+        match &mut self.first {
+            Some((first, own)) if *first == replica => *own = seq.max(*own),
+            Some(first) if *first < (replica, 0) => match self.place(replica) {
+                Ok(place) => self.rest[place].1 = seq.max(self.rest[place].1),
+                Err(place) => self.rest.insert(place, (replica, seq)),
+            },
+            _ => {
+                let second = self.first.replace((replica, seq));
+                self.rest.splice(..0, second);
+            }
         }
     }
 
@@ -69,17 +89,17 @@ impl VersionVector {
 
     /// The entries, in order of replica; none is 0.
     pub fn iter(&self) -> impl Iterator<Item = (ReplicaId, u64)> + '_ {
-        self.seqs.iter().map(|(&replica, &seq)| (replica, seq))
+        self.first.iter().chain(&self.rest).copied()
     }
 
     /// How many replicas have been seen.
     pub fn len(&self) -> usize {
-        self.seqs.len()
+        usize::from(self.first.is_some()) + self.rest.len()
     }
 
     /// Whether nothing has been seen.
     pub fn is_empty(&self) -> bool {
-        self.seqs.is_empty()
+        self.first.is_none()
     }
 
     /// A hash that is the same for equal vectors, on every machine: the sum over replicas of a
@@ -115,7 +135,7 @@ impl VersionVector {
             }
             last = Some(replica);
             let seq = input.seq()?;
-            version.seqs.insert(replica, seq);
+            version.advance(replica, seq);
         }
         Ok(version)
     }
@@ -161,4 +181,35 @@ pub(crate) fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    proptest! {
+        #[test]
+        fn is_a_map_that_only_grows(raised in prop::collection::vec((0u64..12, 0u64..9), 0..60)) {
+            let mut version = VersionVector::new();
+            let mut model = BTreeMap::new();
+            for (replica, seq) in raised {
+                let replica = ReplicaId::new(replica);
+                version.advance(replica, seq);
+                if seq > 0 {
+                    let entry = model.entry(replica).or_insert(seq);
+                    *entry = seq.max(*entry);
+                }
+                prop_assert!(version.iter().eq(model.iter().map(|(&replica, &seq)| (replica, seq))));
+                prop_assert_eq!((version.len(), version.is_empty()), (model.len(), model.is_empty()));
+            }
+            for replica in (0..13).map(ReplicaId::new) {
+                prop_assert_eq!(version.get(replica), model.get(&replica).copied().unwrap_or(0));
+            }
+            prop_assert_eq!(VersionVector::decode(&version.encode()), Ok(version));
+        }
+    }
 }

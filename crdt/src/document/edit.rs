@@ -18,7 +18,7 @@ use super::tree::{ContainerId, Tree};
 use crate::container::{Body, ChangeKind, Changes};
 use crate::undo::write::{Lost, Part, Record, Write};
 use crate::{
-    Change, Delta, Dot, DotSet, EditError, Interval, Replicated, UndoManager, VersionVector,
+    Change, Delta, Dot, DotRun, DotSet, EditError, Interval, Replicated, UndoManager, VersionVector,
 };
 pub use list::ListEdit;
 pub use map::MapEdit;
@@ -37,9 +37,16 @@ pub struct Edit<'a> {
     inner: &'a mut Replicated<Tree>,
     /// There until the edit ends.
     change: Option<Change>,
-    changes: Changes,
+    watch: Watch,
     /// Who remembers the edit once it ends, so that it can be undone.
     undo: Option<(&'a mut UndoManager, u64)>,
+}
+
+/// What changes for a reader, gathered only when somebody wants to know.
+#[derive(Default, Debug)]
+struct Watch {
+    on: bool,
+    changes: Changes,
 }
 
 impl<'a> Edit<'a> {
@@ -48,7 +55,7 @@ impl<'a> Edit<'a> {
         Self {
             inner,
             change,
-            changes: Changes::default(),
+            watch: Watch::default(),
             undo: None,
         }
     }
@@ -73,38 +80,46 @@ impl<'a> Edit<'a> {
 
     /// The map of this name.
     pub fn map(&mut self, name: &str) -> MapEdit<'_> {
-        MapEdit(self.at(&Path::root(name, Kind::Map)))
+        MapEdit(self.root(name, Kind::Map))
     }
 
     /// The list of this name.
     pub fn list(&mut self, name: &str) -> ListEdit<'_> {
-        ListEdit(self.at(&Path::root(name, Kind::List)))
+        ListEdit(self.root(name, Kind::List))
     }
 
     /// The text of this name.
     pub fn text(&mut self, name: &str) -> TextEdit<'_> {
-        TextEdit(self.at(&Path::root(name, Kind::Text)))
+        TextEdit(self.root(name, Kind::Text))
     }
 
     /// The set of this name.
     pub fn set(&mut self, name: &str) -> SetEdit<'_> {
-        SetEdit(self.at(&Path::root(name, Kind::Set)))
+        SetEdit(self.root(name, Kind::Set))
     }
 
     /// The counter of this name.
     pub fn counter(&mut self, name: &str) -> CounterEdit<'_> {
-        CounterEdit(self.at(&Path::root(name, Kind::Counter)))
+        CounterEdit(self.root(name, Kind::Counter))
     }
 
     /// The tree of this name.
     pub fn tree(&mut self, name: &str) -> TreeEdit<'_> {
-        TreeEdit(self.at(&Path::root(name, Kind::Tree)))
+        TreeEdit(self.root(name, Kind::Tree))
     }
 
     /// Any container, to be turned into the edit of its kind by `into()`.
     pub fn at(&mut self, path: &Path) -> NodeEdit<'_> {
+        self.node(|tree| tree.find_or_name(path.steps()))
+    }
+
+    fn root(&mut self, name: &str, kind: Kind) -> NodeEdit<'_> {
+        self.node(|tree| tree.root_named(name, kind))
+    }
+
+    fn node(&mut self, find: impl FnOnce(&mut Tree) -> ContainerId) -> NodeEdit<'_> {
         let tree = self.inner.store_mut();
-        let at = tree.find_or_name(path.steps());
+        let at = find(tree);
         let change = self
             .change
             .as_mut()
@@ -112,20 +127,29 @@ impl<'a> Edit<'a> {
         NodeEdit {
             tree,
             change,
-            changes: &mut self.changes,
+            watch: &mut self.watch,
             at,
         }
     }
 
     /// Ends the edit and gives the delta to send. It is empty if nothing was written.
-    pub fn commit(self) -> Delta {
-        self.commit_with_changes().0
+    pub fn commit(mut self) -> Delta {
+        self.end();
+        self.inner.commit()
     }
 
-    /// As [`Self::commit`], and what changed for a reader.
+    /// From here on, what changes for a reader is gathered, for [`Self::commit_with_changes`].
+    pub fn watch(mut self) -> Self {
+        self.watch.on = true;
+        self
+    }
+
+    /// As [`Self::commit`], and what changed for a reader since [`Self::watch`].
     pub fn commit_with_changes(mut self) -> (Delta, Changes) {
         self.end();
-        (self.inner.commit(), std::mem::take(&mut self.changes))
+        let watch = std::mem::take(&mut self.watch);
+        let changes = watch.on.then_some(watch.changes);
+        (self.inner.commit(), changes.unwrap_or_default())
     }
 
     fn end(&mut self) {
@@ -157,7 +181,7 @@ impl Drop for Edit<'_> {
 pub struct NodeEdit<'e> {
     tree: &'e mut Tree,
     change: &'e mut Change,
-    changes: &'e mut Changes,
+    watch: &'e mut Watch,
     at: ContainerId,
 }
 
@@ -167,7 +191,7 @@ impl NodeEdit<'_> {
         NodeEdit {
             tree: self.tree,
             change: self.change,
-            changes: self.changes,
+            watch: self.watch,
             at,
         }
     }
@@ -175,16 +199,37 @@ impl NodeEdit<'_> {
     /// Makes sure that the container can be written to.
     fn check_writable(&self) -> Result<(), EditError> {
         self.change.check_room()?;
+        if self.tree.is_ready(self.at) {
+            return Ok(());
+        }
         self.tree.check_writable(self.at)
+    }
+
+    /// Notes what changed for a reader, if somebody wants to know.
+    fn note(&mut self, at: ContainerId, change: ChangeKind) {
+        if self.watch.on {
+            self.tree.note(at, change, &mut self.watch.changes);
+        } else {
+            self.tree.loosen(at, &change);
+        }
     }
 
     fn again(&mut self) -> NodeEdit<'_> {
         NodeEdit {
             tree: self.tree,
             change: self.change,
-            changes: self.changes,
+            watch: self.watch,
             at: self.at,
         }
+    }
+
+    /// That something changes at a key.
+    fn changes_at(&mut self, key: &str) -> ChangeKind {
+        if self.watch.on {
+            return key_changed(key);
+        }
+        self.tree.loosen_at(self.at, key);
+        ChangeKind::none(Kind::Map)
     }
 
     /// Does one thing to the container: `write` changes it or refuses, leaving it as it was.
@@ -202,11 +247,14 @@ impl NodeEdit<'_> {
                 return Err(refused);
             }
         };
-        self.tree.note(self.at, change, self.changes);
-        let part = self.with_record(|record, path| record.take_part(path, made));
+        self.note(self.at, change);
+        let part = self.with_record(|record, path| record.take_part(path, made.into()));
         let mut marks: Vec<Write> = Vec::new();
-        for (parent, step) in self.tree.unmarked(self.at) {
-            marks.extend(self.mark(parent, step).map(Write::from));
+        if !self.tree.is_ready(self.at) {
+            for (parent, step) in self.tree.unmarked(self.at) {
+                marks.extend(self.mark(parent, step).map(Write::from));
+            }
+            self.tree.set_ready(self.at);
         }
         self.with_record(|record, _| {
             // What the container is in was there first, and goes last when this is undone.
@@ -238,20 +286,35 @@ impl NodeEdit<'_> {
         &mut self,
         at: ContainerId,
         write: impl FnOnce(&mut Body, &mut Change) -> Result<R, EditError>,
-    ) -> Result<(R, DotSet), EditError> {
-        let (first, before) = (self.change.last(), self.tree.get(at).body.live_len());
-        let result = write(self.tree.body_mut(at), self.change)?;
-        let replica = self.change.replica();
-        let from: VersionVector = [(replica, first)].into_iter().collect();
-        let to: VersionVector = [(replica, self.change.last())].into_iter().collect();
-        let new = self.tree.get(at).body.live_in(Interval {
-            from: &from,
-            to: &to,
-        });
-        self.tree
-            .settle_written(at, self.change.removed_after(first), &new);
-        self.tree.recount(at, before, self.changes);
-        Ok((result, new))
+    ) -> Result<(R, Made), EditError> {
+        let (first, body) = (self.change.last(), self.tree.body_mut(at));
+        let (before, keeps_names) = (body.live_len(), body.keeps_names());
+        let result = write(body, self.change)?;
+        let made = match self.change.made.take() {
+            Some(run) => {
+                debug_assert_eq!(DotSet::from_iter([run]), self.made_since(at, first));
+                Made::Run(run)
+            }
+            None => Made::Set(self.made_since(at, first)),
+        };
+        if !keeps_names {
+            self.tree.unsettle(self.change.removed_after(first));
+        }
+        match &made {
+            Made::Run(run) => self.tree.homes.settle(at, Some(*run)),
+            Made::Set(set) => self.tree.homes.settle(at, set.runs()),
+        }
+        self.tree.recount(at, before, &mut self.watch.changes);
+        Ok((result, made))
+    }
+
+    /// The living dots of a container that the edit took after the one with this seq.
+    fn made_since(&self, at: ContainerId, seq: u64) -> DotSet {
+        let of = |seq| VersionVector::from_iter([(self.change.replica(), seq)]);
+        self.tree.get(at).body.live_in(Interval {
+            from: &of(seq),
+            to: &of(self.change.last()),
+        })
     }
 
     /// Makes a map say that a container is there, in place of the plain value that was.
@@ -273,10 +336,14 @@ impl NodeEdit<'_> {
             Ok(())
         });
         let ((), made) = marked.expect("setting a mark is never refused");
-        self.tree.note(parent, key_changed(&name), self.changes);
+        if self.watch.on {
+            self.note(parent, key_changed(&name));
+        } else {
+            self.tree.loosen_at(parent, &name);
+        }
         lost.map(|lost| Part {
             at: self.tree.path(parent),
-            made,
+            made: made.into(),
             lost,
         })
     }
@@ -298,7 +365,7 @@ impl NodeEdit<'_> {
         for id in containers.into_iter().rev() {
             let live = self.tree.get(id).body.live();
             self.change.removed(by, live.runs());
-            self.tree.remove_from(id, &live, self.changes);
+            self.tree.remove_from(id, &live, &mut self.watch.changes);
         }
     }
 }
@@ -312,6 +379,22 @@ impl NodeEdit<'_> {
             let write = record.writes.last_mut();
             write.map(|write| write.parts.extend(inside))
         });
+    }
+}
+
+/// The living dots that a write made.
+enum Made {
+    /// What its change said: nearly always.
+    Run(DotRun),
+    Set(DotSet),
+}
+
+impl From<Made> for DotSet {
+    fn from(made: Made) -> Self {
+        match made {
+            Made::Run(run) => [run].into_iter().collect(),
+            Made::Set(set) => set,
+        }
     }
 }
 

@@ -23,6 +23,9 @@ impl Erasures {
 
     /// What the changes from this one on erased, of the same replica.
     pub(super) fn after(&self, first: Dot) -> Vec<(Dot, Vec<DotRun>)> {
+        if self.records.is_empty() {
+            return Vec::new();
+        }
         let records = self.records.range(first..);
         let own = records.take_while(|(by, _)| by.replica == first.replica);
         own.map(|(&by, runs)| (by, runs.clone())).collect()

@@ -43,6 +43,13 @@ pub enum Key {
     Element(Dot),
 }
 
+impl Key {
+    /// Whether it is this name.
+    pub(crate) fn is_name(&self, name: &str) -> bool {
+        matches!(self, Self::Name(own) if **own == *name)
+    }
+}
+
 impl From<&str> for Key {
     fn from(name: &str) -> Self {
         Self::Name(name.into())

@@ -48,6 +48,11 @@ pub(crate) struct Tree {
     loose: BTreeSet<ContainerId>,
     /// Whether the skeletons of what was erased stay, for older changes that may hang on them.
     keeps_skeletons: bool,
+    /// The root container that was asked for last.
+    last_root: ContainerId,
+    /// The container that was written to last, if it can be written to again without a look at what
+    /// it is in: all of that says that it is there, and nothing else was changed since.
+    ready: Option<ContainerId>,
 }
 
 impl Container {
@@ -74,6 +79,8 @@ impl Default for Tree {
             free: BTreeSet::new(),
             loose: BTreeSet::new(),
             keeps_skeletons: false,
+            last_root: ROOT,
+            ready: None,
         }
     }
 }
@@ -90,7 +97,18 @@ impl Tree {
     }
 
     pub(crate) fn body_mut(&mut self, id: ContainerId) -> &mut Body {
+        self.ready = self.ready.filter(|&ready| ready == id);
         &mut self.containers[id as usize].body
+    }
+
+    /// Whether a container can be written to, and is marked as there all the way up.
+    pub(crate) fn is_ready(&self, id: ContainerId) -> bool {
+        self.ready == Some(id)
+    }
+
+    /// Notes that a container was just written to, and marked.
+    pub(crate) fn set_ready(&mut self, id: ContainerId) {
+        self.ready = Some(id);
     }
 
     pub(crate) fn map_body(&self, id: ContainerId) -> Option<&MapBody> {
@@ -154,6 +172,21 @@ impl Tree {
         steps
             .iter()
             .fold(ROOT, |id, step| self.child_named(id, step.clone()))
+    }
+
+    /// The root container of this name.
+    pub(crate) fn root_named(&mut self, name: &str, kind: Kind) -> ContainerId {
+        let last = self.containers.get(self.last_root as usize);
+        let is_it = last.is_some_and(|container| {
+            let step = container.step.as_ref();
+            container.parent == ROOT
+                && step.is_some_and(|step| step.kind == kind && step.key.is_name(name))
+        });
+        if !is_it {
+            let key = name.into();
+            self.last_root = self.child_named(ROOT, Step { key, kind });
+        }
+        self.last_root
     }
 
     /// The path of a container.
@@ -299,8 +332,11 @@ impl Tree {
     }
 
     /// The containers of every kind at a key, and all inside of them.
-    pub(crate) fn subtrees_at(&self, parent: ContainerId, key: &Key) -> Vec<ContainerId> {
-        let mut living = self.all_at(parent, key);
+    pub(crate) fn subtrees_at(&self, parent: ContainerId, key: impl Into<Key>) -> Vec<ContainerId> {
+        if self.get(parent).children == 0 {
+            return Vec::new();
+        }
+        let mut living = self.all_at(parent, &key.into());
         living.retain(|&id| self.get(id).live > 0);
         living
     }
@@ -338,14 +374,19 @@ impl Tree {
 
     /// Notes that something happened to a container.
     pub(crate) fn note(&mut self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
-        if let ChangeKind::Map(keys) = &change {
-            for key in keys {
-                self.loosen_at(id, key);
-            }
-        }
+        self.loosen(id, &change);
         // What happens at the top is the coming of root containers, which have paths of their own.
         if id != ROOT {
             changes.add(self.path(id), change);
+        }
+    }
+
+    /// Has a look later at the containers where something happened: they may be of no use now.
+    pub(crate) fn loosen(&mut self, id: ContainerId, change: &ChangeKind) {
+        if let ChangeKind::Map(keys) = change {
+            for key in keys {
+                self.loosen_at(id, key);
+            }
         }
     }
 
@@ -379,13 +420,8 @@ impl Tree {
         }
     }
 
-    /// Notes what a local write made in a container, and what it removed anywhere.
-    pub(crate) fn settle_written(
-        &mut self,
-        id: ContainerId,
-        removed: impl Iterator<Item = DotRun>,
-        made: &DotSet,
-    ) {
+    /// Forgets where dots are that a local write removed anywhere, if they name nothing any more.
+    pub(crate) fn unsettle(&mut self, removed: impl Iterator<Item = DotRun>) {
         for run in removed {
             for (part, home) in self.homes.of(run) {
                 for gone in self.get(home).body.unnamed_in(part) {
@@ -393,7 +429,6 @@ impl Tree {
                 }
             }
         }
-        self.homes.settle(id, made.runs());
     }
 
     /// Forgets where dots are that name nothing any more.

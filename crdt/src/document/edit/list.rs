@@ -6,7 +6,7 @@ use super::{MapEdit, NodeEdit, TextEdit};
 use crate::container::cell::Cell;
 use crate::container::list::{Element, ListBody};
 use crate::container::{Body, ChangeKind, ListPatch};
-use crate::{Dot, DotSet, EditError, Kind, Value};
+use crate::{Dot, DotRun, DotSet, EditError, Kind, Value};
 
 /// A list that is being edited.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl ListEdit<'_> {
         let dots = list.dots_of_elements(elements.iter().copied());
         let inside = elements
             .iter()
-            .flat_map(|&dot| self.0.tree.subtrees_at(self.0.at, &dot.into()))
+            .flat_map(|&dot| self.0.tree.subtrees_at(self.0.at, dot))
             .collect();
         self.0.losing(|_| dots.clone());
         let by = self.0.change.dot();
@@ -185,14 +185,16 @@ impl ListEdit<'_> {
             let position = index;
             return Err(EditError::OutOfBounds { position, len });
         }
+        let watched = self.0.watch.on;
         self.0.write(|body, change| {
             let dot = list_mut(body).insert(index, vec![cell], change);
-            let patch = ListPatch {
+            change.made = Some(DotRun { start: dot, len: 1 });
+            let patch = watched.then_some(ListPatch {
                 at: index,
                 deleted: 0,
                 inserted: 1,
-            };
-            Ok((dot, ChangeKind::List(vec![patch])))
+            });
+            Ok((dot, ChangeKind::List(patch.into_iter().collect())))
         })
     }
 }

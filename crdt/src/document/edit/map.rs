@@ -1,9 +1,9 @@
 //! Changing a map.
 
-use super::{key_changed, CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
+use super::{CounterEdit, ListEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
 use crate::container::{Body, ChangeKind, MapBody};
 use crate::document::tree::check_key;
-use crate::{DotSet, EditError, Kind, Value};
+use crate::{DotRun, DotSet, EditError, Kind, Value};
 
 /// A map that is being edited.
 #[derive(Debug)]
@@ -20,13 +20,14 @@ impl MapEdit<'_> {
         value.check()?;
         check_key(key)?;
         self.0.losing(|body| dots_at(body, key));
+        let changes = self.0.changes_at(key);
         let by = self.0.write(|body, change| {
             let by = map(body).values.set(key.to_owned(), value, change);
-            let marks = Kind::ALL.map(|kind| map(body).children.take(&(key.to_owned(), kind)));
-            change.removed(by, marks.into_iter().flatten());
-            Ok((by, key_changed(key)))
+            change.made = Some(DotRun { start: by, len: 1 });
+            change.removed(by, map(body).take_marks(key));
+            Ok((by, changes))
         })?;
-        let inside = self.0.tree.subtrees_at(self.0.at, &key.into());
+        let inside = self.0.tree.subtrees_at(self.0.at, key);
         self.0.clear_after(inside, by);
         Ok(())
     }
@@ -43,14 +44,14 @@ impl MapEdit<'_> {
         let dots = dots_at(&self.0.tree.get(self.0.at).body, key);
         self.0.tree.note_departing(self.0.at, &dots);
         self.0.losing(|_| dots);
+        let changes = self.0.changes_at(key);
         let by = self.0.write(|body, change| {
             let by = change.dot();
             change.removed(by, map(body).values.take(key));
-            let marks = Kind::ALL.map(|kind| map(body).children.take(&(key.to_owned(), kind)));
-            change.removed(by, marks.into_iter().flatten());
-            Ok((by, key_changed(key)))
+            change.removed(by, map(body).take_marks(key));
+            Ok((by, changes))
         })?;
-        let inside = self.0.tree.subtrees_at(self.0.at, &key.into());
+        let inside = self.0.tree.subtrees_at(self.0.at, key);
         self.0.clear_after(inside, by);
         Ok(true)
     }

@@ -3,7 +3,7 @@
 use super::NodeEdit;
 use crate::container::{Body, ChangeKind};
 use crate::undo::write::Lost;
-use crate::{DotSet, EditError, Tally, Value};
+use crate::{DotRun, DotSet, EditError, Tally, Value};
 
 /// A set that is being edited.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ impl SetEdit<'_> {
             let Body::Set(set) = body else {
                 unreachable!("this is a set")
             };
-            set.add(value, change);
+            let start = set.add(value, change);
+            change.made = Some(DotRun { start, len: 1 });
             Ok(((), ChangeKind::Set))
         })
     }
@@ -90,7 +91,9 @@ impl CounterEdit<'_> {
             let Body::Counter(counter) = body else {
                 unreachable!("this is a counter")
             };
-            Ok((counter.add(by, change).map(drop)?, ChangeKind::Counter))
+            let start = counter.add(by, change)?;
+            change.made = Some(DotRun { start, len: 1 });
+            Ok(((), ChangeKind::Counter))
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::container::text::{Expand, TextBody, EMBED, EMBED_CHAR};
 use crate::container::{Body, ChangeKind, TextPatch};
 use crate::document::tree::check_key;
 use crate::sequence::content::{Extent, Unit};
-use crate::{DotSet, EditError, Value};
+use crate::{Dot, DotRun, DotSet, EditError, Value};
 
 /// A text that is being edited.
 #[derive(Debug)]
@@ -135,14 +135,22 @@ impl TextEdit<'_> {
             Body::Text(text) => text.dots_in(unit, range.clone()),
             _ => DotSet::new(),
         });
+        let watched = self.0.watch.on;
         self.0.write(|body, change| {
+            let first = change.last() + 1;
             let (at, deleted) = text_mut(body).replace(unit, range, new, change)?;
-            let patch = TextPatch {
+            // The deletion took the last dot, and made nothing.
+            let end = change.last() + u64::from(deleted.chars == 0);
+            change.made = Some(DotRun {
+                start: Dot::new(change.replica(), first),
+                len: end - first,
+            });
+            let patch = watched.then(|| TextPatch {
                 at,
                 deleted,
                 inserted: new.to_owned(),
-            };
-            Ok(((), ChangeKind::Text(vec![patch])))
+            });
+            Ok(((), ChangeKind::Text(patch.into_iter().collect())))
         })
     }
 

@@ -59,7 +59,7 @@ impl TreeEdit<'_> {
         let dots = tree.dots_of_nodes(&nodes);
         let data = nodes
             .iter()
-            .flat_map(|&node| self.0.tree.subtrees_at(self.0.at, &node.into()))
+            .flat_map(|&node| self.0.tree.subtrees_at(self.0.at, node))
             .collect();
         self.0.losing(|_| dots.clone());
         let by = self.0.change.dot();

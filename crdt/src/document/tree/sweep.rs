@@ -37,7 +37,7 @@ impl Tree {
     }
 
     /// The containers at a key may be of no use now.
-    pub(super) fn loosen_at(&mut self, map: ContainerId, key: &str) {
+    pub(in crate::document) fn loosen_at(&mut self, map: ContainerId, key: &str) {
         if self.get(map).children == 0 {
             return;
         }
@@ -143,6 +143,7 @@ impl Tree {
         self.children.remove(&(gone.parent, step));
         self.containers[gone.parent as usize].children -= 1;
         self.free.insert(id);
+        self.ready = None;
         self.departed.forget(id);
         self.loose.insert(gone.parent);
     }
