@@ -319,7 +319,6 @@ impl Body {
     }
 
     /// Whether deleted dots stay as the skeleton that others hang on.
-    #[cfg(any(test, debug_assertions))]
     pub(crate) fn is_sequence(&self) -> bool {
         matches!(self, Self::List(_) | Self::Text(_) | Self::Tree(_))
     }

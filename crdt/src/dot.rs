@@ -264,15 +264,15 @@ pub struct Interval<'a> {
     pub to: &'a VersionVector,
 }
 
-impl Interval<'_> {
+impl<'a> Interval<'a> {
     /// Whether the dot lies inside.
     pub fn contains(&self, dot: Dot) -> bool {
         dot.seq > self.from.get(dot.replica) && dot.seq <= self.to.get(dot.replica)
     }
 
     /// For each replica that has dots inside: the first and the last of their seqs.
-    pub fn spans(&self) -> impl Iterator<Item = (ReplicaId, u64, u64)> + '_ {
-        self.to.iter().filter_map(|(replica, last)| {
+    pub fn spans(self) -> impl Iterator<Item = (ReplicaId, u64, u64)> + 'a {
+        self.to.iter().filter_map(move |(replica, last)| {
             let first = self.from.get(replica) + 1;
             (first <= last).then_some((replica, first, last))
         })

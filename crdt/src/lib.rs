@@ -57,6 +57,7 @@ mod cursor;
 mod delta;
 mod document;
 mod dot;
+mod dot_map;
 mod dot_store;
 mod error;
 mod journal;
@@ -71,6 +72,8 @@ mod sequence;
 #[cfg(feature = "serde")]
 pub mod serde;
 mod set;
+mod slots;
+mod sorted;
 mod stamp;
 mod text;
 mod undo;

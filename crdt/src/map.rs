@@ -1,9 +1,12 @@
 //! [`LwwMap`]: keys with registers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use crate::dot_map::DotMap;
 use crate::limits::SIBLINGS_MAX;
+use crate::slots::Slots;
+use crate::sorted::{Place, Sorted};
 use crate::{
     Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, MvRegister, ReplicaId, Sibling,
 };
@@ -16,36 +19,100 @@ use crate::{Stamp, VersionVector};
 /// After DSON's observed-remove map (Rinberg et al., VLDB 2022, §4).
 #[derive(Clone, Debug)]
 pub struct LwwMap<K, V> {
-    entries: BTreeMap<K, MvRegister<V>>,
-    /// Where each live dot is.
-    keys: BTreeMap<Dot, K>,
+    entries: Slots<(K, MvRegister<V>)>,
+    /// The slots of the entries, in order of key.
+    order: Sorted<u32>,
+    /// The slot of each live dot.
+    dots: DotMap<true>,
+    live: usize,
 }
 
 impl<K, V> Default for LwwMap<K, V> {
     fn default() -> Self {
         Self {
-            entries: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            entries: Slots::default(),
+            order: Sorted::default(),
+            dots: DotMap::default(),
+            live: 0,
         }
     }
 }
 
 impl<K: PartialEq, V: PartialEq> PartialEq for LwwMap<K, V> {
     fn eq(&self, other: &Self) -> bool {
-        self.entries == other.entries
+        self.in_order().eq(other.in_order())
+    }
+}
+
+impl<K, V> LwwMap<K, V> {
+    fn in_order(&self) -> impl Iterator<Item = &(K, MvRegister<V>)> {
+        self.order.iter().map(|&slot| self.entries.get(slot))
     }
 }
 
 impl<K: Ord + Clone, V> LwwMap<K, V> {
     /// Writes a value over all that is seen at this key.
     pub fn set(&mut self, key: K, value: V, change: &mut Change) -> Dot {
-        let register = self.entries.entry(key.clone()).or_default();
-        for sibling in register.siblings() {
-            self.keys.remove(&sibling.dot);
+        self.write(&key, value, change)
+    }
+
+    /// As [`Self::set`], with a key that is copied only if it is new.
+    pub(crate) fn write<Q>(&mut self, key: &Q, value: V, change: &mut Change) -> Dot
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ToOwned<Owned = K> + ?Sized,
+    {
+        let slot = self.slot(key);
+        let (_, register) = self.entries.get_mut(slot);
+        for &Sibling { dot, .. } in register.siblings() {
+            self.dots.remove(DotRun { start: dot, len: 1 });
+            self.live -= 1;
         }
         let dot = register.set(value, change);
-        self.keys.insert(dot, key);
+        self.index(dot, slot);
         dot
+    }
+
+    fn index(&mut self, start: Dot, slot: u32) {
+        self.dots.insert(DotRun { start, len: 1 }, slot);
+        self.live += 1;
+    }
+
+    /// Where a key is, or would be.
+    fn place<Q>(&self, key: &Q) -> Place
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        self.order
+            .seek(|&slot| self.entries.get(slot).0.borrow() < key)
+    }
+
+    fn find<Q>(&self, key: &Q) -> Option<(Place, u32)>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let place = self.place(key);
+        let &slot = self.order.get(place)?;
+        (self.entries.get(slot).0.borrow() == key).then_some((place, slot))
+    }
+
+    /// The slot of a key, which may be new.
+    fn slot<Q>(&mut self, key: &Q) -> u32
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ToOwned<Owned = K> + ?Sized,
+    {
+        let place = self.place(key);
+        if let Some(&slot) = self.order.get(place) {
+            if self.entries.get(slot).0.borrow() == key {
+                return slot;
+            }
+        }
+        let slot = self.entries.insert((key.to_owned(), MvRegister::default()));
+        self.order.insert(place, slot);
+        slot
     }
 
     /// Removes a key with all that is seen at it; whether there was anything.
@@ -69,14 +136,16 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         K: std::borrow::Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        let runs = self
-            .entries
-            .remove(key)
-            .map(|mut r| r.clear())
-            .unwrap_or_default();
-        for run in &runs {
-            self.keys.remove(&run.start);
+        let Some((place, slot)) = self.find(key) else {
+            return Vec::new();
+        };
+        self.order.remove(place);
+        let (_, mut register) = self.entries.remove(slot);
+        let runs: Vec<DotRun> = register.clear().collect();
+        for &run in &runs {
+            self.dots.remove(run);
         }
+        self.live -= runs.len();
         runs
     }
 
@@ -86,7 +155,8 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         K: std::borrow::Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.entries.get(key)
+        let (_, slot) = self.find(key)?;
+        Some(&self.entries.get(slot).1)
     }
 
     /// The value that a read shows.
@@ -100,17 +170,20 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
 
     /// The keys and their registers, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &MvRegister<V>)> {
-        self.entries.iter()
+        self.in_order().map(|(key, register)| (key, register))
     }
 
     /// Adds a value beside those that are there, as if it had been written concurrently.
     pub(crate) fn add(&mut self, key: K, value: V, change: &mut Change) -> Dot {
-        let dot = change.dot();
-        self.keys.insert(dot, key.clone());
-        let stamp = change.stamp();
-        let register = self.entries.entry(key).or_default();
-        register.insert(Sibling { dot, stamp, value });
+        let (dot, stamp) = (change.dot(), change.stamp());
+        self.insert(&key, Sibling { dot, stamp, value });
         dot
+    }
+
+    fn insert(&mut self, key: &K, sibling: Sibling<V>) {
+        let slot = self.slot(key);
+        self.index(sibling.dot, slot);
+        self.entries.get_mut(slot).1.insert(sibling);
     }
 
     /// The keys and values of those of the dots that are alive.
@@ -118,22 +191,46 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     where
         V: Clone,
     {
-        let alive = dots.runs().flat_map(|run| {
-            let range = run.start..=run.start.plus(run.len - 1);
-            self.keys.range(range)
-        });
-        let items = alive.filter_map(|(&dot, key)| {
-            let siblings = self.entries[key].siblings();
-            let sibling = siblings.iter().find(|sibling| sibling.dot == dot)?.clone();
-            let key = key.clone();
-            Some(MapItem { key, sibling })
-        });
-        items.collect()
+        let alive = dots.runs().flat_map(|run| self.alive_in(run));
+        alive.map(|(dot, entry)| Self::item(dot, entry)).collect()
+    }
+
+    /// Removes a dot from what is in a slot; gives the key.
+    fn remove_from(&mut self, slot: u32, dot: Dot) -> K {
+        let (key, register) = self.entries.get_mut(slot);
+        register.remove_dot(dot);
+        if !register.is_empty() {
+            return key.clone();
+        }
+        let key = key.clone();
+        self.order.remove(self.place(&key));
+        self.entries.remove(slot);
+        key
+    }
+
+    /// The living ones of a run of dots, with what is at their keys.
+    fn alive_in(&self, run: DotRun) -> impl Iterator<Item = (Dot, &(K, MvRegister<V>))> {
+        self.dots.parts_in(run).flat_map(|(part, first)| {
+            let dots = part.dots().zip(first..);
+            dots.map(|(dot, slot)| (dot, self.entries.get(slot)))
+        })
+    }
+
+    fn item(dot: Dot, (key, register): &(K, MvRegister<V>)) -> MapItem<K, V>
+    where
+        V: Clone,
+    {
+        let siblings = register.siblings();
+        let place = siblings.binary_search_by_key(&dot, |sibling| sibling.dot);
+        MapItem {
+            key: key.clone(),
+            sibling: siblings[place.expect("a dot of the index is in its register")].clone(),
+        }
     }
 
     /// Whether this dot is alive.
     pub(crate) fn has_dot(&self, dot: Dot) -> bool {
-        self.keys.contains_key(&dot)
+        self.dots.get(dot).is_some()
     }
 
     /// The dots at a key.
@@ -148,41 +245,39 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
 
     /// Those of the dots that are alive, with their keys.
     pub(crate) fn named<'a>(&'a self, dots: &'a DotSet) -> impl Iterator<Item = (Dot, &'a K)> {
-        dots.runs().flat_map(|run| {
-            let range = run.start..=run.start.plus(run.len - 1);
-            self.keys.range(range).map(|(&dot, key)| (dot, key))
-        })
+        let alive = dots.runs().flat_map(|run| self.alive_in(run));
+        alive.map(|(dot, (key, _))| (dot, key))
     }
 
     /// How many keys there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.order.len()
     }
 
     /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.order.is_empty()
     }
 
     /// How many values there are, conflicting ones included.
     pub(crate) fn live_len(&self) -> usize {
-        self.keys.len()
+        self.live
     }
 
     /// The dots of all values.
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.keys.keys().copied()
+        self.dots.iter().flat_map(|(run, _)| run.dots())
     }
 
-    fn keys_in<'a>(&'a self, interval: Interval<'a>) -> impl Iterator<Item = (Dot, &'a K)> + 'a {
-        interval
-            .spans()
-            .collect::<Vec<_>>()
-            .into_iter()
-            .flat_map(|(replica, first, last)| {
-                let range = Dot::new(replica, first)..=Dot::new(replica, last);
-                self.keys.range(range).map(|(&dot, key)| (dot, key))
-            })
+    fn living<'a>(
+        &'a self,
+        interval: Interval<'a>,
+    ) -> impl Iterator<Item = (Dot, &'a (K, MvRegister<V>))> + 'a {
+        let spans = interval.spans().map(|(replica, first, last)| DotRun {
+            start: Dot::new(replica, first),
+            len: last - first + 1,
+        });
+        spans.flat_map(|run| self.alive_in(run))
     }
 }
 
@@ -206,25 +301,14 @@ where
     type Effects = BTreeSet<K>;
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
-        let mut items: Vec<_> = self
-            .keys_in(interval)
-            .map(|(dot, key)| {
-                let siblings = self.entries[key].siblings();
-                let place = siblings.binary_search_by_key(&dot, |s| s.dot);
-                let sibling =
-                    siblings[place.expect("a dot of the index is in its register")].clone();
-                MapItem {
-                    key: key.clone(),
-                    sibling,
-                }
-            })
-            .collect();
+        let living = self.living(interval);
+        let mut items: Vec<_> = living.map(|(dot, entry)| Self::item(dot, entry)).collect();
         items.sort_by(|a, b| (&a.key, a.sibling.dot).cmp(&(&b.key, b.sibling.dot)));
         items
     }
 
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
-        self.keys_in(interval).map(|(dot, _)| dot).collect()
+        self.living(interval).map(|(dot, _)| dot).collect()
     }
 
     fn dots_of(items: &Self::Items) -> DotSet {
@@ -260,28 +344,20 @@ where
 
     fn join(&mut self, items: &Self::Items, seen: &VersionVector, changed: &mut BTreeSet<K>) {
         for MapItem { key, sibling } in items.iter().filter(|i| !seen.contains(i.sibling.dot)) {
-            self.keys.insert(sibling.dot, key.clone());
-            self.entries
-                .entry(key.clone())
-                .or_default()
-                .insert(sibling.clone());
+            self.insert(key, sibling.clone());
             changed.insert(key.clone());
         }
     }
 
     fn remove(&mut self, dots: &DotSet, changed: &mut BTreeSet<K>) {
         for run in dots.runs() {
-            let range = run.start..=run.start.plus(run.len - 1);
-            let gone: Vec<Dot> = self.keys.range(range).map(|(&dot, _)| dot).collect();
-            for dot in gone {
-                let key = self.keys.remove(&dot).expect("the dot was just found");
-                if let Some(register) = self.entries.get_mut(&key) {
-                    register.remove_dot(dot);
-                    if register.is_empty() {
-                        self.entries.remove(&key);
-                    }
+            let gone: Vec<(DotRun, u32)> = self.dots.parts_in(run).collect();
+            for (part, first) in gone {
+                self.dots.remove(part);
+                for (dot, slot) in part.dots().zip(first..) {
+                    self.live -= 1;
+                    changed.insert(self.remove_from(slot, dot));
                 }
-                changed.insert(key);
             }
         }
     }

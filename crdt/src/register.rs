@@ -43,16 +43,29 @@ impl<V> Sibling<V> {
 /// assert_eq!(here.store().siblings().len(), 2);
 /// # Ok::<(), driftwood_crdt::MergeError>(())
 /// ```
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct MvRegister<V> {
-    /// In order of dot. Rarely more than one.
-    siblings: Vec<Sibling<V>>,
+    siblings: Siblings<V>,
+}
+
+/// In order of dot. There is rarely more than one, which then takes no memory of its own.
+#[derive(Clone, Debug)]
+enum Siblings<V> {
+    One(Sibling<V>),
+    /// None, or more than one, or one of those that is left.
+    Many(Vec<Sibling<V>>),
+}
+
+impl<V: PartialEq> PartialEq for MvRegister<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.siblings() == other.siblings()
+    }
 }
 
 impl<V> Default for MvRegister<V> {
     fn default() -> Self {
         Self {
-            siblings: Vec::new(),
+            siblings: Siblings::Many(Vec::new()),
         }
     }
 }
@@ -62,7 +75,7 @@ impl<V> MvRegister<V> {
     pub fn set(&mut self, value: V, change: &mut Change) -> Dot {
         let dot = change.dot();
         change.removed(dot, self.clear());
-        self.siblings.push(Sibling {
+        self.siblings = Siblings::One(Sibling {
             dot,
             stamp: change.stamp(),
             value,
@@ -77,42 +90,69 @@ impl<V> MvRegister<V> {
 
     /// The sibling that a read shows.
     pub fn winner(&self) -> Option<&Sibling<V>> {
-        self.siblings.iter().max_by_key(|sibling| sibling.rank())
+        self.siblings().iter().max_by_key(|sibling| sibling.rank())
     }
 
     /// All concurrent values, in order of dot; more than one is a conflict.
     pub fn siblings(&self) -> &[Sibling<V>] {
-        &self.siblings
+        match &self.siblings {
+            Siblings::One(one) => std::slice::from_ref(one),
+            Siblings::Many(many) => many,
+        }
     }
 
     /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
-        self.siblings.is_empty()
+        self.siblings().is_empty()
+    }
+
+    /// All siblings, to be changed; leaves none.
+    fn take(&mut self) -> Vec<Sibling<V>> {
+        match std::mem::take(self).siblings {
+            Siblings::One(one) => vec![one],
+            Siblings::Many(many) => many,
+        }
     }
 
     /// Removes all siblings and gives their dots; the caller notes by which change.
-    pub(crate) fn clear(&mut self) -> Vec<DotRun> {
-        self.siblings
-            .drain(..)
-            .map(|s| DotRun {
-                start: s.dot,
-                len: 1,
-            })
-            .collect()
+    pub(crate) fn clear(&mut self) -> impl Iterator<Item = DotRun> {
+        let (one, many) = match std::mem::take(self).siblings {
+            Siblings::One(one) => (Some(one), Vec::new()),
+            Siblings::Many(many) => (None, many),
+        };
+        let all = one.into_iter().chain(many);
+        all.map(|s| DotRun {
+            start: s.dot,
+            len: 1,
+        })
     }
 
     /// Adds a sibling that another replica wrote.
     pub(crate) fn insert(&mut self, sibling: Sibling<V>) {
-        if let Err(place) = self.siblings.binary_search_by_key(&sibling.dot, |s| s.dot) {
-            self.siblings.insert(place, sibling);
+        if self.is_empty() {
+            self.siblings = Siblings::One(sibling);
+            return;
         }
+        let mut siblings = self.take();
+        if let Err(place) = siblings.binary_search_by_key(&sibling.dot, |s| s.dot) {
+            siblings.insert(place, sibling);
+        }
+        self.siblings = Siblings::Many(siblings);
     }
 
     /// Removes a sibling if it is there.
     pub(crate) fn remove_dot(&mut self, dot: Dot) -> bool {
-        let before = self.siblings.len();
-        self.siblings.retain(|s| s.dot != dot);
-        before > self.siblings.len()
+        let before = self.siblings().len();
+        self.retain(|s| s.dot != dot);
+        before > self.siblings().len()
+    }
+
+    fn retain(&mut self, mut keeps: impl FnMut(&Sibling<V>) -> bool) {
+        match &mut self.siblings {
+            Siblings::One(one) if keeps(one) => {}
+            Siblings::One(_) => *self = Self::default(),
+            Siblings::Many(many) => many.retain(keeps),
+        }
     }
 }
 
@@ -121,7 +161,7 @@ impl<V: Clone + PartialEq + std::fmt::Debug> DotStore for MvRegister<V> {
     type Effects = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
-        self.siblings
+        self.siblings()
             .iter()
             .filter(|s| interval.contains(s.dot))
             .cloned()
@@ -129,7 +169,7 @@ impl<V: Clone + PartialEq + std::fmt::Debug> DotStore for MvRegister<V> {
     }
 
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
-        self.siblings
+        self.siblings()
             .iter()
             .map(|s| s.dot)
             .filter(|&dot| interval.contains(dot))
@@ -158,6 +198,6 @@ impl<V: Clone + PartialEq + std::fmt::Debug> DotStore for MvRegister<V> {
     }
 
     fn remove(&mut self, dots: &DotSet, (): &mut ()) {
-        self.siblings.retain(|s| !dots.contains(s.dot));
+        self.retain(|s| !dots.contains(s.dot));
     }
 }

@@ -298,7 +298,8 @@ impl NodeEdit<'_> {
             None => Made::Set(self.made_since(at, first)),
         };
         if !keeps_names {
-            self.tree.unsettle(self.change.removed_after(first));
+            let removed = self.change.removed_after(first);
+            self.tree.unsettle(removed, None);
         }
         match &made {
             Made::Run(run) => self.tree.homes.settle(at, Some(*run)),

@@ -361,7 +361,7 @@ impl Tree {
         self.note_departing(id, dots);
         let change = self.body_mut(id).remove(dots);
         self.note(id, change, changes);
-        self.forget(id, dots);
+        self.unsettle(dots.runs(), Some(id));
         self.recount(id, before, changes);
     }
 
@@ -420,25 +420,26 @@ impl Tree {
         }
     }
 
-    /// Forgets where dots are that a local write removed anywhere, if they name nothing any more.
-    pub(crate) fn unsettle(&mut self, removed: impl Iterator<Item = DotRun>) {
-        for run in removed {
-            for (part, home) in self.homes.of(run) {
-                for gone in self.get(home).body.unnamed_in(part) {
-                    self.homes.cut_out(gone);
+    /// Forgets where removed dots are that name nothing any more, in one container or anywhere.
+    pub(crate) fn unsettle(
+        &mut self,
+        removed: impl Iterator<Item = DotRun>,
+        only: Option<ContainerId>,
+    ) {
+        for mut rest in removed {
+            while let Some((part, home)) = self.homes.first_of(rest) {
+                rest.len = rest.end() - part.end();
+                rest.start = part.start.plus(part.len);
+                if only.is_some_and(|id| id != home) {
+                    continue;
                 }
-            }
-        }
-    }
-
-    /// Forgets where dots are that name nothing any more.
-    fn forget(&mut self, id: ContainerId, dots: &DotSet) {
-        for run in dots.runs() {
-            for (part, home) in self.homes.of(run) {
-                if home == id {
-                    for gone in self.get(id).body.unnamed_in(part) {
+                let body = &self.containers[home as usize].body;
+                if body.is_sequence() {
+                    for gone in body.unnamed_in(part) {
                         self.homes.cut_out(gone);
                     }
+                } else {
+                    self.homes.cut_out(part);
                 }
             }
         }

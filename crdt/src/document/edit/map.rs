@@ -22,7 +22,7 @@ impl MapEdit<'_> {
         self.0.losing(|body| dots_at(body, key));
         let changes = self.0.changes_at(key);
         let by = self.0.write(|body, change| {
-            let by = map(body).values.set(key.to_owned(), value, change);
+            let by = map(body).values.write(key, value, change);
             change.made = Some(DotRun { start: by, len: 1 });
             change.removed(by, map(body).take_marks(key));
             Ok((by, changes))

@@ -1,0 +1,64 @@
+//! Values that are found by a number.
+
+/// Values in numbered slots; the numbers of removed ones are given again. In chunks, so that growing
+/// moves nothing and leaves little room unused.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots<T> {
+    chunks: Vec<Vec<Option<T>>>,
+    free: Vec<u32>,
+}
+
+const CHUNK: usize = 256;
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+}
+
+impl<T> Slots<T> {
+    /// Puts a value in and gives its number: the one after the last, unless one is free.
+    pub(crate) fn insert(&mut self, value: T) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            *self.slot(slot) = Some(value);
+            return slot;
+        }
+        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
+            self.chunks.push(Vec::new());
+        }
+        let before = self.chunks.len() - 1;
+        let last = &mut self.chunks[before];
+        last.push(Some(value));
+        (before * CHUNK + last.len() - 1) as u32
+    }
+
+    fn slot(&mut self, slot: u32) -> &mut Option<T> {
+        &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
+    }
+
+    /// The value of a number that [`Self::insert`] gave.
+    pub(crate) fn get(&self, slot: u32) -> &T {
+        let slot = &self.chunks[slot as usize / CHUNK][slot as usize % CHUNK];
+        slot.as_ref()
+            .expect("a slot is free only once it is not known any more")
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u32) -> &mut T {
+        let slot = self.slot(slot);
+        slot.as_mut()
+            .expect("a slot is free only once it is not known any more")
+    }
+
+    /// Takes a value out; its number may be given to another.
+    pub(crate) fn remove(&mut self, slot: u32) -> T {
+        let value = self.slot(slot).take();
+        self.free.push(slot);
+        if self.free.len() > CHUNK && self.free.len() == self.chunks.iter().map(Vec::len).sum() {
+            *self = Self::default();
+        }
+        value.expect("a slot is free only once it is not known any more")
+    }
+}

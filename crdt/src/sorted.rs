@@ -1,0 +1,204 @@
+//! A sorted vector in chunks: what the stores of this crate keep their entries in.
+
+/// Entries in an order that the caller knows. Finding is O(log n); inserting and removing move at most
+/// one chunk, and of a million entries a few pointers.
+#[derive(Clone, Debug)]
+pub(crate) struct Sorted<T> {
+    /// None is empty.
+    chunks: Vec<Vec<T>>,
+    len: usize,
+}
+
+/// Where an entry is, or would be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    chunk: usize,
+    /// Zero in the first chunk only: what comes first in another is at the end of the one before.
+    index: usize,
+}
+
+const CHUNK_MAX: usize = 128;
+
+impl<T> Default for Sorted<T> {
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            len: 0,
+        }
+    }
+}
+
+impl<T> Sorted<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The place of the first entry that is not before what is looked for; O(log n).
+    pub(crate) fn seek(&self, mut is_before: impl FnMut(&T) -> bool) -> Place {
+        // What is new mostly comes last.
+        let last = self.chunks.last().and_then(|chunk| chunk.last());
+        let chunk = match last {
+            Some(last) if is_before(last) => self.chunks.len() - 1,
+            _ => {
+                let after = self.chunks.partition_point(|chunk| is_before(&chunk[0]));
+                after.saturating_sub(1)
+            }
+        };
+        let entries = self.chunks.get(chunk).map_or(&[][..], Vec::as_slice);
+        let index = match entries.last() {
+            Some(last) if is_before(last) => entries.len(),
+            _ => entries.partition_point(is_before),
+        };
+        Place { chunk, index }
+    }
+
+    /// Where the entry at a place really is.
+    fn at(&self, place: Place) -> Place {
+        match self.chunks.get(place.chunk) {
+            Some(chunk) if place.index >= chunk.len() => Place {
+                chunk: place.chunk + 1,
+                index: 0,
+            },
+            _ => place,
+        }
+    }
+
+    pub(crate) fn get(&self, place: Place) -> Option<&T> {
+        let Place { chunk, index } = self.at(place);
+        self.chunks.get(chunk)?.get(index)
+    }
+
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
+        let Place { chunk, index } = self.at(place);
+        self.chunks.get_mut(chunk)?.get_mut(index)
+    }
+
+    /// The place of the entry before one that [`Self::seek`] gave.
+    pub(crate) fn before(&self, place: Place) -> Option<Place> {
+        let index = place.index.checked_sub(1)?;
+        Some(Place { index, ..place })
+    }
+
+    /// Inserts an entry before the one at a place.
+    pub(crate) fn insert(&mut self, Place { chunk, index }: Place, entry: T) {
+        self.len += 1;
+        let Some(entries) = self.chunks.get_mut(chunk) else {
+            self.chunks.push(vec![entry]);
+            return;
+        };
+        if entries.len() < CHUNK_MAX {
+            entries.insert(index, entry);
+        } else if index == entries.len() {
+            // What comes in order leaves full chunks behind.
+            self.chunks.insert(chunk + 1, vec![entry]);
+        } else {
+            let mut right = entries.split_off(CHUNK_MAX / 2);
+            match index.checked_sub(CHUNK_MAX / 2) {
+                Some(index) if index > 0 => right.insert(index, entry),
+                _ => entries.insert(index, entry),
+            }
+            self.chunks.insert(chunk + 1, right);
+        }
+    }
+
+    /// Removes the entry at a place.
+    pub(crate) fn remove(&mut self, place: Place) -> Option<T> {
+        let Place { chunk, index } = self.at(place);
+        let entries = self.chunks.get_mut(chunk)?;
+        if index >= entries.len() {
+            return None;
+        }
+        let entry = entries.remove(index);
+        self.len -= 1;
+        let left = entries.len();
+        if left == 0 {
+            self.chunks.remove(chunk);
+        } else if left < CHUNK_MAX / 4 && chunk > 0 {
+            let before = &self.chunks[chunk - 1];
+            if before.len() + left <= CHUNK_MAX / 2 {
+                let mut rest = self.chunks.remove(chunk);
+                self.chunks[chunk - 1].append(&mut rest);
+            }
+        }
+        Some(entry)
+    }
+
+    /// All entries, in order.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + '_ {
+        self.chunks.iter().flatten()
+    }
+
+    /// The entries from a place on.
+    pub(crate) fn iter_from(&self, Place { chunk, index }: Place) -> impl Iterator<Item = &T> + '_ {
+        let chunks = self.chunks.get(chunk..).unwrap_or_default();
+        chunks.iter().flatten().skip(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn check(sorted: &Sorted<u32>, model: &BTreeSet<u32>) {
+        assert_eq!(sorted.len(), model.len());
+        assert_eq!(sorted.is_empty(), model.is_empty());
+        assert!(sorted.iter().eq(model));
+        assert!(sorted.iter().rev().eq(model.iter().rev()));
+        assert!(sorted
+            .chunks
+            .iter()
+            .all(|chunk| !chunk.is_empty() && chunk.len() <= CHUNK_MAX));
+    }
+
+    fn put(sorted: &mut Sorted<u32>, entry: u32) -> bool {
+        let place = sorted.seek(|&other| other < entry);
+        let new = sorted.get(place) != Some(&entry);
+        if new {
+            sorted.insert(place, entry);
+        }
+        new
+    }
+
+    fn take(sorted: &mut Sorted<u32>, entry: u32) -> bool {
+        let place = sorted.seek(|&other| other < entry);
+        let there = sorted.get(place) == Some(&entry);
+        there && sorted.remove(place) == Some(entry)
+    }
+
+    proptest! {
+        #[test]
+        fn is_an_ordered_set(steps in prop::collection::vec((any::<bool>(), 0u32..3_000, 1u32..300), 0..40)) {
+            let (mut sorted, mut model) = (Sorted::default(), BTreeSet::new());
+            for (puts, first, count) in steps {
+                for i in 0..count {
+                    // Upwards, downwards and across.
+                    let entry = match first % 3 {
+                        0 => first + i,
+                        1 => first + count - i,
+                        _ => (first + i * 7_919) % 3_300,
+                    };
+                    if puts {
+                        prop_assert_eq!(put(&mut sorted, entry), model.insert(entry));
+                    } else {
+                        prop_assert_eq!(take(&mut sorted, entry), model.remove(&entry));
+                    }
+                }
+                check(&sorted, &model);
+                let place = sorted.seek(|&other| other < first);
+                prop_assert!(sorted.iter_from(place).eq(model.range(first..)));
+                let before = sorted.before(place).and_then(|place| sorted.get(place));
+                prop_assert_eq!(before, model.range(..first).next_back());
+                let next = model.range(first..).next().copied();
+                prop_assert_eq!(sorted.get_mut(place).copied(), next);
+            }
+        }
+    }
+}
