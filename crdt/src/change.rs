@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::undo::write::Record;
+use crate::removal_log::Record;
+use crate::undo::write::Record as Undoing;
 use crate::{Dot, DotRun, EditError, Minute, ReplicaId, Stamp};
 
 /// What one change removed.
@@ -25,23 +26,24 @@ pub struct Change {
     /// The seq of the last dot that was taken.
     last: u64,
     stamp: Stamp,
-    removals: Removals,
+    /// What was removed, in the order in which it was said.
+    removals: Vec<Record>,
     /// The limit that leaves no room for more changes, and its value.
     pub(crate) full: Option<(&'static str, u64)>,
     /// What it takes to undo the edit, if somebody wants to.
-    pub(crate) record: Option<Box<Record>>,
+    pub(crate) record: Option<Box<Undoing>>,
     /// All that the write in the making makes alive, where it knows; else it is looked up.
     pub(crate) made: Option<DotRun>,
 }
 
 impl Change {
-    /// An edit of `replica`, whose last change had seq `last`.
-    pub(crate) fn new(replica: ReplicaId, last: u64, stamp: Stamp) -> Self {
+    /// An edit of `replica`, whose last change had seq `last`; `room` is empty.
+    pub(crate) fn new(replica: ReplicaId, last: u64, stamp: Stamp, room: Vec<Record>) -> Self {
         Self {
             replica,
             last,
             stamp,
-            removals: Removals::new(),
+            removals: room,
             full: None,
             record: None,
             made: None,
@@ -82,114 +84,33 @@ impl Change {
 
     /// Notes that the change `by` removed these dots.
     pub fn removed(&mut self, by: Dot, runs: impl IntoIterator<Item = DotRun>) {
-        let mut runs = runs.into_iter().peekable();
-        if runs.peek().is_some() {
-            let removal = self.removals.entry(by).or_insert_with(|| Removal {
-                minute: self.stamp.into(),
-                runs: Vec::new(),
-            });
-            removal.runs.extend(runs);
-        }
+        let minute = self.stamp.into();
+        let records = runs.into_iter().map(|run| Record::new(by, minute, run));
+        self.removals.extend(records);
     }
 
-    /// What was removed by the changes after the one with seq `last`.
-    pub(crate) fn removed_after(&self, last: u64) -> impl Iterator<Item = DotRun> + '_ {
-        let after = Dot::new(self.replica, last + 1);
-        self.removals
-            .range(after..)
-            .flat_map(|(_, removal)| removal.runs.iter().copied())
+    /// How many runs were said to be removed until now.
+    pub(crate) fn removed_len(&self) -> usize {
+        self.removals.len()
+    }
+
+    /// What was said to be removed since [`Self::removed_len`] was `len`, by the changes after the
+    /// one with seq `last`.
+    pub(crate) fn removed_after(&self, len: usize, last: u64) -> impl Iterator<Item = DotRun> + '_ {
+        let said = self.removals[len..].iter();
+        let after = said.filter(move |record| record.by().seq > last);
+        after.map(Record::run)
     }
 
     pub(crate) fn last(&self) -> u64 {
         self.last
     }
 
-    pub(crate) fn into_removals(self) -> Removals {
+    /// What was removed, in the order of the changes.
+    pub(crate) fn into_removals(mut self) -> Vec<Record> {
+        if !self.removals.is_sorted_by_key(Record::by) {
+            self.removals.sort_by_key(Record::by);
+        }
         self.removals
-    }
-}
-
-/// The removals of the near past, so that a copy that is a little behind can be told of them.
-///
-/// It is a cache, no part of the state: its oldest records are dropped when it grows, and whoever is
-/// further behind gets the whole state, from which it sees what is gone.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RemovalLog {
-    records: Removals,
-    /// The order in which the records came, oldest first.
-    order: std::collections::VecDeque<Dot>,
-    /// Up to here, records may be missing.
-    floor: crate::VersionVector,
-}
-
-/// Records that are kept; a record is some 80 bytes.
-const RECORDS_MAX: usize = 4_096;
-
-/// Former dots that an erasure names at most: it stays in the state.
-const FORMER_MAX: usize = 1_024;
-
-impl RemovalLog {
-    /// Adds records; a dot's record that is already there is replaced.
-    pub(crate) fn extend(&mut self, removals: &Removals) {
-        for (&by, removal) in removals {
-            if self.records.insert(by, removal.clone()).is_none() {
-                self.order.push_back(by);
-            }
-        }
-        while self.order.len() > RECORDS_MAX {
-            let oldest = self
-                .order
-                .pop_front()
-                .expect("the log is longer than its maximum");
-            self.records.remove(&oldest);
-            self.floor.advance(oldest.replica, oldest.seq);
-        }
-    }
-
-    /// Notes that what was removed up to `version` was not said.
-    pub(crate) fn raise_floor(&mut self, version: &crate::VersionVector) {
-        self.floor.merge(version);
-    }
-
-    /// The dots and those that they replaced, and so on: former values of a key say, as far as is
-    /// remembered.
-    pub(crate) fn with_former(&self, runs: &[DotRun]) -> crate::DotSet {
-        let mut all: crate::DotSet = runs.iter().copied().collect();
-        let mut open = runs.to_vec();
-        let mut found = 0;
-        while let Some(run) = open.pop().filter(|_| found < FORMER_MAX) {
-            let replaced = self.records.range(run.start..=run.start.plus(run.len - 1));
-            for former in replaced.flat_map(|(_, removal)| &removal.runs) {
-                found += 1;
-                open.push(*former);
-                all.insert_run(*former);
-            }
-        }
-        all
-    }
-
-    /// All that was removed by the changes after `since`, or `None` where the log does not reach
-    /// back so far; O(replicas + result).
-    pub(crate) fn since(
-        &self,
-        since: &crate::VersionVector,
-        now: &crate::VersionVector,
-    ) -> Option<Removals> {
-        if !since.includes(&self.floor) {
-            return None;
-        }
-        let mut removals = Removals::new();
-        for (replica, last) in now.iter() {
-            let first = since.get(replica) + 1;
-            if first <= last {
-                let range = Dot::new(replica, first)..=Dot::new(replica, last);
-                removals.extend(
-                    self.records
-                        .range(range)
-                        .map(|(&by, removal)| (by, removal.clone())),
-                );
-            }
-        }
-        Some(removals)
     }
 }

@@ -65,6 +65,7 @@ pub mod limits;
 mod list;
 mod map;
 mod register;
+mod removal_log;
 mod replica_id;
 mod replicated;
 mod rich;

@@ -344,7 +344,9 @@ where
 
     fn join(&mut self, items: &Self::Items, seen: &VersionVector, changed: &mut BTreeSet<K>) {
         for MapItem { key, sibling } in items.iter().filter(|i| !seen.contains(i.sibling.dot)) {
-            self.insert(key, sibling.clone());
+            if !self.has_dot(sibling.dot) {
+                self.insert(key, sibling.clone());
+            }
             changed.insert(key.clone());
         }
     }

@@ -1,7 +1,7 @@
 //! A store together with its version: a CRDT that can be used.
 
-use crate::change::RemovalLog;
-use crate::{limits, Change, Delta, DotSet, DotStore, Interval, MergeError, Removals};
+use crate::removal_log::{Record, RemovalLog};
+use crate::{limits, Change, Delta, Dot, DotSet, DotStore, Interval, MergeError, Removals};
 use crate::{ReplicaId, Stamp, VersionVector};
 
 /// One copy of a CRDT: a store of live dots and the version that it has reached.
@@ -28,8 +28,8 @@ pub struct Replicated<S> {
     stamp: Stamp,
     /// The last own change of which a delta was made: the next one starts there.
     committed: u64,
-    /// What was removed since that delta.
-    uncommitted: Removals,
+    /// Room for what the next edit removes.
+    room: Vec<Record>,
     /// What of others was seen here that no own delta implies yet: the next one names it.
     news: VersionVector,
     /// The part of it that was seen after the last own change, which does not imply it either.
@@ -38,6 +38,9 @@ pub struct Replicated<S> {
 
 /// More than one edit ever takes.
 const SEQ_ROOM: u64 = 1 << 40;
+
+/// Records of removals for which room is held.
+const ROOM_MAX: usize = 64;
 
 impl<S: DotStore> Replicated<S> {
     /// An empty copy whose changes are named after `replica`.
@@ -49,7 +52,7 @@ impl<S: DotStore> Replicated<S> {
             removals: RemovalLog::default(),
             stamp: Stamp::default(),
             committed: 0,
-            uncommitted: Removals::new(),
+            room: Vec::new(),
             news: VersionVector::new(),
             late: VersionVector::new(),
         }
@@ -104,7 +107,12 @@ impl<S: DotStore> Replicated<S> {
     pub(crate) fn begin(&mut self, now_ms: u64) -> Change {
         self.stamp = self.stamp.next(now_ms);
         let last = self.version.get(self.replica);
-        let mut change = Change::new(self.replica, last, self.stamp);
+        let mut change = Change::new(
+            self.replica,
+            last,
+            self.stamp,
+            std::mem::take(&mut self.room),
+        );
         if last == 0 && self.version.len() >= limits::REPLICAS_MAX {
             change.full = Some(("replicas of one document", limits::REPLICAS_MAX as u64));
         } else if last > limits::SEQ_MAX - SEQ_ROOM {
@@ -121,9 +129,19 @@ impl<S: DotStore> Replicated<S> {
                 self.late = VersionVector::new();
             }
         }
-        let removals = change.into_removals();
-        self.removals.extend(&removals);
-        self.uncommitted.extend(removals);
+        let mut removed = change.into_removals();
+        removed
+            .drain(..)
+            .for_each(|record| self.removals.push(record));
+        self.trim();
+        if removed.capacity() <= ROOM_MAX {
+            self.room = removed;
+        }
+    }
+
+    /// Forgets old removals, but for those that are still to be sent.
+    fn trim(&mut self) {
+        self.removals.trim(Dot::new(self.replica, self.committed));
     }
 
     /// The dots and those that they replaced, as far as is remembered.
@@ -151,7 +169,7 @@ impl<S: DotStore> Replicated<S> {
             }),
             from,
             to,
-            removals: std::mem::take(&mut self.uncommitted),
+            removals: self.removals.between(own, before, last),
             complete: true,
         }
     }
@@ -250,12 +268,13 @@ impl<S: DotStore> Replicated<S> {
                 self.late.advance(replica, seq);
             }
         }
-        self.version.merge(&delta.to);
         if delta.complete {
-            self.removals.extend(&delta.removals);
+            self.removals.extend(&delta.removals, &self.version);
+            self.trim();
         } else {
             self.removals.raise_floor(&delta.to);
         }
+        self.version.merge(&delta.to);
         Ok(effects)
     }
 

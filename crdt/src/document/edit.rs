@@ -289,6 +289,7 @@ impl NodeEdit<'_> {
     ) -> Result<(R, Made), EditError> {
         let (first, body) = (self.change.last(), self.tree.body_mut(at));
         let (before, keeps_names) = (body.live_len(), body.keeps_names());
+        let said = self.change.removed_len();
         let result = write(body, self.change)?;
         let made = match self.change.made.take() {
             Some(run) => {
@@ -298,7 +299,7 @@ impl NodeEdit<'_> {
             None => Made::Set(self.made_since(at, first)),
         };
         if !keeps_names {
-            let removed = self.change.removed_after(first);
+            let removed = self.change.removed_after(said, first);
             self.tree.unsettle(removed, None);
         }
         match &made {

@@ -48,6 +48,9 @@ impl DotStore for Erasures {
     type Effects = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
+        if self.records.is_empty() {
+            return Vec::new();
+        }
         let spans = interval.spans();
         let records = spans.flat_map(|(replica, first, last)| {
             let range = Dot::new(replica, first)..=Dot::new(replica, last);
@@ -80,6 +83,9 @@ impl DotStore for Erasures {
 
     fn remove(&mut self, dots: &DotSet, (): &mut ()) {
         let before = self.records.len();
+        if before == 0 {
+            return;
+        }
         self.records.retain(|by, _| !dots.contains(*by));
         if self.records.len() < before {
             self.dots = self.records.values().flatten().copied().collect();

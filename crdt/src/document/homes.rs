@@ -28,6 +28,11 @@ impl Homes {
         self.runs.parts_in(run).collect()
     }
 
+    /// Calls back with the container of each of these parts.
+    pub(super) fn each_of(&self, run: DotRun, mut each: impl FnMut(ContainerId)) {
+        self.runs.parts_in(run).for_each(|(_, id)| each(id));
+    }
+
     /// The first of these parts.
     pub(super) fn first_of(&self, run: DotRun) -> Option<(DotRun, ContainerId)> {
         self.runs.parts_in(run).next()

@@ -48,8 +48,8 @@ pub(crate) struct Tree {
     loose: BTreeSet<ContainerId>,
     /// Whether the skeletons of what was erased stay, for older changes that may hang on them.
     keeps_skeletons: bool,
-    /// The root container that was asked for last.
-    last_root: ContainerId,
+    /// The container that was named last, at the top and further inside.
+    last_named: [ContainerId; 2],
     /// The container that was written to last, if it can be written to again without a look at what
     /// it is in: all of that says that it is there, and nothing else was changed since.
     ready: Option<ContainerId>,
@@ -79,7 +79,7 @@ impl Default for Tree {
             free: BTreeSet::new(),
             loose: BTreeSet::new(),
             keeps_skeletons: false,
-            last_root: ROOT,
+            last_named: [ROOT; 2],
             ready: None,
         }
     }
@@ -123,7 +123,20 @@ impl Tree {
         if self.get(parent).children == 0 {
             return None;
         }
-        self.children.get(&(parent, step.clone())).copied()
+        self.named_last(parent, |other| other == step)
+            .or_else(|| self.children.get(&(parent, step.clone())).copied())
+    }
+
+    /// The container that was named last, if it is in this one and that is its step.
+    fn named_last(
+        &self,
+        parent: ContainerId,
+        is_it: impl FnOnce(&Step) -> bool,
+    ) -> Option<ContainerId> {
+        let last = self.last_named[usize::from(parent != ROOT)];
+        let container = self.containers.get(last as usize)?;
+        let step = container.step.as_ref()?;
+        (container.parent == parent && is_it(step)).then_some(last)
     }
 
     /// The containers in this one, in the order of their steps.
@@ -141,9 +154,13 @@ impl Tree {
 
     /// The container inside of this one. Naming it does not make it exist for others.
     pub(crate) fn child_named(&mut self, parent: ContainerId, step: Step) -> ContainerId {
-        if let Some(id) = self.child(parent, &step) {
-            return id;
-        }
+        let found = self.child(parent, &step);
+        let id = found.unwrap_or_else(|| self.add_child(parent, step));
+        self.last_named[usize::from(parent != ROOT)] = id;
+        id
+    }
+
+    fn add_child(&mut self, parent: ContainerId, step: Step) -> ContainerId {
         let container = Container {
             parent,
             step: Some(step.clone()),
@@ -176,17 +193,11 @@ impl Tree {
 
     /// The root container of this name.
     pub(crate) fn root_named(&mut self, name: &str, kind: Kind) -> ContainerId {
-        let last = self.containers.get(self.last_root as usize);
-        let is_it = last.is_some_and(|container| {
-            let step = container.step.as_ref();
-            container.parent == ROOT
-                && step.is_some_and(|step| step.kind == kind && step.key.is_name(name))
-        });
-        if !is_it {
+        let last = self.named_last(ROOT, |step| step.kind == kind && step.key.is_name(name));
+        last.unwrap_or_else(|| {
             let key = name.into();
-            self.last_root = self.child_named(ROOT, Step { key, kind });
-        }
-        self.last_root
+            self.child_named(ROOT, Step { key, kind })
+        })
     }
 
     /// The path of a container.

@@ -68,7 +68,7 @@ impl NodeEdit<'_> {
     /// Notes as erased what was removed since the change with seq `first`, and other dots; whether
     /// there were any.
     fn erased(&mut self, first: u64, mut dots: DotSet) -> bool {
-        let removed = self.change.removed_after(first);
+        let removed = self.change.removed_after(0, first);
         removed.for_each(|run| dots.insert_run(run));
         if dots.is_empty() {
             return false;

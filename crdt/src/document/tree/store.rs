@@ -14,6 +14,11 @@ impl Tree {
     /// The items of containers, with the containers that these are in, in the order of their paths;
     /// O(result), whatever else is in the same maps.
     fn tabulate(&self, mut found: BTreeMap<ContainerId, BodyItems>) -> Items {
+        if found.len() < 2 {
+            return found
+                .pop_first()
+                .map_or_else(Items::default, |(id, items)| self.tabulate_one(id, items));
+        }
         let mut named: Vec<(ContainerId, &Step, ContainerId)> = Vec::new();
         let mut known = BTreeSet::new();
         for mut id in found.keys().copied() {
@@ -42,6 +47,22 @@ impl Tree {
             let step = named[next].1.clone();
             items.table.push(Place { parent, step });
             (id, number) = (named[next].2, items.table.len() as u32);
+        }
+    }
+
+    fn tabulate_one(&self, mut id: ContainerId, items: BodyItems) -> Items {
+        let depth = self.get(id).depth as u32;
+        let mut table = Vec::with_capacity(depth as usize);
+        while let Some(step) = self.get(id).step.clone() {
+            let parent = depth - 1 - table.len() as u32;
+            table.push(Place { parent, step });
+            id = self.get(id).parent;
+        }
+        table.reverse();
+        Items {
+            table,
+            bodies: vec![(depth, items)],
+            erasures: Vec::new(),
         }
     }
 
@@ -110,22 +131,23 @@ impl Tree {
         self.sweep();
     }
 
-    pub(in crate::document) fn containers_in(
-        &self,
-        interval: Interval<'_>,
-    ) -> BTreeSet<ContainerId> {
-        let spans = interval.spans();
-        spans
-            .flat_map(|(replica, first, last)| self.homes_between(replica, first, last))
-            .collect()
-    }
-
-    fn homes_between(&self, replica: ReplicaId, first: u64, last: u64) -> Vec<ContainerId> {
-        let run = DotRun {
-            start: Dot::new(replica, first),
-            len: last - first + 1,
-        };
-        self.homes.of(run).into_iter().map(|(_, id)| id).collect()
+    /// In ascending order.
+    pub(in crate::document) fn containers_in(&self, interval: Interval<'_>) -> Vec<ContainerId> {
+        let mut found = Vec::new();
+        for (replica, first, last) in interval.spans() {
+            let run = DotRun {
+                start: Dot::new(replica, first),
+                len: last - first + 1,
+            };
+            self.homes.each_of(run, |id| {
+                if found.last() != Some(&id) {
+                    found.push(id);
+                }
+            });
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 
@@ -203,7 +225,6 @@ impl DotStore for Tree {
         for (number, items) in &items.bodies {
             let wanted = wanted.remove(number).unwrap_or_default();
             let id = ids[*number as usize];
-            self.loose.insert(id);
             let before = self.get(id).body.live_len();
             let change = self.body_mut(id).join(items, &wanted, seen);
             self.note(id, change, changes);
@@ -218,6 +239,9 @@ impl DotStore for Tree {
             self.homes.settle(id, new);
             self.settle_restored(id);
             self.recount(id, before, changes);
+            if self.get(id).live == 0 {
+                self.loose.insert(id);
+            }
             if let BodyItems::Map { children, .. } = items {
                 // A container that is there may still be empty, and so have no items of its own.
                 for MapItem {
@@ -251,15 +275,13 @@ impl DotStore for Tree {
     }
 
     fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
-        let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
-        for (run, id) in dots.runs().flat_map(|run| self.homes.of(run)) {
-            by_container.entry(id).or_default().insert_run(run);
-        }
+        let parts = dots.runs().flat_map(|run| self.homes.of(run));
+        let mut parts: Vec<(ContainerId, DotRun)> = parts.map(|(run, id)| (id, run)).collect();
         // What is inside goes first, or it would keep what it is in for a moment.
-        let mut by_container: Vec<_> = by_container.into_iter().collect();
-        by_container.sort_by_key(|&(id, _)| std::cmp::Reverse(self.get(id).depth));
-        for (id, dots) in by_container {
-            self.remove_from(id, &dots, changes);
+        parts.sort_by_key(|&(id, run)| (std::cmp::Reverse(self.get(id).depth), id, run.start));
+        for of_one in parts.chunk_by(|(one, _), (other, _)| one == other) {
+            let dots = of_one.iter().map(|&(_, run)| run).collect();
+            self.remove_from(of_one[0].0, &dots, changes);
         }
         self.erasures.remove(dots, &mut ());
     }

@@ -1,0 +1,289 @@
+//! The removals of the near past, so that a copy that is a little behind can be told of them.
+
+use std::collections::VecDeque;
+
+use crate::sorted::Sorted;
+use crate::{Dot, DotRun, DotSet, Minute, Removal, Removals, ReplicaId, VersionVector};
+
+/// A change and one run that it removed; or changes in a row that each removed one dot, these in a row
+/// too: what is typed away, counted on, or set again and again in turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record {
+    /// The first change.
+    by: Dot,
+    /// What it removed.
+    run: DotRun,
+    minute: Minute,
+    /// How many changes there are; one if the run is longer.
+    count: u32,
+    /// Whether each removed the dot before that of the last, not the next one.
+    down: bool,
+}
+
+impl Record {
+    pub(crate) fn new(by: Dot, minute: Minute, run: DotRun) -> Self {
+        Self {
+            by,
+            run,
+            minute,
+            count: 1,
+            down: false,
+        }
+    }
+
+    pub(crate) fn by(&self) -> Dot {
+        self.by
+    }
+
+    pub(crate) fn run(&self) -> DotRun {
+        self.run
+    }
+
+    fn last(&self) -> Dot {
+        self.by.plus(u64::from(self.count) - 1)
+    }
+
+    /// The dot that the change after `i` others removed, if each removed one.
+    fn nth(&self, i: u32, down: bool) -> Option<Dot> {
+        let Dot { replica, seq } = self.run.start;
+        let seq = if down {
+            seq.checked_sub(u64::from(i))
+        } else {
+            seq.checked_add(u64::from(i))
+        };
+        Some(Dot::new(replica, seq?))
+    }
+
+    /// Takes in the record of the next change, if it goes on as this one.
+    fn extend(&mut self, next: &Record) -> bool {
+        let single = self.run.len == 1 && next.run.len == 1 && next.count == 1;
+        if !single
+            || self.count >= COUNT_MAX
+            || self.minute != next.minute
+            || self.by.plus(u64::from(self.count)) != next.by
+        {
+            return false;
+        }
+        let goes = |down| self.nth(self.count, down) == Some(next.run.start);
+        let down = match self.count {
+            1 => !goes(false),
+            _ => self.down,
+        };
+        if goes(down) {
+            (self.count, self.down) = (self.count + 1, down);
+            return true;
+        }
+        false
+    }
+
+    /// The changes with what each removed.
+    fn each(self) -> impl Iterator<Item = (Dot, DotRun)> {
+        (0..self.count).map(move |i| {
+            let start = self.nth(i, self.down).unwrap_or(self.run.start);
+            (self.by.plus(u64::from(i)), DotRun { start, ..self.run })
+        })
+    }
+}
+
+/// It is a cache, no part of the state: its oldest records are dropped when it grows, and whoever is
+/// further behind gets the whole state, from which it sees what is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RemovalLog {
+    /// In the order of their changes.
+    records: Sorted<Record>,
+    /// The order in which the records came, oldest first.
+    order: VecDeque<Dot>,
+    /// Up to here, records may be missing.
+    floor: VersionVector,
+}
+
+/// Records that are kept; a record is some 80 bytes.
+const RECORDS_MAX: usize = 4_096;
+
+/// Changes of one record: what is old goes by records, and should not take the new with it.
+const COUNT_MAX: u32 = 256;
+
+/// Former dots that an erasure names at most: it stays in the state.
+const FORMER_MAX: usize = 1_024;
+
+impl RemovalLog {
+    /// Adds a record of a change that comes after all others of its replica.
+    pub(crate) fn push(&mut self, record: Record) {
+        let place = self.records.seek(|other| other.by <= record.by);
+        let before = self.records.before(place);
+        let before = before.and_then(|place| self.records.get_mut(place));
+        if !before.is_some_and(|before| before.extend(&record)) {
+            self.records.insert(place, record);
+            self.order.push_back(record.by);
+        }
+    }
+
+    /// Adds the records of changes that are not in `seen`; the others came before, or never will.
+    pub(crate) fn extend(&mut self, removals: &Removals, seen: &VersionVector) {
+        for (&by, removal) in removals.iter().filter(|(&by, _)| !seen.contains(by)) {
+            for &run in &removal.runs {
+                self.push(Record::new(by, removal.minute, run));
+            }
+        }
+    }
+
+    /// Drops the oldest records where there are too many, but none after `kept` of its replica.
+    pub(crate) fn trim(&mut self, kept: Dot) {
+        while self.order.len() > RECORDS_MAX {
+            let oldest = self.order[0];
+            let place = self.records.seek(|record| record.by < oldest);
+            let record = self.records.get(place);
+            let last = record.expect("what is in the order is there").last();
+            if last.replica == kept.replica && last.seq > kept.seq {
+                return;
+            }
+            self.order.pop_front();
+            self.records.remove(place);
+            self.floor.advance(last.replica, last.seq);
+        }
+    }
+
+    /// Notes that what was removed up to `version` was not said.
+    pub(crate) fn raise_floor(&mut self, version: &VersionVector) {
+        self.floor.merge(version);
+    }
+
+    /// What the changes of a run removed, as far as is remembered, with the minute of each.
+    fn of(&self, changes: DotRun) -> impl Iterator<Item = (Dot, Minute, DotRun)> + '_ {
+        let DotRun { start, len } = changes;
+        let first = Dot::new(start.replica, start.seq.saturating_sub(COUNT_MAX.into()));
+        let end = start.plus(len);
+        let from = self.records.seek(|record| record.by < first);
+        let records = self.records.iter_from(from);
+        let records = records.take_while(move |record| record.by < end);
+        let all = records.flat_map(|record| {
+            let each = record.each();
+            each.map(|(by, run)| (by, record.minute, run))
+        });
+        all.filter(move |&(by, ..)| changes.contains(by))
+    }
+
+    /// What the changes of a replica after the `after`-th up to the `last`-th removed.
+    pub(crate) fn between(&self, replica: ReplicaId, after: u64, last: u64) -> Removals {
+        let mut removals = Removals::new();
+        self.add_between(replica, after, last, &mut removals);
+        removals
+    }
+
+    fn add_between(&self, replica: ReplicaId, after: u64, last: u64, removals: &mut Removals) {
+        let start = Dot::new(replica, after + 1);
+        let len = last.saturating_sub(after);
+        for (by, minute, run) in self.of(DotRun { start, len }) {
+            let runs = Vec::new();
+            let removal = removals.entry(by);
+            removal.or_insert(Removal { minute, runs }).runs.push(run);
+        }
+    }
+
+    /// The dots and those that they replaced, and so on: former values of a key say, as far as is
+    /// remembered.
+    pub(crate) fn with_former(&self, runs: &[DotRun]) -> DotSet {
+        let mut all: DotSet = runs.iter().copied().collect();
+        let mut open = runs.to_vec();
+        let mut found = 0;
+        while let Some(run) = open.pop().filter(|_| found < FORMER_MAX) {
+            for (_, _, former) in self.of(run) {
+                found += 1;
+                open.push(former);
+                all.insert_run(former);
+            }
+        }
+        all
+    }
+
+    /// All that was removed by the changes after `since`, or `None` where the log does not reach
+    /// back so far; O(replicas + result).
+    pub(crate) fn since(&self, since: &VersionVector, now: &VersionVector) -> Option<Removals> {
+        if !since.includes(&self.floor) {
+            return None;
+        }
+        let mut removals = Removals::new();
+        for (replica, last) in now.iter() {
+            self.add_between(replica, since.get(replica), last, &mut removals);
+        }
+        Some(removals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn dot(replica: u64, seq: u64) -> Dot {
+        Dot::new(ReplicaId::new(replica), seq)
+    }
+
+    proptest! {
+        /// Each step is (replica, changes that remove nothing first, what it removes and whether on and on).
+        #[test]
+        fn says_what_it_was_told(
+            steps in prop::collection::vec((0..2u64, 0..3u64, 1..40u64, 1..3u64, 0..3u64, 1..9u64, 0..2u32), 0..40),
+            looks in prop::collection::vec((0..200u64, 0..200u64), 8),
+        ) {
+            let (mut log, mut model) = (RemovalLog::default(), Removals::new());
+            let mut version = VersionVector::new();
+            for (replica, skip, seq, len, way, times, minute) in steps {
+                let mut last = version.get(ReplicaId::new(replica)) + skip;
+                let minute = Minute::new(minute);
+                for i in 0..times {
+                    last += 1;
+                    let seq = match way {
+                        0 => seq + i,
+                        1 => (seq + 8) - i,
+                        _ => seq,
+                    };
+                    let runs = vec![DotRun { start: dot(1 - replica, seq), len }, DotRun { start: dot(replica, seq), len: 1 }];
+                    let runs = runs[usize::from(len == 1)..].to_vec();
+                    let one = Removals::from([(dot(replica, last), Removal { minute, runs })]);
+                    log.extend(&one, &version);
+                    log.extend(&one, &VersionVector::from_iter([(ReplicaId::new(replica), last)]));
+                    model.extend(one);
+                }
+                version.advance(ReplicaId::new(replica), last);
+            }
+            prop_assert_eq!(log.since(&VersionVector::new(), &version), Some(model.clone()));
+            for (after, last) in looks {
+                let replica = ReplicaId::new(after % 2);
+                let mut part = model.clone();
+                part.retain(|by, _| by.replica == replica && by.seq > after && by.seq <= last);
+                prop_assert_eq!(log.between(replica, after, last), part);
+            }
+        }
+    }
+
+    #[test]
+    fn forgets_the_oldest_but_what_is_kept() {
+        let mut log = RemovalLog::default();
+        let all = 2 * RECORDS_MAX as u64;
+        for seq in 1..=all {
+            // Every other dot, so that each is a record of its own.
+            let run = DotRun {
+                start: dot(2, 2 * seq),
+                len: 1,
+            };
+            log.push(Record::new(dot(1, seq), Minute::default(), run));
+            log.trim(dot(1, 10));
+        }
+        let now = VersionVector::from_iter([(ReplicaId::new(1), all)]);
+        let since = |seq| log.since(&VersionVector::from_iter([(ReplicaId::new(1), seq)]), &now);
+        assert_eq!(since(9), None);
+        assert_eq!(
+            since(10).map(|removals| removals.len() as u64),
+            Some(all - 10)
+        );
+        log.trim(dot(1, all));
+        let left = log.since(
+            &VersionVector::from_iter([(ReplicaId::new(1), RECORDS_MAX as u64)]),
+            &now,
+        );
+        assert_eq!(left.map(|removals| removals.len()), Some(RECORDS_MAX));
+    }
+}
