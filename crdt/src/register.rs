@@ -52,7 +52,7 @@ pub struct MvRegister<V> {
 #[derive(Clone, Debug)]
 enum Siblings<V> {
     One(Sibling<V>),
-    /// None, or more than one, or one of those that is left.
+    /// None, or more than one.
     Many(Vec<Sibling<V>>),
 }
 
@@ -151,7 +151,13 @@ impl<V> MvRegister<V> {
         match &mut self.siblings {
             Siblings::One(one) if keeps(one) => {}
             Siblings::One(_) => *self = Self::default(),
-            Siblings::Many(many) => many.retain(keeps),
+            Siblings::Many(many) => {
+                many.retain(keeps);
+                if let [_] = many[..] {
+                    let one = many.pop();
+                    self.siblings = one.map(Siblings::One).expect("there is one");
+                }
+            }
         }
     }
 }
