@@ -17,8 +17,6 @@ pub(crate) struct Place {
     index: usize,
 }
 
-const CHUNK_MAX: usize = 128;
-
 impl<T> Default for Sorted<T> {
     fn default() -> Self {
         Self {
@@ -29,6 +27,9 @@ impl<T> Default for Sorted<T> {
 }
 
 impl<T> Sorted<T> {
+    /// Entries of a chunk: as many as are soon moved.
+    const CHUNK_MAX: usize = 4_096 / size_of::<T>();
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -90,14 +91,14 @@ impl<T> Sorted<T> {
             self.chunks.push(vec![entry]);
             return;
         };
-        if entries.len() < CHUNK_MAX {
+        if entries.len() < Self::CHUNK_MAX {
             entries.insert(index, entry);
         } else if index == entries.len() {
             // What comes in order leaves full chunks behind.
             self.chunks.insert(chunk + 1, vec![entry]);
         } else {
-            let mut right = entries.split_off(CHUNK_MAX / 2);
-            match index.checked_sub(CHUNK_MAX / 2) {
+            let mut right = entries.split_off(Self::CHUNK_MAX / 2);
+            match index.checked_sub(Self::CHUNK_MAX / 2) {
                 Some(index) if index > 0 => right.insert(index, entry),
                 _ => entries.insert(index, entry),
             }
@@ -117,9 +118,9 @@ impl<T> Sorted<T> {
         let left = entries.len();
         if left == 0 {
             self.chunks.remove(chunk);
-        } else if left < CHUNK_MAX / 4 && chunk > 0 {
+        } else if left < Self::CHUNK_MAX / 4 && chunk > 0 {
             let before = &self.chunks[chunk - 1];
-            if before.len() + left <= CHUNK_MAX / 2 {
+            if before.len() + left <= Self::CHUNK_MAX / 2 {
                 let mut rest = self.chunks.remove(chunk);
                 self.chunks[chunk - 1].append(&mut rest);
             }
@@ -147,30 +148,42 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    fn check(sorted: &Sorted<u32>, model: &BTreeSet<u32>) {
+    /// Few of these are a chunk.
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    struct Wide(u32, [u64; 63]);
+
+    fn wide(entry: u32) -> Wide {
+        Wide(entry, [0; 63])
+    }
+
+    fn check(sorted: &Sorted<Wide>, model: &BTreeSet<u32>) {
         assert_eq!(sorted.len(), model.len());
         assert_eq!(sorted.is_empty(), model.is_empty());
-        assert!(sorted.iter().eq(model));
-        assert!(sorted.iter().rev().eq(model.iter().rev()));
+        assert!(sorted.iter().map(|wide| &wide.0).eq(model));
+        assert!(sorted
+            .iter()
+            .rev()
+            .map(|wide| &wide.0)
+            .eq(model.iter().rev()));
         assert!(sorted
             .chunks
             .iter()
-            .all(|chunk| !chunk.is_empty() && chunk.len() <= CHUNK_MAX));
+            .all(|chunk| !chunk.is_empty() && chunk.len() <= Sorted::<Wide>::CHUNK_MAX));
     }
 
-    fn put(sorted: &mut Sorted<u32>, entry: u32) -> bool {
-        let place = sorted.seek(|&other| other < entry);
-        let new = sorted.get(place) != Some(&entry);
+    fn put(sorted: &mut Sorted<Wide>, entry: u32) -> bool {
+        let place = sorted.seek(|other| other.0 < entry);
+        let new = sorted.get(place) != Some(&wide(entry));
         if new {
-            sorted.insert(place, entry);
+            sorted.insert(place, wide(entry));
         }
         new
     }
 
-    fn take(sorted: &mut Sorted<u32>, entry: u32) -> bool {
-        let place = sorted.seek(|&other| other < entry);
-        let there = sorted.get(place) == Some(&entry);
-        there && sorted.remove(place) == Some(entry)
+    fn take(sorted: &mut Sorted<Wide>, entry: u32) -> bool {
+        let place = sorted.seek(|other| other.0 < entry);
+        let there = sorted.get(place) == Some(&wide(entry));
+        there && sorted.remove(place) == Some(wide(entry))
     }
 
     proptest! {
@@ -192,12 +205,12 @@ mod tests {
                     }
                 }
                 check(&sorted, &model);
-                let place = sorted.seek(|&other| other < first);
-                prop_assert!(sorted.iter_from(place).eq(model.range(first..)));
+                let place = sorted.seek(|other| other.0 < first);
+                prop_assert!(sorted.iter_from(place).map(|wide| &wide.0).eq(model.range(first..)));
                 let before = sorted.before(place).and_then(|place| sorted.get(place));
-                prop_assert_eq!(before, model.range(..first).next_back());
+                prop_assert_eq!(before.map(|wide| &wide.0), model.range(..first).next_back());
                 let next = model.range(first..).next().copied();
-                prop_assert_eq!(sorted.get_mut(place).copied(), next);
+                prop_assert_eq!(sorted.get_mut(place).map(|wide| wide.0), next);
             }
         }
     }
