@@ -1,7 +1,5 @@
 //! [`PnCounter`]: a number that everybody adds to.
 
-use std::collections::BTreeMap;
-
 use crate::limits::COUNTER_MAX;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, ReplicaId};
 use crate::{Minute, Stamp, VersionVector};
@@ -34,7 +32,8 @@ pub struct Tally {
 /// ```
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct PnCounter {
-    tallies: BTreeMap<ReplicaId, Tally>,
+    /// In order of replica, of which there are at most [`REPLICAS_MAX`](crate::limits::REPLICAS_MAX).
+    tallies: Vec<Tally>,
 }
 
 impl PnCounter {
@@ -43,7 +42,7 @@ impl PnCounter {
     /// # Errors
     /// [`EditError::Limit`] when this replica's sum would pass [`COUNTER_MAX`]. Nothing was changed.
     pub fn add(&mut self, by: i64, change: &mut Change) -> Result<Dot, EditError> {
-        let old = self.tallies.get(&change.replica()).copied();
+        let old = self.tally_of(change.replica());
         let (up, down) = old.map_or((0, 0), |tally| (tally.up, tally.down));
         let up = up.saturating_add(by.max(0).cast_unsigned());
         let down = down.saturating_add(by.min(0).unsigned_abs());
@@ -68,27 +67,44 @@ impl PnCounter {
             up,
             down,
         };
-        self.tallies.insert(dot.replica, tally);
+        self.replace(tally);
         Ok(dot)
+    }
+
+    fn place(&self, replica: ReplicaId) -> Result<usize, usize> {
+        let tallies = &self.tallies;
+        tallies.binary_search_by_key(&replica, |tally| tally.dot.replica)
+    }
+
+    /// Puts a tally in the place of the one of its replica, and gives that.
+    fn replace(&mut self, tally: Tally) -> Option<Tally> {
+        match self.place(tally.dot.replica) {
+            Ok(place) => Some(std::mem::replace(&mut self.tallies[place], tally)),
+            Err(place) => {
+                self.tallies.insert(place, tally);
+                None
+            }
+        }
     }
 
     /// The sum of all; exact.
     pub fn value(&self) -> i128 {
         self.tallies
-            .values()
+            .iter()
             .map(|tally| i128::from(tally.up) - i128::from(tally.down))
             .sum()
     }
 
     /// Those of the tallies whose dots are among these.
     pub(crate) fn tallies_of(&self, dots: &DotSet) -> Vec<Tally> {
-        let all = self.tallies.values().copied();
+        let all = self.tallies.iter().copied();
         all.filter(|tally| dots.contains(tally.dot)).collect()
     }
 
     /// The tally of a replica.
     pub(crate) fn tally_of(&self, replica: ReplicaId) -> Option<Tally> {
-        self.tallies.get(&replica).copied()
+        let place = self.place(replica).ok()?;
+        Some(self.tallies[place])
     }
 
     /// Says anew what this replica has added and taken away; its newest word counts.
@@ -100,7 +116,7 @@ impl PnCounter {
             up: up.min(COUNTER_MAX),
             down: down.min(COUNTER_MAX),
         };
-        if let Some(old) = self.tallies.insert(dot.replica, tally) {
+        if let Some(old) = self.replace(tally) {
             let old = DotRun {
                 start: old.dot,
                 len: 1,
@@ -115,12 +131,12 @@ impl PnCounter {
     }
 
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.tallies.values().map(|tally| tally.dot)
+        self.tallies.iter().map(|tally| tally.dot)
     }
 
     fn tallies_in<'a>(&'a self, interval: Interval<'a>) -> impl Iterator<Item = &'a Tally> + 'a {
         self.tallies
-            .values()
+            .iter()
             .filter(move |tally| interval.contains(tally.dot))
     }
 }
@@ -152,7 +168,11 @@ impl DotStore for PnCounter {
 
     fn join(&mut self, items: &Self::Items, seen: &VersionVector, (): &mut ()) {
         for tally in items.iter().filter(|tally| !seen.contains(tally.dot)) {
-            let newest = self.tallies.entry(tally.dot.replica).or_insert(*tally);
+            let place = self.place(tally.dot.replica).unwrap_or_else(|place| {
+                self.tallies.insert(place, *tally);
+                place
+            });
+            let newest = &mut self.tallies[place];
             if tally.dot.seq > newest.dot.seq {
                 *newest = *tally;
             }
@@ -160,6 +180,6 @@ impl DotStore for PnCounter {
     }
 
     fn remove(&mut self, dots: &DotSet, (): &mut ()) {
-        self.tallies.retain(|_, tally| !dots.contains(tally.dot));
+        self.tallies.retain(|tally| !dots.contains(tally.dot));
     }
 }

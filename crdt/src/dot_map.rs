@@ -103,16 +103,33 @@ impl<const UP: bool> DotMap<UP> {
         let entries = self.runs.iter_from(place);
         let last = run.start.plus(run.len);
         let entries = entries.take_while(move |entry| entry.run.start < last);
-        entries.filter_map(move |&entry| {
-            let first = run.start.seq.max(entry.run.start.seq);
-            let end = run.end().min(entry.run.end());
-            let part = DotRun {
-                start: Dot::new(run.start.replica, first),
-                len: end.checked_sub(first).filter(|&len| len > 0)?,
-            };
-            let number = Self::number_at(entry, first - entry.run.start.seq);
-            (entry.run.start.replica == run.start.replica).then_some((part, number))
-        })
+        entries.filter_map(move |&entry| Self::part_of(entry, run))
+    }
+
+    /// The first of these parts.
+    pub(crate) fn first_in(&self, run: DotRun) -> Option<(DotRun, u32)> {
+        let next = self.runs.seek(|entry| entry.run.start <= run.start);
+        let before = self
+            .runs
+            .before(next)
+            .and_then(|place| self.runs.get(place));
+        let entry = match before {
+            Some(before) if before.run.contains(run.start) => *before,
+            _ => *self.runs.get(next)?,
+        };
+        Self::part_of(entry, run)
+    }
+
+    /// What of a run lies in an entry.
+    fn part_of(entry: Entry, run: DotRun) -> Option<(DotRun, u32)> {
+        let first = run.start.seq.max(entry.run.start.seq);
+        let end = run.end().min(entry.run.end());
+        let part = DotRun {
+            start: Dot::new(run.start.replica, first),
+            len: end.checked_sub(first).filter(|&len| len > 0)?,
+        };
+        let number = Self::number_at(entry, first - entry.run.start.seq);
+        (entry.run.start.replica == run.start.replica).then_some((part, number))
     }
 
     /// The runs with their numbers, in order.
@@ -173,6 +190,7 @@ mod tests {
                 .filter(|&(dot, _)| run.contains(dot))
                 .collect();
             assert_eq!(all(map.parts_in(run).collect()), within);
+            assert_eq!(map.first_in(run), map.parts_in(run).next());
             for dot in run.dots() {
                 assert_eq!(map.get(dot), model.get(&dot).copied());
             }

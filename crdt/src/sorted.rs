@@ -40,20 +40,19 @@ impl<T> Sorted<T> {
 
     /// The place of the first entry that is not before what is looked for; O(log n).
     pub(crate) fn seek(&self, mut is_before: impl FnMut(&T) -> bool) -> Place {
-        // What is new mostly comes last.
-        let last = self.chunks.last().and_then(|chunk| chunk.last());
-        let chunk = match last {
-            Some(last) if is_before(last) => self.chunks.len() - 1,
-            _ => {
-                let after = self.chunks.partition_point(|chunk| is_before(&chunk[0]));
-                after.saturating_sub(1)
-            }
+        let Some(last) = self.chunks.last() else {
+            return Place { chunk: 0, index: 0 };
         };
-        let entries = self.chunks.get(chunk).map_or(&[][..], Vec::as_slice);
-        let index = match entries.last() {
-            Some(last) if is_before(last) => entries.len(),
-            _ => entries.partition_point(is_before),
-        };
+        // What is new mostly comes last, and what was new is looked for most.
+        if last.last().is_some_and(&mut is_before) {
+            return Place {
+                chunk: self.chunks.len() - 1,
+                index: last.len(),
+            };
+        }
+        let after = self.chunks.partition_point(|chunk| is_before(&chunk[0]));
+        let chunk = after.saturating_sub(1);
+        let index = self.chunks[chunk].partition_point(is_before);
         Place { chunk, index }
     }
 

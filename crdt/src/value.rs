@@ -136,9 +136,9 @@ impl Value {
     /// Makes sure that a value is within the limits: lists and maps at most
     /// [`limits::DEPTH_MAX`] deep, at most [`limits::VALUE_BYTES_MAX`] encoded.
     pub(crate) fn check(&self) -> Result<(), EditError> {
-        let mut open = vec![(self, 0)];
+        let (mut next, mut open) = (Some((self, 0)), Vec::new());
         let mut bytes = 0usize;
-        while let Some((value, depth)) = open.pop() {
+        while let Some((value, depth)) = next {
             if depth > limits::DEPTH_MAX {
                 let max = limits::DEPTH_MAX as u64;
                 return Err(EditError::Limit {
@@ -164,6 +164,7 @@ impl Value {
                     max,
                 });
             }
+            next = open.pop();
         }
         Ok(())
     }

@@ -28,14 +28,14 @@ impl Homes {
         self.runs.parts_in(run).collect()
     }
 
-    /// Calls back with the container of each of these parts.
-    pub(super) fn each_of(&self, run: DotRun, mut each: impl FnMut(ContainerId)) {
-        self.runs.parts_in(run).for_each(|(_, id)| each(id));
+    /// Calls back with each of these parts.
+    pub(super) fn each_of(&self, run: DotRun, mut each: impl FnMut(DotRun, ContainerId)) {
+        self.runs.parts_in(run).for_each(|(run, id)| each(run, id));
     }
 
     /// The first of these parts.
     pub(super) fn first_of(&self, run: DotRun) -> Option<(DotRun, ContainerId)> {
-        self.runs.parts_in(run).next()
+        self.runs.first_in(run)
     }
 
     /// How many dots are said to be in a container.

@@ -37,6 +37,10 @@ impl Items {
     /// The elements of each list, by its number, that containers with something alive are in: the
     /// list must know them, even deleted ones.
     pub(crate) fn wanted(&self) -> BTreeMap<u32, Vec<Dot>> {
+        let is_inside = |place: &Place| matches!(place.step.key, Key::Element(_));
+        if !self.table.iter().any(is_inside) {
+            return BTreeMap::new();
+        }
         let mut lives = vec![false; self.table.len() + 1];
         for (number, items) in &self.bodies {
             lives[*number as usize] = items.has_live();

@@ -14,11 +14,6 @@ impl Tree {
     /// The items of containers, with the containers that these are in, in the order of their paths;
     /// O(result), whatever else is in the same maps.
     fn tabulate(&self, mut found: BTreeMap<ContainerId, BodyItems>) -> Items {
-        if found.len() < 2 {
-            return found
-                .pop_first()
-                .map_or_else(Items::default, |(id, items)| self.tabulate_one(id, items));
-        }
         let mut named: Vec<(ContainerId, &Step, ContainerId)> = Vec::new();
         let mut known = BTreeSet::new();
         for mut id in found.keys().copied() {
@@ -68,7 +63,17 @@ impl Tree {
 
     /// As [`DotStore::collect`], with all that the elements `anchors` hang on, themselves included.
     pub(crate) fn collect_with(&self, interval: Interval<'_>, anchors: &[Dot]) -> Items {
-        let homes = self.containers_in(interval).into_iter();
+        let homes = self.containers_in(interval);
+        if let ([id], true) = (&homes[..], anchors.is_empty()) {
+            let found = self.get(*id).body.collect(interval);
+            let mut items = match found.is_empty() {
+                true => Items::default(),
+                false => self.tabulate_one(*id, found),
+            };
+            items.erasures = self.erasures.collect(interval);
+            return items;
+        }
+        let homes = homes.into_iter();
         let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
         let mut found: BTreeMap<_, _> = found.collect();
         let mut by_container: BTreeMap<ContainerId, Vec<Dot>> = BTreeMap::new();
@@ -139,7 +144,7 @@ impl Tree {
                 start: Dot::new(replica, first),
                 len: last - first + 1,
             };
-            self.homes.each_of(run, |id| {
+            self.homes.each_of(run, |_, id| {
                 if found.last() != Some(&id) {
                     found.push(id);
                 }
@@ -275,8 +280,10 @@ impl DotStore for Tree {
     }
 
     fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
-        let parts = dots.runs().flat_map(|run| self.homes.of(run));
-        let mut parts: Vec<(ContainerId, DotRun)> = parts.map(|(run, id)| (id, run)).collect();
+        let mut parts: Vec<(ContainerId, DotRun)> = Vec::new();
+        for run in dots.runs() {
+            self.homes.each_of(run, |part, id| parts.push((id, part)));
+        }
         // What is inside goes first, or it would keep what it is in for a moment.
         parts.sort_by_key(|&(id, run)| (std::cmp::Reverse(self.get(id).depth), id, run.start));
         for of_one in parts.chunk_by(|(one, _), (other, _)| one == other) {
