@@ -17,7 +17,7 @@ use crate::{Stamp, VersionVector};
 /// deletion stays (add-wins).
 ///
 /// After DSON's observed-remove map (Rinberg et al., VLDB 2022, §4).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LwwMap<K, V> {
     entries: Slots<(K, MvRegister<V>)>,
     /// The slots of the entries, in order of key.
@@ -35,6 +35,13 @@ impl<K, V> Default for LwwMap<K, V> {
             dots: DotMap::default(),
             live: 0,
         }
+    }
+}
+
+impl<K: Debug, V: Debug> Debug for LwwMap<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let entries = self.in_order().map(|(key, register)| (key, register));
+        f.debug_map().entries(entries).finish()
     }
 }
 
