@@ -23,7 +23,7 @@ impl<const UP: bool> DotMap<UP> {
             return;
         }
         let place = self.runs.seek(|entry| entry.run.start < run.start);
-        let before = self.runs.before(place);
+        let before = place.before();
         if let Some(before) = before.and_then(|place| self.runs.get_mut(place)) {
             let next = before.run.start.plus(before.run.len);
             if next == run.start && Self::number_at(*before, before.run.len) == number {
@@ -82,8 +82,7 @@ impl<const UP: bool> DotMap<UP> {
 
     /// The place of the last entry that starts no later than at this dot.
     fn last_until(&self, dot: Dot) -> Option<Place> {
-        self.runs
-            .before(self.runs.seek(|entry| entry.run.start <= dot))
+        self.runs.seek(|entry| entry.run.start <= dot).before()
     }
 
     /// The number of a dot.
@@ -99,7 +98,7 @@ impl<const UP: bool> DotMap<UP> {
     /// The parts of a run that have numbers, in order, each with that of its first dot.
     pub(crate) fn parts_in(&self, run: DotRun) -> impl Iterator<Item = (DotRun, u32)> + '_ {
         let place = self.runs.seek(|entry| entry.run.start <= run.start);
-        let place = self.runs.before(place).unwrap_or(place);
+        let place = place.before().unwrap_or(place);
         let entries = self.runs.iter_from(place);
         let last = run.start.plus(run.len);
         let entries = entries.take_while(move |entry| entry.run.start < last);
@@ -109,10 +108,7 @@ impl<const UP: bool> DotMap<UP> {
     /// The first of these parts.
     pub(crate) fn first_in(&self, run: DotRun) -> Option<(DotRun, u32)> {
         let next = self.runs.seek(|entry| entry.run.start <= run.start);
-        let before = self
-            .runs
-            .before(next)
-            .and_then(|place| self.runs.get(place));
+        let before = next.before().and_then(|place| self.runs.get(place));
         let entry = match before {
             Some(before) if before.run.contains(run.start) => *before,
             _ => *self.runs.get(next)?,

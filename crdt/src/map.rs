@@ -60,7 +60,11 @@ impl<K, V> LwwMap<K, V> {
 impl<K: Ord + Clone, V> LwwMap<K, V> {
     /// Writes a value over all that is seen at this key.
     pub fn set(&mut self, key: K, value: V, change: &mut Change) -> Dot {
-        self.write(&key, value, change)
+        let slot = match self.find(&key) {
+            Ok((_, slot)) => slot,
+            Err(place) => self.put(place, key),
+        };
+        self.overwrite(slot, value, change)
     }
 
     /// As [`Self::set`], with a key that is copied only if it is new.
@@ -70,6 +74,10 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         Q: Ord + ToOwned<Owned = K> + ?Sized,
     {
         let slot = self.slot(key);
+        self.overwrite(slot, value, change)
+    }
+
+    fn overwrite(&mut self, slot: u32, value: V, change: &mut Change) -> Dot {
         let (_, register) = self.entries.get_mut(slot);
         for &Sibling { dot, .. } in register.siblings() {
             self.dots.remove(DotRun { start: dot, len: 1 });
@@ -95,14 +103,24 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
             .seek(|&slot| self.entries.get(slot).0.borrow() < key)
     }
 
-    fn find<Q>(&self, key: &Q) -> Option<(Place, u32)>
+    /// Where a key is, and its slot, or where it would be.
+    fn find<Q>(&self, key: &Q) -> Result<(Place, u32), Place>
     where
         K: std::borrow::Borrow<Q>,
         Q: Ord + ?Sized,
     {
         let place = self.place(key);
-        let &slot = self.order.get(place)?;
-        (self.entries.get(slot).0.borrow() == key).then_some((place, slot))
+        match self.order.get(place) {
+            Some(&slot) if self.entries.get(slot).0.borrow() == key => Ok((place, slot)),
+            _ => Err(place),
+        }
+    }
+
+    /// Puts in a key that is not there; gives its slot.
+    fn put(&mut self, place: Place, key: K) -> u32 {
+        let slot = self.entries.insert((key, MvRegister::default()));
+        self.order.insert(place, slot);
+        slot
     }
 
     /// The slot of a key, which may be new.
@@ -111,15 +129,10 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         K: std::borrow::Borrow<Q>,
         Q: Ord + ToOwned<Owned = K> + ?Sized,
     {
-        let place = self.place(key);
-        if let Some(&slot) = self.order.get(place) {
-            if self.entries.get(slot).0.borrow() == key {
-                return slot;
-            }
+        match self.find(key) {
+            Ok((_, slot)) => slot,
+            Err(place) => self.put(place, key.to_owned()),
         }
-        let slot = self.entries.insert((key.to_owned(), MvRegister::default()));
-        self.order.insert(place, slot);
-        slot
     }
 
     /// Removes a key with all that is seen at it; whether there was anything.
@@ -143,7 +156,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         K: std::borrow::Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        let Some((place, slot)) = self.find(key) else {
+        let Ok((place, slot)) = self.find(key) else {
             return Vec::new();
         };
         self.order.remove(place);
@@ -162,7 +175,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         K: std::borrow::Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        let (_, slot) = self.find(key)?;
+        let (_, slot) = self.find(key).ok()?;
         Some(&self.entries.get(slot).1)
     }
 
@@ -181,13 +194,21 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     }
 
     /// Adds a value beside those that are there, as if it had been written concurrently.
-    pub(crate) fn add(&mut self, key: K, value: V, change: &mut Change) -> Dot {
+    pub(crate) fn add<Q>(&mut self, key: &Q, value: V, change: &mut Change) -> Dot
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ToOwned<Owned = K> + ?Sized,
+    {
         let (dot, stamp) = (change.dot(), change.stamp());
-        self.insert(&key, Sibling { dot, stamp, value });
+        self.insert(key, Sibling { dot, stamp, value });
         dot
     }
 
-    fn insert(&mut self, key: &K, sibling: Sibling<V>) {
+    fn insert<Q>(&mut self, key: &Q, sibling: Sibling<V>)
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ToOwned<Owned = K> + ?Sized,
+    {
         let slot = self.slot(key);
         self.index(sibling.dot, slot);
         self.entries.get_mut(slot).1.insert(sibling);

@@ -110,7 +110,7 @@ impl RemovalLog {
     /// Adds a record of a change that comes after all others of its replica.
     pub(crate) fn push(&mut self, record: Record) {
         let place = self.records.seek(|other| other.by <= record.by);
-        let before = self.records.before(place);
+        let before = place.before();
         let before = before.and_then(|place| self.records.get_mut(place));
         if !before.is_some_and(|before| before.extend(&record)) {
             self.records.insert(place, record);
@@ -240,7 +240,7 @@ mod tests {
                         1 => (seq + 8) - i,
                         _ => seq,
                     };
-                    let runs = vec![DotRun { start: dot(1 - replica, seq), len }, DotRun { start: dot(replica, seq), len: 1 }];
+                    let runs = [DotRun { start: dot(1 - replica, seq), len }, DotRun { start: dot(replica, seq), len: 1 }];
                     let runs = runs[usize::from(len == 1)..].to_vec();
                     let one = Removals::from([(dot(replica, last), Removal { minute, runs })]);
                     log.extend(&one, &version);

@@ -80,7 +80,7 @@ impl<V: Ord + Clone> OrSet<V> {
     }
 
     /// Adds an element beside the dots that it has.
-    pub(crate) fn add_beside(&mut self, element: V, change: &mut Change) -> Dot {
+    pub(crate) fn add_beside(&mut self, element: &V, change: &mut Change) -> Dot {
         self.elements.add(element, (), change)
     }
 

@@ -17,6 +17,14 @@ pub(crate) struct Place {
     index: usize,
 }
 
+impl Place {
+    /// The place of the entry before one that [`Sorted::seek`] gave.
+    pub(crate) fn before(self) -> Option<Self> {
+        let index = self.index.checked_sub(1)?;
+        Some(Self { index, ..self })
+    }
+}
+
 impl<T> Default for Sorted<T> {
     fn default() -> Self {
         Self {
@@ -75,12 +83,6 @@ impl<T> Sorted<T> {
     pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
         let Place { chunk, index } = self.at(place);
         self.chunks.get_mut(chunk)?.get_mut(index)
-    }
-
-    /// The place of the entry before one that [`Self::seek`] gave.
-    pub(crate) fn before(&self, place: Place) -> Option<Place> {
-        let index = place.index.checked_sub(1)?;
-        Some(Place { index, ..place })
     }
 
     /// Inserts an entry before the one at a place.
@@ -206,7 +208,7 @@ mod tests {
                 check(&sorted, &model);
                 let place = sorted.seek(|other| other.0 < first);
                 prop_assert!(sorted.iter_from(place).map(|wide| &wide.0).eq(model.range(first..)));
-                let before = sorted.before(place).and_then(|place| sorted.get(place));
+                let before = place.before().and_then(|place| sorted.get(place));
                 prop_assert_eq!(before.map(|wide| &wide.0), model.range(..first).next_back());
                 let next = model.range(first..).next().copied();
                 prop_assert_eq!(sorted.get_mut(place).map(|wide| wide.0), next);

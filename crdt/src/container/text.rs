@@ -275,8 +275,8 @@ impl TextBody {
     }
 
     /// Adds a mark beside those of the same span.
-    pub(crate) fn put_mark(&mut self, span: Span, value: Value, change: &mut Change) -> Dot {
-        self.anchor(&span);
+    pub(crate) fn put_mark(&mut self, span: &Span, value: Value, change: &mut Change) -> Dot {
+        self.anchor(span);
         self.marks.add(span, value, change)
     }
 

@@ -66,10 +66,9 @@ impl Tree {
         let homes = self.containers_in(interval);
         if let ([id], true) = (&homes[..], anchors.is_empty()) {
             let found = self.get(*id).body.collect(interval);
-            let mut items = match found.is_empty() {
-                true => Items::default(),
-                false => self.tabulate_one(*id, found),
-            };
+            let found = Some(found).filter(|found| !found.is_empty());
+            let items = found.map(|found| self.tabulate_one(*id, found));
+            let mut items = items.unwrap_or_default();
             items.erasures = self.erasures.collect(interval);
             return items;
         }

@@ -79,8 +79,8 @@ fn entries_back(
         let first = entries.len().saturating_sub(SIBLINGS_MAX);
         for LostEntry { dot, what, .. } in &entries[first..] {
             let new = match what {
-                Slot::Value(value) => map.values.add(key.to_owned(), value.clone(), change),
-                Slot::Child(kind) => map.children.add((key.to_owned(), *kind), (), change),
+                Slot::Value(value) => map.values.add(key, value.clone(), change),
+                Slot::Child(kind) => map.children.add(&(key.to_owned(), *kind), (), change),
             };
             names.add(*dot, new);
         }
@@ -99,7 +99,7 @@ fn values_back(
     for (dot, value) in values {
         let there = set.elements().dots_at(value).any(|dot| !made.contains(dot));
         if !there && !names.has(*dot) {
-            names.add(*dot, set.add_beside(value.clone(), change));
+            names.add(*dot, set.add_beside(value, change));
         }
     }
 }
@@ -220,7 +220,7 @@ pub(super) fn marks(
         };
         let ends = [span.start.at, span.end.at];
         if ends.into_iter().flatten().all(|dot| text.chars.knows(dot)) {
-            let new = text.put_mark(span, sibling.value.clone(), change);
+            let new = text.put_mark(&span, sibling.value.clone(), change);
             names.add(sibling.dot, new);
         }
     }
