@@ -323,6 +323,25 @@ fn moves_of_elements(n: u64) -> Vec<u8> {
     one_run(1, 2 * n, 2 * n, cells, &[])
 }
 
+/// Elements and places of them by turns, which show and hide each other.
+fn elements_and_places(n: u64) -> Vec<u8> {
+    let cells = |out: &mut Writer| {
+        for i in 1..=n {
+            out.raw(&[0, 0]);
+            place(out, 2 * i - 1, None, i);
+        }
+    };
+    one_run(1, 2 * n, 2 * n, cells, &[])
+}
+
+/// Marks of different names, each within the one before.
+fn nested_names(n: u64) -> Vec<u8> {
+    marked(n, |out, i| {
+        out.str(&format!("{i:03x}"));
+        beside(out, i.div_ceil(2), n + 1 - i.div_ceil(2), 0);
+    })
+}
+
 /// One change that erases every second of the dots before it.
 fn erased_runs(n: u64) -> Vec<u8> {
     let runs = repeat(n, |out, i| {
@@ -375,7 +394,7 @@ fn removing(seqs: u64) -> Vec<u8> {
 
 type Shape = (&'static str, fn(u64) -> Vec<u8>);
 
-const SHAPES: [Shape; 23] = [
+const SHAPES: [Shape; 25] = [
     ("nulls", nulls),
     ("nested maps", nested_maps),
     ("entries", entries),
@@ -397,6 +416,8 @@ const SHAPES: [Shape; 23] = [
     ("moves of a node", moves_of_a_node),
     ("moves of an element", moves_of_an_element),
     ("moves of elements", moves_of_elements),
+    ("elements and places", elements_and_places),
+    ("nested names", nested_names),
     ("erased runs", erased_runs),
     ("erasures", erasures),
 ];
@@ -514,7 +535,7 @@ fn hostile_deltas_stay_in_bounds() {
             merged.unwrap_or_else(|error| panic!("{name}: {error}"));
             let ratio = |bytes: usize| bytes as f64 / input.len() as f64;
             println!(
-                "{name:18} {:>7} bytes: decoding x{:.1} {:?}, merging x{:.1} {:?}",
+                "{name:20} {:>7} bytes: decoding x{:.1} {:?}, merging x{:.1} {:?}",
                 input.len(),
                 ratio(decode.bytes),
                 decode.time,

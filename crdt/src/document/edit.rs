@@ -14,7 +14,7 @@ mod tree;
 use std::collections::BTreeSet;
 
 use super::path::{Key, Kind, Path, Step};
-use super::tree::{ContainerId, Tree};
+use super::tree::{ContainerId, Noted, Tree};
 use crate::container::{Body, ChangeKind, Changes};
 use crate::undo::write::{Lost, Part, Record, Write};
 use crate::{
@@ -37,7 +37,7 @@ pub struct Edit<'a> {
     inner: &'a mut Replicated<Tree>,
     /// There until the edit ends.
     change: Option<Change>,
-    changes: Changes,
+    noted: Noted,
     /// Who remembers the edit once it ends, so that it can be undone.
     undo: Option<(&'a mut UndoManager, u64)>,
 }
@@ -48,7 +48,7 @@ impl<'a> Edit<'a> {
         Self {
             inner,
             change,
-            changes: Changes::default(),
+            noted: Noted::default(),
             undo: None,
         }
     }
@@ -112,37 +112,42 @@ impl<'a> Edit<'a> {
         NodeEdit {
             tree,
             change,
-            changes: &mut self.changes,
+            noted: &mut self.noted,
             at,
         }
     }
 
     /// Ends the edit and gives the delta to send. It is empty if nothing was written.
-    pub fn commit(self) -> Delta {
-        self.commit_with_changes().0
+    pub fn commit(mut self) -> Delta {
+        self.end();
+        self.inner.commit()
     }
 
     /// As [`Self::commit`], and what changed for a reader.
     pub fn commit_with_changes(mut self) -> (Delta, Changes) {
-        self.end();
-        (self.inner.commit(), std::mem::take(&mut self.changes))
+        let changes = self.end();
+        (self.inner.commit(), changes)
     }
 
-    fn end(&mut self) {
+    /// Closes the edit, once; gives what changed for a reader.
+    fn end(&mut self) -> Changes {
         let writes = self.take_record();
         if let Some((undo, now_ms)) = self.undo.take() {
             undo.remember(writes, now_ms);
         }
-        if let Some(change) = self.change.take() {
-            let own = self.inner.replica();
-            let first = Dot::new(own, self.inner.version().get(own) + 1);
-            self.inner.end(change);
-            for (by, runs) in self.inner.store().erased_after(first) {
-                let runs = self.inner.with_former(&runs).runs().collect();
-                self.inner.store_mut().erase(by, runs);
-            }
-            self.inner.store_mut().sweep();
+        let Some(change) = self.change.take() else {
+            return Changes::default();
+        };
+        let own = self.inner.replica();
+        let first = Dot::new(own, self.inner.version().get(own) + 1);
+        self.inner.end(change);
+        for (by, runs) in self.inner.store().erased_after(first) {
+            let runs = self.inner.with_former(&runs).runs().collect();
+            self.inner.store_mut().erase(by, runs);
         }
+        let changes = self.inner.store().report(std::mem::take(&mut self.noted));
+        self.inner.store_mut().sweep();
+        changes
     }
 }
 
@@ -157,7 +162,7 @@ impl Drop for Edit<'_> {
 pub struct NodeEdit<'e> {
     tree: &'e mut Tree,
     change: &'e mut Change,
-    changes: &'e mut Changes,
+    noted: &'e mut Noted,
     at: ContainerId,
 }
 
@@ -167,7 +172,7 @@ impl NodeEdit<'_> {
         NodeEdit {
             tree: self.tree,
             change: self.change,
-            changes: self.changes,
+            noted: self.noted,
             at,
         }
     }
@@ -182,7 +187,7 @@ impl NodeEdit<'_> {
         NodeEdit {
             tree: self.tree,
             change: self.change,
-            changes: self.changes,
+            noted: self.noted,
             at: self.at,
         }
     }
@@ -202,7 +207,7 @@ impl NodeEdit<'_> {
                 return Err(refused);
             }
         };
-        self.tree.note(self.at, change, self.changes);
+        self.tree.note(self.at, change, self.noted);
         let part = self.with_record(|record, path| record.take_part(path, made));
         let mut marks: Vec<Write> = Vec::new();
         for (parent, step) in self.tree.unmarked(self.at) {
@@ -250,7 +255,7 @@ impl NodeEdit<'_> {
         });
         self.tree
             .settle_written(at, self.change.removed_after(first), &new);
-        self.tree.recount(at, before, self.changes);
+        self.tree.recount(at, before, self.noted);
         Ok((result, new))
     }
 
@@ -273,7 +278,7 @@ impl NodeEdit<'_> {
             Ok(())
         });
         let ((), made) = marked.expect("setting a mark is never refused");
-        self.tree.note(parent, key_changed(&name), self.changes);
+        self.tree.note(parent, key_changed(&name), self.noted);
         lost.map(|lost| Part {
             at: self.tree.path(parent),
             made,
@@ -298,7 +303,7 @@ impl NodeEdit<'_> {
         for id in containers.into_iter().rev() {
             let live = self.tree.get(id).body.live();
             self.change.removed(by, live.runs());
-            self.tree.remove_from(id, &live, self.changes);
+            self.tree.remove_from(id, &live, self.noted);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ContainerId, Tree, ROOT};
-use crate::container::{Body, BodyItems, Changes};
+use super::{ContainerId, Noted, Tree, ROOT};
+use crate::container::{Body, BodyItems};
 use crate::document::erasures::Erasures;
 use crate::document::items::{Items, Place};
 use crate::document::path::{Kind, Step};
@@ -131,7 +131,7 @@ impl Tree {
 
 impl DotStore for Tree {
     type Items = Items;
-    type Effects = Changes;
+    type Effects = Noted;
 
     fn collect(&self, interval: Interval<'_>) -> Items {
         self.collect_with(interval, &[])
@@ -193,7 +193,7 @@ impl DotStore for Tree {
         }
     }
 
-    fn join(&mut self, items: &Items, seen: &VersionVector, changes: &mut Changes) {
+    fn join(&mut self, items: &Items, seen: &VersionVector, noted: &mut Noted) {
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(ROOT);
         for Place { parent, step } in &items.table {
@@ -206,7 +206,7 @@ impl DotStore for Tree {
             self.loose.insert(id);
             let before = self.get(id).body.live_len();
             let change = self.body_mut(id).join(items, &wanted, seen);
-            self.note(id, change, changes);
+            self.note(id, change, noted);
             let new = items.all().into_iter().filter_map(|run| {
                 let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
                 let len = run.len.checked_sub(skip).filter(|&len| len > 0)?;
@@ -217,7 +217,7 @@ impl DotStore for Tree {
             });
             self.homes.settle(id, new);
             self.settle_restored(id);
-            self.recount(id, before, changes);
+            self.recount(id, before, noted);
             if let BodyItems::Map { children, .. } = items {
                 // A container that is there may still be empty, and so have no items of its own.
                 for MapItem {
@@ -239,7 +239,7 @@ impl DotStore for Tree {
             let id = ids[number as usize];
             let nothing = BodyItems::none(Kind::List);
             let change = self.body_mut(id).join(&nothing, &wanted, seen);
-            self.note(id, change, changes);
+            self.note(id, change, noted);
             self.settle_restored(id);
         }
         for (_, runs) in items.erasures.iter().filter(|(by, _)| !seen.contains(*by)) {
@@ -247,10 +247,9 @@ impl DotStore for Tree {
             self.loosen_homes(runs);
         }
         self.erasures.join(&items.erasures, seen, &mut ());
-        self.sweep();
     }
 
-    fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
+    fn remove(&mut self, dots: &DotSet, noted: &mut Noted) {
         let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
         for (run, id) in dots.runs().flat_map(|run| self.homes.of(run)) {
             by_container.entry(id).or_default().insert_run(run);
@@ -259,7 +258,7 @@ impl DotStore for Tree {
         let mut by_container: Vec<_> = by_container.into_iter().collect();
         by_container.sort_by_key(|&(id, _)| std::cmp::Reverse(self.get(id).depth));
         for (id, dots) in by_container {
-            self.remove_from(id, &dots, changes);
+            self.remove_from(id, &dots, noted);
         }
         self.erasures.remove(dots, &mut ());
     }
