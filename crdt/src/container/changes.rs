@@ -101,9 +101,10 @@ impl From<Patch<Cells>> for ListPatch {
 /// from there.
 #[derive(Clone, Default, Debug)]
 pub struct Changes {
-    /// The containers in which something happened, and those that these are in.
-    containers: BTreeMap<(Number, Step), Changed>,
-    /// The greatest number of a container.
+    /// The numbers of the containers in which something happened, and of those that these are in.
+    numbers: BTreeMap<(Number, Step), Number>,
+    kinds: BTreeMap<Number, ChangeKind>,
+    /// The greatest number.
     last: Number,
 }
 
@@ -113,107 +114,88 @@ type Number = u32;
 /// That of the document itself, which is not among the containers.
 const TOP: Number = 0;
 
-#[derive(Clone, Debug)]
-struct Changed {
-    number: Number,
-    /// `None` where something happened only in a container inside.
-    change: Option<ChangeKind>,
-}
-
-/// A container that changed, or that another one is in: what it is in, the step from there, its number,
-/// and what happened to it.
-pub(crate) type Note = (Number, Step, Number, Option<ChangeKind>);
-
 impl Changes {
-    /// The containers in which something happened, in order of their paths; O(1) for each step of a
-    /// path, and a logarithm for each container.
+    /// From what happened, by the numbers of the containers, and from the numbers of these and of all
+    /// that they are in, by what they are in themselves and the step from there.
+    pub(crate) fn new(
+        kinds: BTreeMap<Number, ChangeKind>,
+        numbers: BTreeMap<(Number, Step), Number>,
+    ) -> Self {
+        let last = numbers.values().copied().max().unwrap_or(TOP);
+        Self {
+            numbers,
+            kinds,
+            last,
+        }
+    }
+
+    /// The containers in which something happened, in order of their paths; O(length of the path) for
+    /// each, and a logarithm.
     pub fn iter(&self) -> impl Iterator<Item = (Path, &ChangeKind)> {
         let mut open = vec![self.inside(TOP)];
         let mut steps = Vec::new();
         std::iter::from_fn(move || loop {
-            let Some((step, changed)) = open.last_mut()?.next() else {
+            let Some((step, number)) = open.last_mut()?.next() else {
                 open.pop();
                 steps.pop();
                 continue;
             };
             steps.push(step.clone());
-            open.push(self.inside(changed.number));
-            if let Some(change) = &changed.change {
+            open.push(self.inside(number));
+            if let Some(change) = self.kinds.get(&number) {
                 return Some((Path::from_steps(steps.clone()), change));
             }
         })
     }
 
-    /// What happened in one container; O(depth · log n).
+    /// What happened in one container; a logarithm for each step of the path.
     pub fn of(&self, path: &Path) -> Option<&ChangeKind> {
-        let (last, above) = path.steps().split_last()?;
-        let find = |parent, step: &Step| self.containers.get(&(parent, step.clone()));
-        let parent = above.iter().try_fold(TOP, |parent, step| {
-            find(parent, step).map(|changed| changed.number)
+        let mut steps = path.steps().iter();
+        let number = steps.try_fold(TOP, |parent, step| {
+            self.numbers.get(&(parent, step.clone())).copied()
         })?;
-        find(parent, last)?.change.as_ref()
+        self.kinds.get(&number)
     }
 
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
-        self.containers.is_empty()
+        self.kinds.is_empty()
     }
 
     /// Adds what happened afterwards; a logarithm for each container of that.
     pub fn extend(&mut self, mut later: Self) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
         let mut open = vec![(TOP, TOP)];
-        while let Some((number, own)) = open.pop() {
-            let inside = later.containers.range_mut(range_of(number));
-            for ((_, step), changed) in inside {
-                let (inside, change) = (changed.number, changed.change.take());
-                open.push((inside, self.add(own, step.clone(), change)));
+        while let Some((of_later, of_self)) = open.pop() {
+            for (step, number) in later.inside(of_later) {
+                let own = self.numbers.entry((of_self, step.clone()));
+                let own = *own.or_insert_with(|| {
+                    self.last += 1;
+                    self.last
+                });
+                open.push((number, own));
+            }
+            if let Some(change) = later.kinds.remove(&of_later) {
+                match self.kinds.get_mut(&of_self) {
+                    Some(earlier) => earlier.extend(change),
+                    None => drop(self.kinds.insert(of_self, change)),
+                }
             }
         }
-    }
-
-    /// Adds what happened to one container; gives its number.
-    fn add(&mut self, parent: Number, step: Step, later: Option<ChangeKind>) -> Number {
-        let changed = self.containers.entry((parent, step)).or_insert_with(|| {
-            self.last += 1;
-            Changed {
-                number: self.last,
-                change: None,
-            }
-        });
-        match (&mut changed.change, later) {
-            (Some(change), Some(later)) => change.extend(later),
-            (change, later) => *change = change.take().or(later),
-        }
-        changed.number
     }
 
     /// The containers in one, in the order of their steps.
-    fn inside(&self, number: Number) -> impl Iterator<Item = (&Step, &Changed)> {
-        let inside = self.containers.range(range_of(number));
-        inside.map(|((_, step), changed)| (step, changed))
-    }
-}
-
-fn range_of(number: Number) -> std::ops::Range<(Number, Step)> {
-    let first = Step {
-        key: "".into(),
-        kind: Kind::Map,
-    };
-    (number, first.clone())..(number + 1, first)
-}
-
-/// From each container once.
-impl FromIterator<Note> for Changes {
-    fn from_iter<I: IntoIterator<Item = Note>>(notes: I) -> Self {
-        let mut last = TOP;
-        let containers = notes.into_iter().map(|(parent, step, number, change)| {
-            last = last.max(number);
-            ((parent, step), Changed { number, change })
-        });
-        Self {
-            containers: containers.collect(),
-            last,
-        }
+    fn inside(&self, number: Number) -> impl Iterator<Item = (&Step, Number)> {
+        let first = Step {
+            key: "".into(),
+            kind: Kind::Map,
+        };
+        let inside = (number, first.clone())..(number + 1, first);
+        let inside = self.numbers.range(inside);
+        inside.map(|((_, step), &number)| (step, number))
     }
 }
 

@@ -57,14 +57,12 @@ impl Tree {
                 id = self.get(id).parent;
             }
         }
-        let above = above.into_iter().map(|id| (id, None));
-        let all = containers
-            .into_iter()
-            .map(|(id, change)| (id, Some(change)));
-        let all = all.chain(above).filter_map(|(id, change)| {
+        let all = containers.keys().copied().chain(above);
+        let numbers = all.filter_map(|id| {
             let container = self.get(id);
-            Some((container.parent, container.step.clone()?, id, change))
+            Some(((container.parent, container.step.clone()?), id))
         });
-        all.collect()
+        let numbers = numbers.collect();
+        Changes::new(containers, numbers)
     }
 }

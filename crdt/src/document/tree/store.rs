@@ -194,6 +194,8 @@ impl DotStore for Tree {
     }
 
     fn join(&mut self, items: &Items, seen: &VersionVector, noted: &mut Noted) {
+        // Not twice what it takes, as when it grows by and by.
+        self.containers.reserve(items.table.len());
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(ROOT);
         for Place { parent, step } in &items.table {
