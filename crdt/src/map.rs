@@ -103,6 +103,14 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         self.entries.iter()
     }
 
+    /// The keys from this one on and their registers, in order.
+    pub(crate) fn iter_from<'a>(
+        &'a self,
+        first: &K,
+    ) -> impl Iterator<Item = (&'a K, &'a MvRegister<V>)> {
+        self.entries.range(first..)
+    }
+
     /// Adds a value beside those that are there, as if it had been written concurrently.
     pub(crate) fn add(&mut self, key: K, value: V, change: &mut Change) -> Dot {
         let dot = change.dot();
