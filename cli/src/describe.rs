@@ -20,7 +20,7 @@ pub(crate) fn lines(news: &News, doc: &Doc) -> Vec<String> {
     let who = who(news);
     let mut lines = Vec::new();
     for (path, change) in news.changes.iter() {
-        for what in describe(path, change, doc) {
+        for what in describe(&path, change, doc) {
             lines.push(format!("{who}  {what}"));
         }
     }
@@ -47,7 +47,7 @@ pub(crate) fn to_json(news: &News, doc: &Doc) -> serde_json::Value {
                     .collect(),
             ),
             ChangeKind::Map(keys) => {
-                let map = doc.at(path).as_map();
+                let map = doc.at(&path).as_map();
                 let now = keys.iter().map(|key| {
                     let value = match map.get(key) {
                         Some(Item::Value(value)) => json::from_value(&value),
@@ -59,7 +59,7 @@ pub(crate) fn to_json(news: &News, doc: &Doc) -> serde_json::Value {
                 ("keys", now.collect())
             }
             ChangeKind::Tree(nodes) => {
-                let tree = doc.at(path).as_tree();
+                let tree = doc.at(&path).as_tree();
                 let now = nodes.iter().map(|&node| {
                     let id = format!("{}:{}", node.replica, node.seq);
                     (id, json!({ "there": tree.has(node) }))
@@ -67,7 +67,7 @@ pub(crate) fn to_json(news: &News, doc: &Doc) -> serde_json::Value {
                 ("nodes", now.collect())
             }
             ChangeKind::Set | ChangeKind::Counter => {
-                ("value", json::from_value(&doc.at(path).to_value()))
+                ("value", json::from_value(&doc.at(&path).to_value()))
             }
         };
         entry[detail.0] = detail.1;

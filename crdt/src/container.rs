@@ -27,11 +27,12 @@ use tree::TreeBody;
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Map(MapBody),
-    List(ListBody),
-    Text(TextBody),
+    // Boxed, since every container has the room of the largest kind.
+    List(Box<ListBody>),
+    Text(Box<TextBody>),
     Set(OrSet<Value>),
     Counter(PnCounter),
-    Tree(TreeBody),
+    Tree(Box<TreeBody>),
 }
 
 /// The content of a map: plain values, and which containers are at which key.
@@ -248,11 +249,11 @@ impl Body {
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
             Kind::Map => Self::Map(MapBody::default()),
-            Kind::List => Self::List(ListBody::default()),
-            Kind::Text => Self::Text(TextBody::default()),
+            Kind::List => Self::List(Box::default()),
+            Kind::Text => Self::Text(Box::default()),
             Kind::Set => Self::Set(OrSet::default()),
             Kind::Counter => Self::Counter(PnCounter::default()),
-            Kind::Tree => Self::Tree(TreeBody::default()),
+            Kind::Tree => Self::Tree(Box::default()),
         }
     }
 

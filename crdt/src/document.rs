@@ -27,6 +27,7 @@ pub(crate) use read::Found;
 pub use read::{CounterRef, Item, ListRef, MapRef, NodeRef, SetRef, TextRef, TreeRef};
 pub use since::{ChangesSince, Difference};
 pub(crate) use tree::check_key;
+use tree::Noted;
 pub(crate) use tree::Tree;
 
 /// A JSON-like document: maps, lists, texts, sets and counters inside of each other.
@@ -102,6 +103,10 @@ impl Doc {
     /// [`Self::version`]. The others when the delta contradicts itself or what is here. The copy is
     /// then unchanged.
     pub fn merge(&mut self, delta: &Delta) -> Result<Changes, MergeError> {
+        self.merge_noting(delta, Noted::default())
+    }
+
+    fn merge_noting(&mut self, delta: &Delta, noted: Noted) -> Result<Changes, MergeError> {
         // Of what is yet to be written nothing can have been erased.
         let known = |dot: Dot| self.version().contains(dot) || delta.to.contains(dot);
         let erased = delta.items.erasures.iter().flat_map(|(_, runs)| runs);
@@ -110,7 +115,10 @@ impl Doc {
             let have = self.version().clone();
             return Err(MergeError::Gap { have });
         }
-        self.inner.merge(delta)
+        let noted = self.inner.merge_noting(delta, noted)?;
+        let changes = self.inner.store().report(noted);
+        self.inner.store_mut().sweep();
+        Ok(changes)
     }
 
     /// What a copy at `since` lacks of this one; empty if nothing.
@@ -141,7 +149,7 @@ impl Doc {
     pub fn load(replica: ReplicaId, saved: &[u8]) -> Result<Self, LoadError> {
         let whole = codec::load(saved)?;
         let mut doc = Self::new(replica);
-        doc.merge(&whole)?;
+        doc.merge_noting(&whole, Noted::silent())?;
         Ok(doc)
     }
 

@@ -13,5 +13,7 @@ pub const KEY_BYTES_MAX: usize = 1_024;
 pub const VALUE_BYTES_MAX: usize = 512 * 1_024;
 /// The sum of the increments, and that of the decrements, of one replica in one counter.
 pub const COUNTER_MAX: u64 = 1 << 53;
+/// Names of marks that a reader is shown on one character, the first ones in order; the others are there.
+pub const MARKS_SHOWN_MAX: usize = 128;
 /// Concurrent values of one key.
 pub const SIBLINGS_MAX: usize = 4_096;

@@ -193,6 +193,16 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         self.in_order().map(|(key, register)| (key, register))
     }
 
+    /// The keys from this one on and their registers, in order.
+    pub(crate) fn iter_from<'a>(
+        &'a self,
+        first: &K,
+    ) -> impl Iterator<Item = (&'a K, &'a MvRegister<V>)> {
+        let slots = self.order.iter_from(self.place(first));
+        let entries = slots.map(|&slot| self.entries.get(slot));
+        entries.map(|(key, register)| (key, register))
+    }
+
     /// Adds a value beside those that are there, as if it had been written concurrently.
     pub(crate) fn add<Q>(&mut self, key: &Q, value: V, change: &mut Change) -> Dot
     where

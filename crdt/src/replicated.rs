@@ -220,7 +220,15 @@ impl<S: DotStore> Replicated<S> {
     /// [`MergeError::Gap`] when something before the delta is missing here; the others when it
     /// contradicts itself or what is here. The copy is then unchanged.
     pub fn merge(&mut self, delta: &Delta<S::Items>) -> Result<S::Effects, MergeError> {
-        let mut effects = S::Effects::default();
+        self.merge_noting(delta, S::Effects::default())
+    }
+
+    /// As [`Self::merge`], with what takes up the effects.
+    pub(crate) fn merge_noting(
+        &mut self,
+        delta: &Delta<S::Items>,
+        mut effects: S::Effects,
+    ) -> Result<S::Effects, MergeError> {
         if self.version.includes(&delta.to) {
             return Ok(effects);
         }

@@ -355,3 +355,53 @@ fn a_document_full_of_replicas_takes_no_more() {
     let loaded = Doc::load(ReplicaId::new(1), &a.save()).expect("it was kept loadable");
     assert_eq!(loaded.counter("c").value(), 4_096);
 }
+
+#[test]
+fn what_several_merges_say_adds_up() {
+    let (mut a, mut b) = (doc(1), doc(2));
+    let deltas = [
+        write(&mut a, 1, |e| {
+            e.map("m").map("x").map("y").set("z", 1).unwrap();
+            e.list("l").insert_map(0).unwrap().set("in", 1).unwrap();
+        }),
+        write(&mut a, 2, |e| {
+            e.map("m").map("x").set("w", 2).unwrap();
+            e.text("t").insert(0, "new").unwrap();
+        }),
+        write(&mut a, 3, |e| {
+            e.map("m").map("x").map("y").set("v", 3).unwrap();
+            e.map("b").set("first", true).unwrap();
+        }),
+    ];
+    let mut all = driftwood_crdt::Changes::default();
+    for delta in &deltas {
+        all.extend(b.merge(delta).unwrap());
+    }
+    let paths: Vec<Path> = all.iter().map(|(path, _)| path).collect();
+    assert!(paths.is_sorted(), "{paths:?}");
+    let element = b.list("l").ids()[0];
+    let deep = Path::root("m", Kind::Map).key("x", Kind::Map);
+    let expected = [
+        (Path::root("b", Kind::Map), vec!["first"]),
+        (
+            Path::root("l", Kind::List).element(element, Kind::Map),
+            vec!["in"],
+        ),
+        (Path::root("m", Kind::Map), vec!["x"]),
+        (deep.clone(), vec!["w", "y"]),
+        (deep.key("y", Kind::Map), vec!["v", "z"]),
+    ];
+    for (path, keys) in &expected {
+        let keys = keys.iter().map(|&key| key.to_owned()).collect();
+        let change = driftwood_crdt::ChangeKind::Map(keys);
+        assert_eq!(all.of(path), Some(&change), "{path}");
+    }
+    // With the list and the text.
+    assert_eq!(paths.len(), expected.len() + 2);
+    assert_eq!(all.of(&Path::root("m", Kind::List)), None);
+    assert_eq!(all.of(&Path::top()), None);
+    let mut again = driftwood_crdt::Changes::default();
+    assert_ne!(again, all);
+    again.extend(all.clone());
+    assert_eq!(again, all);
+}

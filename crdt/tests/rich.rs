@@ -41,6 +41,31 @@ fn apply(doc: &mut Doc, unit: Unit, ops: &[DeltaOp]) {
 }
 
 #[test]
+fn a_character_is_shown_with_so_many_marks() {
+    let mut doc = doc(1);
+    let mut edit = doc.edit(1);
+    edit.text("t").insert(0, "abc").unwrap();
+    let max = driftwood_crdt::limits::MARKS_SHOWN_MAX;
+    let name = |number: usize| format!("{number:04}");
+    for number in 0..max + 5 {
+        let (name, value) = (name(number), number as u32);
+        let mut text = edit.text("t");
+        text.mark(Unit::Chars, 0..3, &name, value, Expand::None)
+            .unwrap();
+    }
+    // What is taken away makes room for the next.
+    edit.text("t").unmark(Unit::Chars, 1..2, &name(0)).unwrap();
+    let _ = edit.commit();
+    let segments = doc.text("t").segments();
+    let shown = |segment: &Segment| segment.marks.keys().cloned().collect::<Vec<_>>();
+    let names = |range: std::ops::Range<usize>| range.map(name).collect::<Vec<_>>();
+    assert_eq!(segments.len(), 3);
+    assert_eq!(shown(&segments[0]), names(0..max));
+    assert_eq!(shown(&segments[1]), names(1..max + 1));
+    assert_eq!(shown(&segments[2]), names(0..max));
+}
+
+#[test]
 fn inserted_text_has_exactly_its_marks() {
     let mut doc = doc(1);
     apply(&mut doc, Unit::Chars, &[insert("bold", bold())]);

@@ -354,7 +354,7 @@ impl Document {
         let flat = Array::new();
         let mut handles = self.handles.borrow_mut();
         for (path, kind) in changes.iter() {
-            flat.push(&handles.of(path).into());
+            flat.push(&handles.of(&path).into());
             flat.push(&detail(kind));
         }
         flat

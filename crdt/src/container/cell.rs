@@ -59,7 +59,7 @@ impl Content for Cells {
     }
 
     fn split_off(&mut self, at: usize) -> Self {
-        Self(self.0.split_off(at))
+        Self(Content::split_off(&mut self.0, at))
     }
 
     fn append(&mut self, mut next: Self) {
@@ -75,14 +75,18 @@ impl Content for Cells {
         self.0.first().is_none_or(|first| !first.is_place())
     }
 
-    fn parts(mut self) -> Vec<Self> {
-        let mut parts = Vec::new();
-        while let Some(first) = self.0.first().map(Cell::is_place) {
-            let end = self.0.iter().position(|cell| cell.is_place() != first);
-            let rest = self.0.split_off(end.unwrap_or(self.0.len()));
-            parts.push(Self(std::mem::replace(&mut self.0, rest)));
+    fn parts(self) -> Vec<Self> {
+        let alike = |a: &Cell, b: &Cell| a.is_place() == b.is_place();
+        let lens: Vec<usize> = self.0.chunk_by(alike).map(<[_]>::len).collect();
+        if lens.len() == 1 {
+            return vec![self];
         }
+        // One after the other: to cut off one part at a time would copy the rest each time.
+        let mut cells = self.0.into_iter();
+        let parts = lens.into_iter();
         parts
+            .map(|len| Self(cells.by_ref().take(len).collect()))
+            .collect()
     }
 }
 

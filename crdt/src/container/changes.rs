@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cell::Cells;
 use crate::sequence::content::{Chars, Content, Extent};
 use crate::sequence::Patch;
-use crate::{Dot, Kind};
+use crate::{Dot, Kind, Path, Step};
 
 /// A change to a text; see [`Patch`]. Offsets and lengths are in both units.
 #[derive(Clone, PartialEq, Debug)]
@@ -96,37 +96,111 @@ impl From<Patch<Cells>> for ListPatch {
 }
 
 /// What happened in a document, container by container.
-#[derive(Clone, PartialEq, Default, Debug)]
+///
+/// It takes the same for a container however deep it is: each is named by what it is in and the step
+/// from there.
+#[derive(Clone, Default, Debug)]
 pub struct Changes {
-    containers: BTreeMap<crate::Path, ChangeKind>,
+    /// The numbers of the containers in which something happened, and of those that these are in.
+    numbers: BTreeMap<(Number, Step), Number>,
+    kinds: BTreeMap<Number, ChangeKind>,
+    /// The greatest number.
+    last: Number,
 }
 
+/// The number of a container, here only.
+type Number = u32;
+
+/// That of the document itself, which is not among the containers.
+const TOP: Number = 0;
+
 impl Changes {
-    /// The containers in which something happened, in order of their paths.
-    pub fn iter(&self) -> impl Iterator<Item = (&crate::Path, &ChangeKind)> {
-        self.containers.iter()
+    /// From what happened, by the numbers of the containers, and from the numbers of these and of all
+    /// that they are in, by what they are in themselves and the step from there.
+    pub(crate) fn new(
+        kinds: BTreeMap<Number, ChangeKind>,
+        numbers: BTreeMap<(Number, Step), Number>,
+    ) -> Self {
+        let last = numbers.values().copied().max().unwrap_or(TOP);
+        Self {
+            numbers,
+            kinds,
+            last,
+        }
+    }
+
+    /// The containers in which something happened, in order of their paths; O(length of the path) for
+    /// each, and a logarithm.
+    pub fn iter(&self) -> impl Iterator<Item = (Path, &ChangeKind)> {
+        let mut open = vec![self.inside(TOP)];
+        let mut steps = Vec::new();
+        std::iter::from_fn(move || loop {
+            let Some((step, number)) = open.last_mut()?.next() else {
+                open.pop();
+                steps.pop();
+                continue;
+            };
+            steps.push(step.clone());
+            open.push(self.inside(number));
+            if let Some(change) = self.kinds.get(&number) {
+                return Some((Path::from_steps(steps.clone()), change));
+            }
+        })
+    }
+
+    /// What happened in one container; a logarithm for each step of the path.
+    pub fn of(&self, path: &Path) -> Option<&ChangeKind> {
+        let mut steps = path.steps().iter();
+        let number = steps.try_fold(TOP, |parent, step| {
+            self.numbers.get(&(parent, step.clone())).copied()
+        })?;
+        self.kinds.get(&number)
     }
 
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
-        self.containers.is_empty()
+        self.kinds.is_empty()
     }
 
-    /// Adds what happened afterwards.
-    pub fn extend(&mut self, later: Self) {
-        for (path, change) in later.containers {
-            self.add(path, change);
+    /// Adds what happened afterwards; a logarithm for each container of that.
+    pub fn extend(&mut self, mut later: Self) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
+        let mut open = vec![(TOP, TOP)];
+        while let Some((of_later, of_self)) = open.pop() {
+            for (step, number) in later.inside(of_later) {
+                let own = self.numbers.entry((of_self, step.clone()));
+                let own = *own.or_insert_with(|| {
+                    self.last += 1;
+                    self.last
+                });
+                open.push((number, own));
+            }
+            if let Some(change) = later.kinds.remove(&of_later) {
+                match self.kinds.get_mut(&of_self) {
+                    Some(earlier) => earlier.extend(change),
+                    None => drop(self.kinds.insert(of_self, change)),
+                }
+            }
         }
     }
 
-    pub(crate) fn add(&mut self, path: crate::Path, change: ChangeKind) {
-        match self.containers.entry(path) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(change);
-            }
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
-                entry.get_mut().extend(change);
-            }
-        }
+    /// The containers in one, in the order of their steps.
+    fn inside(&self, number: Number) -> impl Iterator<Item = (&Step, Number)> {
+        let first = Step {
+            key: "".into(),
+            kind: Kind::Map,
+        };
+        let inside = (number, first.clone())..(number + 1, first);
+        let inside = self.numbers.range(inside);
+        inside.map(|((_, step), &number)| (step, number))
+    }
+}
+
+impl PartialEq for Changes {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
     }
 }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::TextPatch;
+use crate::limits::MARKS_SHOWN_MAX;
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent, Unit};
 use crate::sequence::run::{RunItem, Side};
@@ -76,7 +77,7 @@ pub struct Segment {
     pub text: String,
     /// What the embed holds, if it is one.
     pub embed: Option<Value>,
-    /// The marks by name.
+    /// The marks by name: the first [`MARKS_SHOWN_MAX`] names, should there be more.
     pub marks: BTreeMap<String, Value>,
 }
 
@@ -104,6 +105,17 @@ impl TextItems {
 }
 
 impl Span {
+    fn expand(&self) -> Expand {
+        let before = (self.start.side == Side::Right) == self.start.at.is_some();
+        let after = (self.end.side == Side::Left) == self.end.at.is_some();
+        match (before, after) {
+            (false, false) => Expand::None,
+            (true, false) => Expand::Before,
+            (false, true) => Expand::After,
+            (true, true) => Expand::Both,
+        }
+    }
+
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> {
         self.start.at.into_iter().chain(self.end.at)
     }
@@ -310,12 +322,26 @@ impl TextBody {
     /// change by it.
     pub(crate) fn mark(
         &mut self,
-        (start, end): (Extent, Extent),
+        range: (Extent, Extent),
         name: &str,
         value: Value,
         expand: Expand,
         change: &mut Change,
     ) {
+        let mut spans = self.placed_spans(name);
+        self.mark_among(&mut spans, range, name, (value, expand), change);
+    }
+
+    /// As [`Self::mark`], with the spans of the name, which are kept up to date.
+    pub(crate) fn mark_among(
+        &mut self,
+        spans: &mut Vec<PlacedSpan>,
+        range: (Extent, Extent),
+        name: &str,
+        (value, expand): (Value, Expand),
+        change: &mut Change,
+    ) {
+        let (start, end) = range;
         let start = match expand {
             Expand::Before | Expand::Both => self.anchor_at(start.chars, Side::Left),
             Expand::None | Expand::After => self.anchor_at(start.chars, Side::Right),
@@ -326,17 +352,28 @@ impl TextBody {
         };
         let mut level = 0;
         let (mut covered, mut beyond) = (Vec::new(), false);
-        for (span, _) in self.marks.iter().filter(|(span, _)| span.name == name) {
-            if self.compare(span.end, start).is_lt() || self.compare(end, span.start).is_lt() {
+        let (starts, ends) = (range.0.chars, range.1.chars);
+        // Deleted characters decide only where the offsets do not.
+        let order = |(at, a): (usize, Anchor), (other, b): (usize, Anchor)| {
+            at.cmp(&other).then_with(|| self.compare(a, b))
+        };
+        let mut stay = Vec::with_capacity(spans.len() + 1);
+        for placed in spans.drain(..) {
+            let span = &placed.span;
+            let (from, to) = ((placed.start, span.start), (placed.end, span.end));
+            if order(to, (starts, start)).is_lt() || order((ends, end), from).is_lt() {
+                stay.push(placed);
                 continue;
             }
             level = level.max(span.level.saturating_add(1));
-            if self.compare(start, span.start).is_le() && self.compare(span.end, end).is_le() {
-                covered.push(span.clone());
+            if order((starts, start), from).is_le() && order(to, (ends, end)).is_le() {
+                covered.push(placed.span);
             } else {
                 beyond = true;
+                stay.push(placed);
             }
         }
+        *spans = stay;
         if value != Value::Null || beyond {
             let span = Span {
                 name: name.to_owned(),
@@ -345,6 +382,11 @@ impl TextBody {
                 level,
             };
             self.anchor(&span);
+            spans.push(PlacedSpan {
+                start: starts,
+                end: ends,
+                span: span.clone(),
+            });
             let by = self.marks.set(span, value, change);
             self.drop_marks(covered, by, change);
         } else if !covered.is_empty() {
@@ -354,21 +396,42 @@ impl TextBody {
         }
     }
 
-    /// How the mark of a name that covers just this range grows, if there is one.
-    pub(crate) fn expand_of(&self, name: &str, start: usize, end: usize) -> Option<Expand> {
-        let mut spans = self.marks.iter().map(|(span, _)| span);
-        let span = spans.find(|span| {
-            let at = |anchor| self.resolve(anchor).map(|at| at.chars);
-            span.name == name && at(span.start) == Some(start) && at(span.end) == Some(end)
-        })?;
-        let before = (span.start.side == Side::Right) == span.start.at.is_some();
-        let after = (span.end.side == Side::Left) == span.end.at.is_some();
-        Some(match (before, after) {
-            (false, false) => Expand::None,
-            (true, false) => Expand::Before,
-            (false, true) => Expand::After,
-            (true, true) => Expand::Both,
-        })
+    /// The spans of a name, in order.
+    fn spans_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Span> {
+        let nowhere = Anchor {
+            at: None,
+            side: Side::Left,
+        };
+        let first = Span {
+            name: name.to_owned(),
+            start: nowhere,
+            end: nowhere,
+            level: 0,
+        };
+        let spans = self.marks.iter_from(&first).map(|(span, _)| span);
+        spans.take_while(move |span| span.name == name)
+    }
+
+    /// The spans of a name and where each is.
+    pub(crate) fn placed_spans(&self, name: &str) -> Vec<PlacedSpan> {
+        let spans = self.spans_named(name).filter_map(|span| {
+            let (start, end) = (self.resolve(span.start)?, self.resolve(span.end)?);
+            Some(PlacedSpan {
+                start: start.chars,
+                end: end.chars,
+                span: span.clone(),
+            })
+        });
+        spans.collect()
+    }
+
+    /// How the mark of this name grows that covers just the characters from a start to an end.
+    pub(crate) fn expands(&self, name: &str) -> BTreeMap<(usize, usize), Expand> {
+        let mut expands = BTreeMap::new();
+        for PlacedSpan { start, end, span } in self.placed_spans(name) {
+            expands.entry((start, end)).or_insert(span.expand());
+        }
+        expands
     }
 
     /// The anchor at an offset that hangs on the character before it (left) or after it (right).
@@ -438,7 +501,7 @@ impl TextBody {
         marks.collect()
     }
 
-    /// The text as pieces with the same marks all through; O(text + marks · log marks).
+    /// The text as pieces with the same marks all through; O(text + marks · log marks + result).
     pub(crate) fn segments(&self) -> Vec<Segment> {
         let marks = self.placed_marks();
         let mut cuts: BTreeMap<usize, Vec<(bool, usize)>> = BTreeMap::new();
@@ -452,6 +515,7 @@ impl TextBody {
         }
         cuts.entry(self.chars.extent().chars).or_default();
         let mut open: BTreeMap<&str, BTreeSet<(Rank, usize)>> = BTreeMap::new();
+        let mut shown: BTreeMap<&str, &Value> = BTreeMap::new();
         let mut segments = Vec::new();
         let text = self.chars.to_string();
         let mut rest = text.chars();
@@ -460,11 +524,10 @@ impl TextBody {
             let text: String = rest.by_ref().take(cut - at).collect();
             at = cut;
             if !text.is_empty() {
-                let winners = open.iter().filter_map(|(name, marks_of_name)| {
-                    let (_, winner) = marks_of_name.last()?;
-                    Some(((*name).to_owned(), marks[*winner].value.clone()))
-                });
-                push_segment(&mut segments, text, winners.collect());
+                // Each piece names all of its marks: without a limit few bytes make very many names.
+                let shown = shown.iter().take(MARKS_SHOWN_MAX);
+                let shown = shown.map(|(&name, &value)| (name.to_owned(), value.clone()));
+                push_segment(&mut segments, text, shown.collect());
             }
             for (opens, number) in events {
                 let mark = &marks[number];
@@ -474,6 +537,11 @@ impl TextBody {
                 } else {
                     of_name.remove(&(mark.rank, number));
                 }
+                let winner = of_name.last().map(|&(_, winner)| marks[winner].value);
+                match winner.filter(|value| mark.name == EMBED || **value != Value::Null) {
+                    Some(value) => shown.insert(mark.name, value),
+                    None => shown.remove(mark.name),
+                };
             }
         }
         segments
@@ -534,6 +602,14 @@ impl TextBody {
 /// What decides which of several marks of one name counts.
 type Rank = (u32, Stamp, Dot);
 
+/// A span of marks, and where it starts and ends in characters.
+#[derive(Debug)]
+pub(crate) struct PlacedSpan {
+    start: usize,
+    end: usize,
+    span: Span,
+}
+
 /// A mark and where it is.
 #[derive(Clone, Debug)]
 pub(crate) struct PlacedMark<'a> {
@@ -546,7 +622,6 @@ pub(crate) struct PlacedMark<'a> {
 
 fn push_segment(segments: &mut Vec<Segment>, text: String, mut marks: BTreeMap<String, Value>) {
     let embed = marks.remove(EMBED).filter(|_| text == EMBED_CHAR);
-    marks.retain(|_, value| *value != Value::Null);
     match segments.last_mut() {
         Some(last) if last.marks == marks && last.embed.is_none() && embed.is_none() => {
             last.text.push_str(&text);

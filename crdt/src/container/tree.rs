@@ -66,6 +66,8 @@ pub(crate) struct Shape {
     children: BTreeMap<Option<Dot>, Vec<Dot>>,
     /// Whether something had to give way to something else: then a move may change what gives way.
     contested: bool,
+    /// Whether a node is deleted and kept: such nodes stand at the end, whatever is put after them.
+    keeps: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +167,8 @@ impl TreeBody {
         let mut shape = Shape::default();
         let mut edges: Vec<(Stamp, Dot, Dot, Option<Dot>)> = Vec::new();
         for (&node, state) in self.nodes.iter().filter(|(_, state)| state.is_there()) {
-            shape.contested |= state.moves.len() > 1 || state.made.is_none();
+            shape.contested |= state.moves.len() > 1;
+            shape.keeps |= state.made.is_none();
             let spot = Spot {
                 under: None,
                 cell: None,
@@ -234,7 +237,8 @@ impl TreeBody {
         let dot = self.cells.insert_between(left, right, cell.into(), change);
         self.live += 1;
         self.nodes.entry(dot).or_default().made = Some(under);
-        match self.shape.get_mut().filter(|shape| !shape.contested) {
+        // Nothing gives way to a new node.
+        match self.shape.get_mut().filter(|shape| !shape.keeps) {
             Some(shape) => {
                 let cell = Some(dot);
                 shape.insert(dot, Spot { under, cell }, index);
@@ -285,7 +289,8 @@ impl TreeBody {
         change.removed(place, old.runs());
         self.live -= old.dots().count();
         self.cells.remove(&old, &mut Vec::new());
-        match self.shape.get_mut().filter(|shape| !shape.contested) {
+        let settled = |shape: &&mut Shape| !shape.contested && !shape.keeps;
+        match self.shape.get_mut().filter(settled) {
             Some(shape) => {
                 let cell = Some(place);
                 shape.take(node);
@@ -308,31 +313,27 @@ impl TreeBody {
         if under.is_some_and(|under| !shape.has(under)) {
             return Err(EditError::Deleted);
         }
-        let siblings = shape.children(under).iter();
-        let siblings = siblings.filter(|&&sibling| Some(sibling) != without);
+        let siblings = shape.children(under);
+        let own = without.filter(|&node| shape.parent(node) == under);
+        let own = own.and_then(|node| siblings.iter().position(|&sibling| sibling == node));
+        let len = siblings.len() - usize::from(own.is_some());
         let Some(before) = index.checked_sub(1) else {
             // The first child comes right after its parent, or as the very first.
-            let first = siblings.clone().next().is_some();
             return Ok(under
-                .filter(|_| !first)
+                .filter(|_| len == 0)
                 .and_then(|under| shape.spots[&under].cell));
         };
-        let len = siblings.clone().count();
         if index > len {
             return Err(EditError::OutOfBounds {
                 position: index,
                 len,
             });
         }
-        let left = siblings
-            .clone()
-            .nth(before)
-            .and_then(|left| shape.spots[left].cell);
+        let last = before + usize::from(own.is_some_and(|own| own <= before));
+        let left = siblings[..=last].iter().rev();
+        let mut left = left.filter(|&&sibling| Some(sibling) != without);
         // Kept nodes have no cell to stand after; the last one that has will do.
-        let with_cells = siblings
-            .take(before)
-            .filter_map(|node| shape.spots[node].cell);
-        Ok(left.or_else(|| with_cells.last()))
+        Ok(left.find_map(|node| shape.spots[node].cell))
     }
 
     /// The living dots of nodes: their cells and their places.

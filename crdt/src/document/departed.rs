@@ -43,12 +43,11 @@ impl Departed {
     /// Forgets what was in a container, whose number another may get.
     pub(super) fn forget(&mut self, container: ContainerId) {
         let first = Dot::new(ReplicaId::new(0), 0);
-        let mut rest = self.by_container.split_off(&(container, first));
-        let mut after = rest.split_off(&(container + 1, first));
-        for (_, dot) in &rest {
-            self.dots.remove(dot);
+        let inside = (container, first)..(container + 1, first);
+        while let Some(&(_, dot)) = self.by_container.range(inside.clone()).next() {
+            self.by_container.remove(&(container, dot));
+            self.dots.remove(&dot);
         }
-        self.by_container.append(&mut after);
         // Its dots stay in the order, where they do no harm, until their turn comes.
     }
 

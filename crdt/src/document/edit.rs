@@ -14,7 +14,7 @@ mod tree;
 use std::collections::BTreeSet;
 
 use super::path::{Key, Kind, Path, Step};
-use super::tree::{ContainerId, Tree};
+use super::tree::{ContainerId, Noted, Tree};
 use crate::container::{Body, ChangeKind, Changes};
 use crate::undo::write::{Lost, Part, Record, Write};
 use crate::{
@@ -37,16 +37,9 @@ pub struct Edit<'a> {
     inner: &'a mut Replicated<Tree>,
     /// There until the edit ends.
     change: Option<Change>,
-    watch: Watch,
+    noted: Noted,
     /// Who remembers the edit once it ends, so that it can be undone.
     undo: Option<(&'a mut UndoManager, u64)>,
-}
-
-/// What changes for a reader, gathered only when somebody wants to know.
-#[derive(Default, Debug)]
-struct Watch {
-    on: bool,
-    changes: Changes,
 }
 
 impl<'a> Edit<'a> {
@@ -55,7 +48,8 @@ impl<'a> Edit<'a> {
         Self {
             inner,
             change,
-            watch: Watch::default(),
+            // Nobody has said yet that they want to know.
+            noted: Noted::silent(),
             undo: None,
         }
     }
@@ -127,7 +121,7 @@ impl<'a> Edit<'a> {
         NodeEdit {
             tree,
             change,
-            watch: &mut self.watch,
+            noted: &mut self.noted,
             at,
         }
     }
@@ -140,33 +134,36 @@ impl<'a> Edit<'a> {
 
     /// From here on, what changes for a reader is gathered, for [`Self::commit_with_changes`].
     pub fn watch(mut self) -> Self {
-        self.watch.on = true;
+        self.noted = Noted::default();
         self
     }
 
     /// As [`Self::commit`], and what changed for a reader since [`Self::watch`].
     pub fn commit_with_changes(mut self) -> (Delta, Changes) {
-        self.end();
-        let watch = std::mem::take(&mut self.watch);
-        let changes = watch.on.then_some(watch.changes);
-        (self.inner.commit(), changes.unwrap_or_default())
+        let changes = self.end();
+        (self.inner.commit(), changes)
     }
 
-    fn end(&mut self) {
+    /// Closes the edit, once; gives what changed for a reader.
+    fn end(&mut self) -> Changes {
         let writes = self.take_record();
         if let Some((undo, now_ms)) = self.undo.take() {
             undo.remember(writes, now_ms);
         }
-        if let Some(change) = self.change.take() {
-            let own = self.inner.replica();
-            let first = Dot::new(own, self.inner.version().get(own) + 1);
-            self.inner.end(change);
-            for (by, runs) in self.inner.store().erased_after(first) {
-                let runs = self.inner.with_former(&runs).runs().collect();
-                self.inner.store_mut().erase(by, runs);
-            }
-            self.inner.store_mut().sweep();
+        let Some(change) = self.change.take() else {
+            return Changes::default();
+        };
+        let own = self.inner.replica();
+        let first = Dot::new(own, self.inner.version().get(own) + 1);
+        self.inner.end(change);
+        for (by, runs) in self.inner.store().erased_after(first) {
+            let runs = self.inner.with_former(&runs).runs().collect();
+            self.inner.store_mut().erase(by, runs);
         }
+        let noted = std::mem::replace(&mut self.noted, Noted::silent());
+        let changes = self.inner.store().report(noted);
+        self.inner.store_mut().sweep();
+        changes
     }
 }
 
@@ -181,7 +178,7 @@ impl Drop for Edit<'_> {
 pub struct NodeEdit<'e> {
     tree: &'e mut Tree,
     change: &'e mut Change,
-    watch: &'e mut Watch,
+    noted: &'e mut Noted,
     at: ContainerId,
 }
 
@@ -191,7 +188,7 @@ impl NodeEdit<'_> {
         NodeEdit {
             tree: self.tree,
             change: self.change,
-            watch: self.watch,
+            noted: self.noted,
             at,
         }
     }
@@ -205,31 +202,22 @@ impl NodeEdit<'_> {
         self.tree.check_writable(self.at)
     }
 
-    /// Notes what changed for a reader, if somebody wants to know.
-    fn note(&mut self, at: ContainerId, change: ChangeKind) {
-        if self.watch.on {
-            self.tree.note(at, change, &mut self.watch.changes);
-        } else {
-            self.tree.loosen(at, &change);
-        }
-    }
-
     fn again(&mut self) -> NodeEdit<'_> {
         NodeEdit {
             tree: self.tree,
             change: self.change,
-            watch: self.watch,
+            noted: self.noted,
             at: self.at,
         }
     }
 
-    /// That something changes at a key.
-    fn changes_at(&mut self, key: &str) -> ChangeKind {
-        if self.watch.on {
-            return key_changed(key);
+    /// That something changes at a key of a map, for whoever wants to know.
+    fn changes_at(&mut self, map: ContainerId, key: &str) -> ChangeKind {
+        if self.noted.is_silent() {
+            self.tree.loosen_at(map, key);
+            return ChangeKind::none(Kind::Map);
         }
-        self.tree.loosen_at(self.at, key);
-        ChangeKind::none(Kind::Map)
+        key_changed(key)
     }
 
     /// Does one thing to the container: `write` changes it or refuses, leaving it as it was.
@@ -247,7 +235,7 @@ impl NodeEdit<'_> {
                 return Err(refused);
             }
         };
-        self.note(self.at, change);
+        self.tree.note(self.at, change, self.noted);
         let part = self.with_record(|record, path| record.take_part(path, made.into()));
         let mut marks: Vec<Write> = Vec::new();
         if !self.tree.is_ready(self.at) {
@@ -306,7 +294,7 @@ impl NodeEdit<'_> {
             Made::Run(run) => self.tree.homes.settle(at, Some(*run)),
             Made::Set(set) => self.tree.homes.settle(at, set.runs()),
         }
-        self.tree.recount(at, before, &mut self.watch.changes);
+        self.tree.recount(at, before, self.noted);
         Ok((result, made))
     }
 
@@ -338,11 +326,8 @@ impl NodeEdit<'_> {
             Ok(())
         });
         let ((), made) = marked.expect("setting a mark is never refused");
-        if self.watch.on {
-            self.note(parent, key_changed(&name));
-        } else {
-            self.tree.loosen_at(parent, &name);
-        }
+        let change = self.changes_at(parent, &name);
+        self.tree.note(parent, change, self.noted);
         lost.map(|lost| Part {
             at: self.tree.path(parent),
             made: made.into(),
@@ -367,7 +352,7 @@ impl NodeEdit<'_> {
         for id in containers.into_iter().rev() {
             let live = self.tree.get(id).body.live();
             self.change.removed(by, live.runs());
-            self.tree.remove_from(id, &live, &mut self.watch.changes);
+            self.tree.remove_from(id, &live, self.noted);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The containers of a document and where each dot is.
 
+mod report;
 mod store;
 mod sweep;
 
@@ -10,8 +11,9 @@ use super::erasures::Erasures;
 use super::homes::Homes;
 use super::path::{Key, Kind, Path, Step};
 use crate::container::list::Element;
-use crate::container::{Body, ChangeKind, Changes, MapBody};
+use crate::container::{Body, MapBody};
 use crate::{limits, DotRun, DotSet, EditError, Value};
+pub(crate) use report::Noted;
 
 /// The number of a container in this copy. That of one that was let go is given again: nobody holds
 /// a number beyond an edit or a merge.
@@ -367,13 +369,13 @@ impl Tree {
     }
 
     /// Removes dots from one container and notes what happened.
-    pub(crate) fn remove_from(&mut self, id: ContainerId, dots: &DotSet, changes: &mut Changes) {
+    pub(crate) fn remove_from(&mut self, id: ContainerId, dots: &DotSet, noted: &mut Noted) {
         let before = self.get(id).body.live_len();
         self.note_departing(id, dots);
         let change = self.body_mut(id).remove(dots);
-        self.note(id, change, changes);
+        self.note(id, change, noted);
         self.unsettle(dots.runs(), Some(id));
-        self.recount(id, before, changes);
+        self.recount(id, before, noted);
     }
 
     /// Remembers the names of what is about to be deleted.
@@ -383,27 +385,9 @@ impl Tree {
         }
     }
 
-    /// Notes that something happened to a container.
-    pub(crate) fn note(&mut self, id: ContainerId, change: ChangeKind, changes: &mut Changes) {
-        self.loosen(id, &change);
-        // What happens at the top is the coming of root containers, which have paths of their own.
-        if id != ROOT {
-            changes.add(self.path(id), change);
-        }
-    }
-
-    /// Has a look later at the containers where something happened: they may be of no use now.
-    pub(crate) fn loosen(&mut self, id: ContainerId, change: &ChangeKind) {
-        if let ChangeKind::Map(keys) = change {
-            for key in keys {
-                self.loosen_at(id, key);
-            }
-        }
-    }
-
     /// Brings the live counts up to date after a container's own went from `before` to what it is.
     /// What lives in an element or node keeps it in sight.
-    pub(crate) fn recount(&mut self, id: ContainerId, before: usize, changes: &mut Changes) {
+    pub(crate) fn recount(&mut self, id: ContainerId, before: usize, noted: &mut Noted) {
         let after = self.get(id).body.live_len();
         let mut next = Some(id);
         while let Some(id) = next {
@@ -425,7 +409,7 @@ impl Tree {
             {
                 let change = self.body_mut(parent).keep(element, kind, lives);
                 if let Some(change) = change {
-                    self.note(parent, change, changes);
+                    self.note(parent, change, noted);
                 }
             }
         }

@@ -23,7 +23,7 @@ const DECODE_FACTOR: usize = 16;
 const DECODE_FACTOR_LARGE: usize = 28;
 const SMALL: usize = 64 << 10;
 /// The same for merging: what a document takes for its smallest parts.
-const MERGE_FACTOR: usize = 512;
+const MERGE_FACTOR: usize = 256;
 const FREE: usize = 1 << 20;
 /// How long 64 KiB may take.
 const DECODE_TIME: Duration = Duration::from_millis(100);

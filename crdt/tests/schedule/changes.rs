@@ -9,7 +9,7 @@ use crate::model::empty;
 pub(crate) fn check(before: &Doc, after: &Doc, changes: &Changes, paths: &[Path]) {
     for path in paths {
         let (old, new) = (before.at(path), after.at(path));
-        let change = changes.iter().find(|(p, _)| *p == path).map(|(_, c)| c);
+        let change = changes.of(path);
         match (path.kind(), change) {
             (Kind::Text, Some(ChangeKind::Text(patches))) => {
                 let mut text: Vec<u16> = old.as_text().to_string().encode_utf16().collect();

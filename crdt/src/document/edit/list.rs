@@ -185,7 +185,7 @@ impl ListEdit<'_> {
             let position = index;
             return Err(EditError::OutOfBounds { position, len });
         }
-        let watched = self.0.watch.on;
+        let watched = !self.0.noted.is_silent();
         self.0.write(|body, change| {
             let dot = list_mut(body).insert(index, vec![cell], change);
             change.made = Some(DotRun { start: dot, len: 1 });

@@ -20,7 +20,7 @@ impl MapEdit<'_> {
         value.check()?;
         check_key(key)?;
         self.0.losing(|body| dots_at(body, key));
-        let changes = self.0.changes_at(key);
+        let changes = self.0.changes_at(self.0.at, key);
         let by = self.0.write(|body, change| {
             let by = map(body).values.write(key, value, change);
             change.made = Some(DotRun { start: by, len: 1 });
@@ -44,7 +44,7 @@ impl MapEdit<'_> {
         let dots = dots_at(&self.0.tree.get(self.0.at).body, key);
         self.0.tree.note_departing(self.0.at, &dots);
         self.0.losing(|_| dots);
-        let changes = self.0.changes_at(key);
+        let changes = self.0.changes_at(self.0.at, key);
         let by = self.0.write(|body, change| {
             let by = change.dot();
             change.removed(by, map(body).values.take(key));

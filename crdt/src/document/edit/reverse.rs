@@ -93,7 +93,7 @@ impl NodeEdit<'_> {
             Ok(put::back(body, part, &gone, names, change))
         });
         let (seen, new) = written.expect("what was there once can be there again");
-        self.note(self.at, seen);
+        self.tree.note(self.at, seen, self.noted);
         match &part.lost {
             Lost::Text { pieces, .. } => self.move_marks(pieces, names),
             Lost::Map(entries) => self.name_children(entries),
@@ -161,7 +161,7 @@ impl NodeEdit<'_> {
             Ok(body.remove(&dots))
         });
         let (seen, _) = written.expect("what is there can be removed");
-        self.note(self.at, seen);
+        self.tree.note(self.at, seen, self.noted);
         lost
     }
 }

@@ -135,7 +135,7 @@ impl TextEdit<'_> {
             Body::Text(text) => text.dots_in(unit, range.clone()),
             _ => DotSet::new(),
         });
-        let watched = self.0.watch.on;
+        let watched = !self.0.noted.is_silent();
         self.0.write(|body, change| {
             let first = change.last() + 1;
             let (at, deleted) = text_mut(body).replace(unit, range, new, change)?;

@@ -51,12 +51,19 @@ impl TreeEdit<'_> {
     /// As [`MapEdit::set`].
     pub fn delete(&mut self, node: Dot) -> Result<bool, EditError> {
         self.0.check_writable()?;
-        let tree = tree(&self.0);
-        if !tree.shape().has(node) {
+        let shape = tree(&self.0).shape();
+        if !shape.has(node) {
             return Ok(false);
         }
-        let nodes = tree.shape().subtree(node);
-        let dots = tree.dots_of_nodes(&nodes);
+        let nodes = shape.subtree(node);
+        self.delete_all(&nodes)?;
+        Ok(true)
+    }
+
+    /// Deletes nodes with their data, as one change.
+    pub(super) fn delete_all(&mut self, nodes: &[Dot]) -> Result<(), EditError> {
+        self.0.check_writable()?;
+        let dots = tree(&self.0).dots_of_nodes(nodes);
         let data = nodes
             .iter()
             .flat_map(|&node| self.0.tree.subtrees_at(self.0.at, node))
@@ -66,7 +73,7 @@ impl TreeEdit<'_> {
         self.0.clear(data, by);
         self.0.write(|body, change| {
             change.removed(by, dots.runs());
-            Ok((true, ChangeKind::Tree(tree_mut(body).remove(&dots))))
+            Ok(((), ChangeKind::Tree(tree_mut(body).remove(&dots))))
         })
     }
 

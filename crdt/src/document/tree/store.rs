@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ContainerId, Tree, ROOT};
-use crate::container::{Body, BodyItems, Changes};
+use super::{ContainerId, Noted, Tree, ROOT};
+use crate::container::{Body, BodyItems};
 use crate::document::erasures::Erasures;
 use crate::document::items::{Items, Place};
 use crate::document::path::{Kind, Step};
@@ -157,7 +157,7 @@ impl Tree {
 
 impl DotStore for Tree {
     type Items = Items;
-    type Effects = Changes;
+    type Effects = Noted;
 
     fn collect(&self, interval: Interval<'_>) -> Items {
         self.collect_with(interval, &[])
@@ -219,7 +219,9 @@ impl DotStore for Tree {
         }
     }
 
-    fn join(&mut self, items: &Items, seen: &VersionVector, changes: &mut Changes) {
+    fn join(&mut self, items: &Items, seen: &VersionVector, noted: &mut Noted) {
+        // Not twice what it takes, as when it grows by and by.
+        self.containers.reserve(items.table.len());
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(ROOT);
         for Place { parent, step } in &items.table {
@@ -231,7 +233,7 @@ impl DotStore for Tree {
             let id = ids[*number as usize];
             let before = self.get(id).body.live_len();
             let change = self.body_mut(id).join(items, &wanted, seen);
-            self.note(id, change, changes);
+            self.note(id, change, noted);
             let new = items.all().into_iter().filter_map(|run| {
                 let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
                 let len = run.len.checked_sub(skip).filter(|&len| len > 0)?;
@@ -242,7 +244,7 @@ impl DotStore for Tree {
             });
             self.homes.settle(id, new);
             self.settle_restored(id);
-            self.recount(id, before, changes);
+            self.recount(id, before, noted);
             if self.get(id).live == 0 {
                 self.loose.insert(id);
             }
@@ -267,7 +269,7 @@ impl DotStore for Tree {
             let id = ids[number as usize];
             let nothing = BodyItems::none(Kind::List);
             let change = self.body_mut(id).join(&nothing, &wanted, seen);
-            self.note(id, change, changes);
+            self.note(id, change, noted);
             self.settle_restored(id);
         }
         for (_, runs) in items.erasures.iter().filter(|(by, _)| !seen.contains(*by)) {
@@ -275,10 +277,9 @@ impl DotStore for Tree {
             self.loosen_homes(runs);
         }
         self.erasures.join(&items.erasures, seen, &mut ());
-        self.sweep();
     }
 
-    fn remove(&mut self, dots: &DotSet, changes: &mut Changes) {
+    fn remove(&mut self, dots: &DotSet, noted: &mut Noted) {
         let mut parts: Vec<(ContainerId, DotRun)> = Vec::new();
         for run in dots.runs() {
             self.homes.each_of(run, |part, id| parts.push((id, part)));
@@ -287,7 +288,7 @@ impl DotStore for Tree {
         parts.sort_by_key(|&(id, run)| (std::cmp::Reverse(self.get(id).depth), id, run.start));
         for of_one in parts.chunk_by(|(one, _), (other, _)| one == other) {
             let dots = of_one.iter().map(|&(_, run)| run).collect();
-            self.remove_from(of_one[0].0, &dots, changes);
+            self.remove_from(of_one[0].0, &dots, noted);
         }
         self.erasures.remove(dots, &mut ());
     }

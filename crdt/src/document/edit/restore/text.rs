@@ -22,9 +22,7 @@ impl NodeEdit<'_> {
         };
         self.restore_chars(then)?;
         for (name, ranges) in self.unlike(then) {
-            for (start, end, value) in ranges {
-                self.restore_mark(then, &name, (start, end), value)?;
-            }
+            self.restore_marks(then, &name, ranges)?;
         }
         Ok(())
     }
@@ -92,25 +90,28 @@ impl NodeEdit<'_> {
         differences
     }
 
-    fn restore_mark(
+    fn restore_marks(
         &mut self,
         then: &TextBody,
         name: &str,
-        (start, end): (usize, usize),
-        value: Value,
+        ranges: Vec<(usize, usize, Value)>,
     ) -> Result<(), EditError> {
+        let expands = then.expands(name);
         let usual = if name == EMBED {
             Expand::None
         } else {
             Expand::usual(name)
         };
-        let expand = then.expand_of(name, start, end).unwrap_or(usual);
         self.write(|body, change| {
             let Body::Text(text) = body else {
                 unreachable!("this is a text")
             };
-            let range = text.chars.resolve_range(Unit::Chars, start..end)?;
-            text.mark(range, name, value, expand, change);
+            let mut spans = text.placed_spans(name);
+            for (start, end, value) in ranges {
+                let range = text.chars.resolve_range(Unit::Chars, start..end)?;
+                let expand = expands.get(&(start, end)).copied().unwrap_or(usual);
+                text.mark_among(&mut spans, range, name, (value, expand), change);
+            }
             Ok(((), ChangeKind::Text(Vec::new())))
         })
     }

@@ -61,10 +61,25 @@ impl NodeEdit<'_> {
             let under = parent.map(|parent| names[&parent]);
             let stays = self.staying(wanted, under, names);
             let mut next: Option<Dot> = None;
-            for &node in wanted.iter().rev() {
-                let now = self.place_node(names.get(&node).copied(), under, next, &stays)?;
-                names.insert(node, now);
-                next = Some(now);
+            let mut end = wanted.len();
+            while let Some(last) = end.checked_sub(1) {
+                end = if let Some(&node) = names.get(&wanted[last]) {
+                    if !stays.contains(&node) {
+                        let index = self.index_before(next, under, Some(node));
+                        TreeEdit(self.again()).move_to(node, under, index)?;
+                    }
+                    last
+                } else {
+                    let there = |node: &Dot| names.contains_key(node);
+                    let start = wanted[..last].iter().rposition(there);
+                    let start = start.map_or(0, |there| there + 1);
+                    let index = self.index_before(next, under, None);
+                    for (index, &node) in (index..).zip(&wanted[start..end]) {
+                        names.insert(node, TreeEdit(self.again()).create(under, index)?);
+                    }
+                    start
+                };
+                next = Some(names[&wanted[end]]);
             }
             open.extend(wanted.iter().copied().map(Some));
         }
@@ -95,39 +110,28 @@ impl NodeEdit<'_> {
             .collect()
     }
 
-    /// Puts a node, or a new one, under another before the child `next`.
-    fn place_node(
-        &mut self,
-        node: Option<Dot>,
-        under: Option<Dot>,
-        next: Option<Dot>,
-        stays: &BTreeSet<Dot>,
-    ) -> Result<Dot, EditError> {
-        if let Some(node) = node.filter(|node| stays.contains(node)) {
-            return Ok(node);
-        }
+    /// The index of the child `next`, or of the end, as if `node` were not there.
+    fn index_before(&self, next: Option<Dot>, under: Option<Dot>, node: Option<Dot>) -> usize {
         let others = self.shape().children(under).iter();
-        let others: Vec<Dot> = others
-            .copied()
-            .filter(|&other| Some(other) != node)
-            .collect();
-        let index = others.iter().position(|&other| Some(other) == next);
-        let index = index.unwrap_or(others.len());
-        let mut edit = TreeEdit(self.again());
-        match node {
-            Some(node) => edit.move_to(node, under, index).map(|()| node),
-            None => edit.create(under, index),
-        }
+        let mut others = others.filter(|&&other| Some(other) != node);
+        let found = next.and_then(|next| others.position(|&other| other == next));
+        found.unwrap_or_else(|| self.len_without(under, node))
+    }
+
+    fn len_without(&self, under: Option<Dot>, node: Option<Dot>) -> usize {
+        let shape = self.shape();
+        let inside = node.is_some_and(|node| shape.has(node) && shape.parent(node) == under);
+        shape.children(under).len() - usize::from(inside)
     }
 
     fn delete_others(&mut self, names: &Names) -> Result<(), EditError> {
         let wanted: BTreeSet<Dot> = names.values().copied().collect();
         let mut others = all_nodes(self.shape());
         others.retain(|node| !wanted.contains(node));
-        for node in others {
-            TreeEdit(self.again()).delete(node)?;
+        if others.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        TreeEdit(self.again()).delete_all(&others)
     }
 }
 
