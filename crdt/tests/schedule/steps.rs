@@ -2,7 +2,9 @@
 
 use driftwood_crdt::Kind;
 
+use super::fork::Act;
 use super::rng::Rng;
+use crate::support;
 
 /// One edit as it was drawn: numbers, which mean something once it is known what is there. So a
 /// schedule still makes sense when some of its steps are dropped.
@@ -49,6 +51,12 @@ pub(crate) enum Step {
         at: usize,
         byte: u8,
     },
+    /// A replica and some others undo, redo and go on in a world that is then forgotten.
+    Fork {
+        who: usize,
+        now: u64,
+        acts: Vec<Act>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +75,8 @@ struct Habits {
     /// How far apart the clocks are.
     skew: usize,
     draws: usize,
+    /// Whether all drop again and again what they deleted.
+    tidy: bool,
 }
 
 impl Schedule {
@@ -122,14 +132,22 @@ impl Habits {
             },
             skew: *rng.pick(&[0, 2, 40, 45_000]),
             draws: rng.between(1, 3),
+            tidy: rng.one_in(5),
         }
     }
 }
 
 fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
     let (from, to, which) = (rng.below(840), rng.below(840), rng.below(840));
+    if habits.tidy && rng.one_in(4) {
+        return Step::Reclaim {
+            who: from,
+            now: clock,
+            grace: *rng.pick(&[0, 1, 2, 4, 8, 1_000]),
+        };
+    }
     match rng.below(100) {
-        0..=47 => {
+        0..=46 => {
             let skew = (from % 8 * habits.skew) as u64;
             let back = if rng.one_in(8) {
                 rng.below(60) as u64
@@ -145,6 +163,11 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
                 commit: !rng.one_in(8),
             }
         }
+        47 => Step::Fork {
+            who: from,
+            now: clock,
+            acts: (0..rng.between(2, 10)).map(|_| act(rng)).collect(),
+        },
         48..=57 => Step::Deliver { to, which },
         58..=69 => Step::DeliverNew {
             to,
@@ -169,6 +192,26 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
             at: rng.below(10_000),
             byte: rng.below(256) as u8,
         },
+    }
+}
+
+fn act(rng: &mut Rng) -> Act {
+    let (who, which) = (rng.below(840), rng.below(840));
+    match rng.below(16) {
+        0..=4 => Act::Undo(who),
+        5 | 6 => Act::Redo(who),
+        7..=9 => {
+            let what = rng.below(256) as u8;
+            Act::Edit(
+                who,
+                what,
+                [rng.below(1_000), rng.below(1_000), rng.below(1_000)],
+            )
+        }
+        10 => Act::Other(support::Step::Deliver(who, which)),
+        11 => Act::Other(support::Step::Reload(who)),
+        12 => Act::Other(support::Step::Reclaim(who)),
+        _ => Act::Other(support::Step::Sync(who, which)),
     }
 }
 
