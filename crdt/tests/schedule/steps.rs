@@ -75,8 +75,8 @@ struct Habits {
     /// How far apart the clocks are.
     skew: usize,
     draws: usize,
-    /// Whether all drop again and again what they deleted.
-    tidy: bool,
+    /// All drop again and again what they deleted, after so long.
+    tidy: Option<u64>,
 }
 
 impl Schedule {
@@ -89,6 +89,7 @@ impl Schedule {
             _ => rng.between(5, 8),
         };
         let habits = Habits::new(&mut rng);
+        let replicas = habits.tidy.map_or(replicas, |_| 2);
         let count = rng.between(20, 60);
         let mut clock = 1_000;
         let steps = (0..count).map(|_| {
@@ -114,9 +115,11 @@ impl Habits {
             let count = rng.between(1, most);
             (0..count).map(|_| *rng.pick(&Kind::ALL)).collect()
         };
+        let tidy = rng.one_in(5).then(|| *rng.pick(&[0, 1, 2, 4]));
         Self {
-            names: rng.between(1, 3),
+            names: if tidy.is_some() { 1 } else { rng.between(1, 3) },
             roots: match rng.below(6) {
+                _ if tidy.is_some() => vec![*rng.pick(&[Kind::Text, Kind::List, Kind::Tree])],
                 0 => Kind::ALL.to_vec(),
                 1 => vec![Kind::Map],
                 3 => vec![Kind::Text],
@@ -124,7 +127,7 @@ impl Habits {
                 2 => vec![Kind::List, Kind::Map, Kind::Text, Kind::Tree],
                 _ => some(rng, 2),
             },
-            depth: rng.between(1, 3),
+            depth: if tidy.is_some() { 1 } else { rng.between(1, 3) },
             kinds: if rng.one_in(2) {
                 Kind::ALL.to_vec()
             } else {
@@ -132,19 +135,16 @@ impl Habits {
             },
             skew: *rng.pick(&[0, 2, 40, 45_000]),
             draws: rng.between(1, 3),
-            tidy: rng.one_in(5),
+            tidy,
         }
     }
 }
 
 fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
     let (from, to, which) = (rng.below(840), rng.below(840), rng.below(840));
-    if habits.tidy && rng.one_in(4) {
-        return Step::Reclaim {
-            who: from,
-            now: clock,
-            grace: *rng.pick(&[0, 1, 2, 4, 8, 1_000]),
-        };
+    if let Some(grace) = habits.tidy.filter(|_| rng.one_in(6)) {
+        let (who, now) = (from, clock);
+        return Step::Reclaim { who, now, grace };
     }
     match rng.below(100) {
         0..=46 => {

@@ -289,6 +289,11 @@ impl World {
         let dropped = doc.reclaim(now, grace, &[]);
         assert!(doc.canonical() == before, "reclaiming is no change");
         self.reclaimed |= dropped > 0;
+        if dropped > 0 {
+            let loaded = Doc::load(replica, &doc.save());
+            let loaded = loaded.expect("what is kept has all that it hangs on");
+            assert!(loaded.canonical() == before, "dropped, saved, and changed");
+        }
         if self.care == Care::Full && grace == 0 {
             assert_eq!(doc.reclaim(now, 0, &[]), 0, "all is dropped at once");
         }

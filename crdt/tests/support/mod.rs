@@ -44,6 +44,7 @@ impl World {
         }
     }
 
+    #[allow(dead_code, reason = "only the schedules do")]
     /// A world that goes on with these, in which something may have been dropped.
     pub(crate) fn going_on(
         docs: impl IntoIterator<Item = Doc>,
