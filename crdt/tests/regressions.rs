@@ -48,3 +48,22 @@ fn a_whole_state_brings_back_what_was_erased_under_something_new() {
     sync(&b, &mut a);
     assert_eq!(a.canonical(), b.canonical());
 }
+
+#[test]
+fn what_came_back_before_its_neighbour_is_dropped_with_it() {
+    let (mut a, mut b) = (doc(1), doc(2));
+    write(&mut a, 0, |e| e.text("t").insert(0, "ab").unwrap());
+    write(&mut a, 0, |e| e.text("t").insert(2, "c").unwrap());
+    sync(&a, &mut b);
+    write(&mut a, 0, |e| e.text("t").insert(3, "d").unwrap());
+    write(&mut b, 0, |e| e.text("t").delete(0..3).unwrap());
+    assert_eq!(b.reclaim(0, 0, &[]), 3);
+    sync(&a, &mut b);
+    write(&mut b, 0, |e| e.text("t").delete(0..1).unwrap());
+    assert_eq!(b.reclaim(0, 0, &[]), 4, "c came back after d was there");
+    write(&mut b, 0, |e| {
+        assert!(e.erase(&Path::root("t", Kind::Text)).unwrap());
+    });
+    sync(&b, &mut a);
+    assert_eq!(a.canonical(), b.canonical());
+}
