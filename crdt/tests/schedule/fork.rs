@@ -83,7 +83,9 @@ impl World {
         let name = self.name(who);
         self.tell(|| format!("what if {name:?} undid: {acts:?}"));
         self.undo_all(who, &mut fork);
-        acts.iter().for_each(|act| fork.act(act));
+        for act in acts {
+            fork.act(act);
+        }
         fork.world.settle();
     }
 
@@ -147,9 +149,10 @@ impl Fork {
             return false;
         };
         let (theirs, version) = (written(doc, &self.paths, own), doc.version().clone());
-        let done = match back {
-            true => manager.undo(doc, self.now),
-            false => manager.redo(doc, self.now),
+        let done = if back {
+            manager.undo(doc, self.now)
+        } else {
+            manager.redo(doc, self.now)
         };
         let after = written(doc, &self.paths, own);
         assert!(theirs.0.is_subset(&after.0), "an undo took what is others'");
