@@ -9,6 +9,8 @@
 mod model;
 #[allow(dead_code, unused_imports, reason = "as above")]
 mod schedule;
+#[allow(dead_code, reason = "as above")]
+mod support;
 
 use schedule::{run, Care, Schedule};
 use wasm_bindgen_test::wasm_bindgen_test as test;

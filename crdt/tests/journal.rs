@@ -10,6 +10,8 @@ use driftwood_crdt::{
 };
 use proptest::prelude::*;
 use support::{Step, World};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 const NEEDLE: &str = "n33dle";
@@ -217,8 +219,15 @@ fn revert(kept: &mut Kept, to: usize) {
     );
 }
 
+/// Fewer in wasm, where the point is that the code runs there at all.
+const CASES: u32 = if cfg!(target_arch = "wasm32") {
+    30
+} else {
+    300
+};
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_version_is_shown_as_it_was(replicas in 1usize..4, rows in rows(), cut in any::<prop::sample::Index>()) {

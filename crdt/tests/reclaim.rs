@@ -1,6 +1,8 @@
 //! What deleting leaves behind, and that dropping it harms nobody.
 
 use driftwood_crdt::{Cursor, Delta, Doc, Edit, Expand, Kind, MergeError, ReplicaId, Side, Unit};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn doc(id: u64) -> Doc {
     Doc::new(ReplicaId::new(id))

@@ -1,6 +1,7 @@
 //! Faults that the schedules found, each made small.
 
-use driftwood_crdt::{Delta, Doc, Edit, Kind, MergeError, Path, ReplicaId};
+use driftwood_crdt::{Delta, Doc, Edit, Expand, Kind, MergeError, Path, ReplicaId, UndoManager};
+use driftwood_crdt::{UndoOptions, Unit};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -47,4 +48,54 @@ fn a_whole_state_brings_back_what_was_erased_under_something_new() {
     sync(&a, &mut b);
     sync(&b, &mut a);
     assert_eq!(a.canonical(), b.canonical());
+}
+
+#[test]
+fn what_came_back_before_its_neighbour_is_dropped_with_it() {
+    let (mut a, mut b) = (doc(1), doc(2));
+    write(&mut a, 0, |e| e.text("t").insert(0, "ab").unwrap());
+    write(&mut a, 0, |e| e.text("t").insert(2, "c").unwrap());
+    sync(&a, &mut b);
+    write(&mut a, 0, |e| e.text("t").insert(3, "d").unwrap());
+    write(&mut b, 0, |e| e.text("t").delete(0..3).unwrap());
+    assert_eq!(b.reclaim(0, 0, &[]), 3);
+    sync(&a, &mut b);
+    write(&mut b, 0, |e| e.text("t").delete(0..1).unwrap());
+    assert_eq!(b.reclaim(0, 0, &[]), 4, "c came back after d was there");
+    write(&mut b, 0, |e| {
+        assert!(e.erase(&Path::root("t", Kind::Text)).unwrap());
+    });
+    sync(&b, &mut a);
+    assert_eq!(a.canonical(), b.canonical());
+}
+
+/// A fault that is known and still there.
+#[test]
+#[ignore = "after a deletion is undone, an older mark covers what came back"]
+fn undoing_a_deletion_leaves_marks_as_they_were() {
+    let mut a = doc(1);
+    let mut undo = UndoManager::new(UndoOptions {
+        group_ms: 0,
+        ..UndoOptions::default()
+    });
+    let mut edit = a.edit_recorded(0, &mut undo);
+    edit.text("t").insert(0, "🌊!").unwrap();
+    edit.text("t")
+        .mark(Unit::Chars, 0..1, "bold", 2, Expand::Before)
+        .unwrap();
+    edit.text("t").replace(0..1, "x").unwrap();
+    edit.text("t").insert(2, "x").unwrap();
+    let _ = edit.commit();
+    let before = a.text("t").segments();
+    let mut edit = a.edit_recorded(0, &mut undo);
+    edit.text("t")
+        .mark(Unit::Chars, 0..3, "bold", 3, Expand::Before)
+        .unwrap();
+    let _ = edit.commit();
+    let mut edit = a.edit_recorded(0, &mut undo);
+    edit.text("t").delete(1..3).unwrap();
+    let _ = edit.commit();
+    let _ = undo.undo(&mut a, 0).expect("the deletion");
+    let _ = undo.undo(&mut a, 0).expect("the mark");
+    assert_eq!(a.text("t").segments(), before);
 }

@@ -13,6 +13,8 @@
 
 mod model;
 mod schedule;
+#[allow(dead_code, reason = "property tests need more of it")]
+mod support;
 
 use std::time::Duration;
 

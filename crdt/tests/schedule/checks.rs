@@ -140,6 +140,7 @@ impl World {
             model: Replica::new(id),
             committed: 0,
             canonical: None,
+            undo: None,
         });
         let newcomer = self.peers.len() - 1;
         self.tell(|| format!("r{id:x} is new"));

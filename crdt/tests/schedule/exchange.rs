@@ -103,6 +103,7 @@ impl World {
         }
         if is_new && !is_gap && missing.is_none() {
             peer.canonical = None;
+            peer.heard();
             self.learn(to, delta, living);
         }
         missing

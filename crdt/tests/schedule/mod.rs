@@ -5,6 +5,7 @@ mod calls;
 mod changes;
 mod checks;
 mod exchange;
+mod fork;
 mod hunt;
 mod rng;
 mod seeds;

@@ -38,6 +38,7 @@ impl World {
         assert_eq!(result.is_none(), known, "a seed came twice, or not at all");
         let Some((delta, _)) = result else { return };
         peer.canonical = None;
+        peer.heard();
 
         let (replica, last) = delta.to().iter().next().expect("it wrote something");
         if !self.seeds.contains_key(&which) {

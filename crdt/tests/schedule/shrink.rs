@@ -5,7 +5,7 @@ use super::steps::{Schedule, Step};
 /// Attempts; a schedule of 60 steps takes some 300.
 const ATTEMPTS_MAX: usize = 3_000;
 
-/// Leaves out replicas, steps, and edits inside of steps, as long as it still fails.
+/// Leaves out replicas, steps, and what is inside of steps, as long as it still fails.
 pub(crate) fn shrink(schedule: &Schedule, fails: impl Fn(&Schedule) -> bool) -> Schedule {
     let mut best = schedule.clone();
     let mut attempts = 0;
@@ -41,8 +41,10 @@ pub(crate) fn shrink(schedule: &Schedule, fails: impl Fn(&Schedule) -> bool) -> 
         for at in 0..best.steps.len() {
             for draw in (0..draws(&best.steps[at])).rev() {
                 let mut candidate = best.clone();
-                if let Step::Edit { draws, .. } = &mut candidate.steps[at] {
-                    draws.remove(draw);
+                match &mut candidate.steps[at] {
+                    Step::Edit { draws, .. } => drop(draws.remove(draw)),
+                    Step::Fork { acts, .. } => drop(acts.remove(draw)),
+                    _ => {}
                 }
                 better(candidate, &mut best);
             }
@@ -53,9 +55,11 @@ pub(crate) fn shrink(schedule: &Schedule, fails: impl Fn(&Schedule) -> bool) -> 
     }
 }
 
+/// How many edits a step has, or acts.
 fn draws(step: &Step) -> usize {
     match step {
         Step::Edit { draws, .. } => draws.len(),
+        Step::Fork { acts, .. } => acts.len(),
         _ => 0,
     }
 }

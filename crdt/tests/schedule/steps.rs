@@ -2,7 +2,9 @@
 
 use driftwood_crdt::Kind;
 
+use super::fork::Act;
 use super::rng::Rng;
+use crate::support;
 
 /// One edit as it was drawn: numbers, which mean something once it is known what is there. So a
 /// schedule still makes sense when some of its steps are dropped.
@@ -49,6 +51,12 @@ pub(crate) enum Step {
         at: usize,
         byte: u8,
     },
+    /// A replica and some others undo, redo and go on in a world that is then forgotten.
+    Fork {
+        who: usize,
+        now: u64,
+        acts: Vec<Act>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +75,8 @@ struct Habits {
     /// How far apart the clocks are.
     skew: usize,
     draws: usize,
+    /// All drop again and again what they deleted, after so long.
+    tidy: Option<u64>,
 }
 
 impl Schedule {
@@ -79,6 +89,7 @@ impl Schedule {
             _ => rng.between(5, 8),
         };
         let habits = Habits::new(&mut rng);
+        let replicas = habits.tidy.map_or(replicas, |_| 2);
         let count = rng.between(20, 60);
         let mut clock = 1_000;
         let steps = (0..count).map(|_| {
@@ -104,9 +115,11 @@ impl Habits {
             let count = rng.between(1, most);
             (0..count).map(|_| *rng.pick(&Kind::ALL)).collect()
         };
+        let tidy = rng.one_in(5).then(|| *rng.pick(&[0, 1, 2, 4]));
         Self {
-            names: rng.between(1, 3),
+            names: if tidy.is_some() { 1 } else { rng.between(1, 3) },
             roots: match rng.below(6) {
+                _ if tidy.is_some() => vec![*rng.pick(&[Kind::Text, Kind::List, Kind::Tree])],
                 0 => Kind::ALL.to_vec(),
                 1 => vec![Kind::Map],
                 3 => vec![Kind::Text],
@@ -114,7 +127,7 @@ impl Habits {
                 2 => vec![Kind::List, Kind::Map, Kind::Text, Kind::Tree],
                 _ => some(rng, 2),
             },
-            depth: rng.between(1, 3),
+            depth: if tidy.is_some() { 1 } else { rng.between(1, 3) },
             kinds: if rng.one_in(2) {
                 Kind::ALL.to_vec()
             } else {
@@ -122,14 +135,19 @@ impl Habits {
             },
             skew: *rng.pick(&[0, 2, 40, 45_000]),
             draws: rng.between(1, 3),
+            tidy,
         }
     }
 }
 
 fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
     let (from, to, which) = (rng.below(840), rng.below(840), rng.below(840));
+    if let Some(grace) = habits.tidy.filter(|_| rng.one_in(6)) {
+        let (who, now) = (from, clock);
+        return Step::Reclaim { who, now, grace };
+    }
     match rng.below(100) {
-        0..=47 => {
+        0..=46 => {
             let skew = (from % 8 * habits.skew) as u64;
             let back = if rng.one_in(8) {
                 rng.below(60) as u64
@@ -145,6 +163,11 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
                 commit: !rng.one_in(8),
             }
         }
+        47 => Step::Fork {
+            who: from,
+            now: clock,
+            acts: (0..rng.between(2, 10)).map(|_| act(rng)).collect(),
+        },
         48..=57 => Step::Deliver { to, which },
         58..=69 => Step::DeliverNew {
             to,
@@ -169,6 +192,26 @@ fn step(rng: &mut Rng, habits: &Habits, clock: u64) -> Step {
             at: rng.below(10_000),
             byte: rng.below(256) as u8,
         },
+    }
+}
+
+fn act(rng: &mut Rng) -> Act {
+    let (who, which) = (rng.below(840), rng.below(840));
+    match rng.below(16) {
+        0..=4 => Act::Undo(who),
+        5 | 6 => Act::Redo(who),
+        7..=9 => {
+            let what = rng.below(256) as u8;
+            Act::Edit(
+                who,
+                what,
+                [rng.below(1_000), rng.below(1_000), rng.below(1_000)],
+            )
+        }
+        10 => Act::Other(support::Step::Deliver(who, which)),
+        11 => Act::Other(support::Step::Reload(who)),
+        12 => Act::Other(support::Step::Reclaim(who)),
+        _ => Act::Other(support::Step::Sync(who, which)),
     }
 }
 

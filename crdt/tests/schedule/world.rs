@@ -7,6 +7,7 @@ use std::rc::Rc;
 use driftwood_crdt::{Delta, Doc, ReplicaId, Stamp, VersionVector};
 
 use super::calls::{choose, on_doc, on_model, path_of};
+use super::fork::Undo;
 use super::steps::{Draw, Schedule, Step};
 use crate::model::{self, Edit, History, OpId, OpSet, Replica};
 
@@ -17,6 +18,17 @@ pub(super) struct Peer {
     /// The last of its changes that a commit gave out.
     pub(super) committed: u64,
     pub(super) canonical: Option<Vec<u8>>,
+    /// Of every other replica.
+    pub(super) undo: Option<Undo>,
+}
+
+impl Peer {
+    /// From here on the model cannot say what undoing earlier steps gives.
+    pub(super) fn heard(&mut self) {
+        if let Some(undo) = &mut self.undo {
+            undo.past.clear();
+        }
+    }
 }
 
 /// How often a replica is held against the model.
@@ -80,13 +92,15 @@ pub(crate) fn run(schedule: &Schedule, care: Care, told: Option<&mut String>) {
 
 impl World {
     fn run(&mut self, schedule: &Schedule) {
-        for _ in 0..schedule.replicas {
+        for number in 0..schedule.replicas {
             let id = self.new_id();
+            let undo = number.is_multiple_of(2);
             self.peers.push(Peer {
                 doc: Doc::new(ReplicaId::new(id)),
                 model: Replica::new(id),
                 committed: 0,
                 canonical: None,
+                undo: undo.then(|| Undo::new(ReplicaId::new(id))),
             });
         }
         for (number, step) in schedule.steps.iter().enumerate() {
@@ -167,6 +181,10 @@ impl World {
                 self.rename(who % count);
                 Some(who % count)
             }
+            Step::Fork { who, now, ref acts } => {
+                self.fork(who % count, now, acts);
+                None
+            }
             Step::Damage {
                 to,
                 which,
@@ -184,6 +202,7 @@ impl World {
         peer.canonical = None;
         // First on the model: it says what is possible.
         let before = peer.model.version(&self.history);
+        let past = peer.model.clone();
         let mut calls = Vec::new();
         let mut edit = Edit::new(&mut self.history, &mut peer.model, now);
         for draw in draws {
@@ -201,7 +220,10 @@ impl World {
         let changed = erases || peer.model.version(&self.history) != before;
         let saved = (!changed).then(|| peer.doc.save());
 
-        let mut edit = peer.doc.edit(now);
+        let mut edit = match &mut peer.undo {
+            Some(undo) => peer.doc.edit_recorded(now, &mut undo.manager),
+            None => peer.doc.edit(now),
+        };
         for (place, what, expected) in &calls {
             let path = path_of(&self.history, *place);
             let result = on_doc(&mut edit, &self.history, &path, what);
@@ -225,6 +247,14 @@ impl World {
         };
         if let Some(saved) = saved {
             assert!(saved == peer.doc.save(), "changed without a dot");
+        }
+        if let Some(undo) = &mut peer.undo {
+            // What was erased does not come back.
+            if erases {
+                undo.past.clear();
+            } else if changed {
+                undo.past.push(past);
+            }
         }
         let made = peer.doc.version().get(peer.doc.replica());
         if erases && made > peer.model.seq(&self.history) {
@@ -259,6 +289,11 @@ impl World {
         let dropped = doc.reclaim(now, grace, &[]);
         assert!(doc.canonical() == before, "reclaiming is no change");
         self.reclaimed |= dropped > 0;
+        if dropped > 0 {
+            let loaded = Doc::load(replica, &doc.save());
+            let loaded = loaded.expect("what is kept has all that it hangs on");
+            assert!(loaded.canonical() == before, "dropped, saved, and changed");
+        }
         if self.care == Care::Full && grace == 0 {
             assert_eq!(doc.reclaim(now, 0, &[]), 0, "all is dropped at once");
         }
@@ -274,6 +309,9 @@ impl World {
         let old = self.name(who);
         self.tell(|| format!("{old:?} is saved and loaded as r{id:x}"));
         let peer = &mut self.peers[who];
+        if let Some(undo) = &mut peer.undo {
+            *undo = Undo::new(ReplicaId::new(id));
+        }
         let loaded = Doc::load(ReplicaId::new(id), &peer.doc.save()).expect("an own save");
         assert!(
             loaded.canonical() == peer.doc.canonical(),
@@ -293,6 +331,9 @@ impl World {
         self.tell(|| format!("{old:?} goes on as r{id:x}"));
         let peer = &mut self.peers[who];
         let rest = peer.doc.set_replica(ReplicaId::new(id));
+        if let Some(undo) = &mut peer.undo {
+            undo.own.push(ReplicaId::new(id));
+        }
         let (first, last) = (peer.committed, peer.model.seq(&self.history));
         assert_eq!(rest.is_empty(), first == last, "what was still to be sent");
         if !rest.is_empty() {

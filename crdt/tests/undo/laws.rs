@@ -4,12 +4,21 @@ use std::collections::BTreeSet;
 
 use driftwood_crdt::{Doc, Dot, ReplicaId, UndoManager, UndoOptions};
 use proptest::prelude::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::copies::{seen, solo, Copy};
 use crate::support::{self, Step, World};
 
+/// Fewer in wasm, where the point is that the code runs there at all.
+const CASES: u32 = if cfg!(target_arch = "wasm32") {
+    60
+} else {
+    2_000
+};
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Alone, every state comes back exactly as it was, back and forth.
     #[test]

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 use copies::{exchange, pair, seen, Copy};
 use driftwood_crdt::{Doc, Edit, Expand, Item, Kind, Path, ReplicaId, UndoManager, UndoOptions};
 use driftwood_crdt::{Undone, Unit, Value};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[allow(clippy::unnecessary_wraps, reason = "it is what a key gives")]
 fn item(value: impl Into<Value>) -> Option<Item> {

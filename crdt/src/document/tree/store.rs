@@ -124,12 +124,14 @@ impl Tree {
     /// Drops deleted elements that nothing needs; it is no change.
     pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
         let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
-        for (run, id) in dots.runs().flat_map(|run| self.homes.of(run)) {
+        // Neighbours may be two entries of the homes, so each is cut out by itself.
+        let parts: Vec<_> = dots.runs().flat_map(|run| self.homes.of(run)).collect();
+        for (run, id) in parts {
             by_container.entry(id).or_default().insert_run(run);
+            self.homes.cut_out(run);
         }
         for (id, dots) in by_container {
             self.body_mut(id).drop_elements(&dots);
-            dots.runs().for_each(|run| self.homes.cut_out(run));
             self.loose.insert(id);
         }
         self.sweep();
