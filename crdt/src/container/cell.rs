@@ -1,6 +1,8 @@
 //! What a document's lists and trees hold at one place.
 
-use crate::sequence::content::{Content, Extent, Unit};
+use std::ops::Range;
+
+use crate::sequence::content::{even, Content, Extent, Unit};
 use crate::sequence::run::RunItem;
 use crate::{Dot, Kind, ReplicaId, Sequence, Stamp, Value};
 
@@ -44,18 +46,30 @@ impl From<Cell> for Cells {
 }
 
 impl Content for Cells {
+    type View<'a> = &'a [Cell];
+
     fn extent(&self) -> Extent {
-        Extent {
-            chars: self.0.len(),
-            utf16: self.0.len(),
-        }
+        even(self.0.len())
     }
 
-    fn extent_to(&self, at: usize) -> Extent {
-        Extent {
-            chars: at,
-            utf16: at,
-        }
+    fn extent_of(&self, elements: Range<usize>) -> Extent {
+        even(elements.len())
+    }
+
+    fn view(&self, elements: Range<usize>) -> &[Cell] {
+        &self.0[elements]
+    }
+
+    fn owned(view: &[Cell]) -> Self {
+        Self(view.to_vec())
+    }
+
+    fn insert(&mut self, at: usize, new: Self) {
+        self.0.splice(at..at, new.0);
+    }
+
+    fn remove(&mut self, elements: Range<usize>) {
+        self.0.drain(elements);
     }
 
     fn split_off(&mut self, at: usize) -> Self {
@@ -66,7 +80,7 @@ impl Content for Cells {
         self.0.append(&mut next.0);
     }
 
-    fn elements_in(&self, _: Unit, offset: usize) -> Option<usize> {
+    fn elements_in(&self, _: usize, _: Unit, offset: usize) -> Option<usize> {
         Some(offset)
     }
 
@@ -89,8 +103,7 @@ impl Content for Cells {
 impl Sequence<Cells> {
     /// A cell that has content.
     pub(crate) fn cell(&self, dot: Dot) -> Option<&Cell> {
-        let (cells, within) = self.content_of(dot)?;
-        cells.0.get(within)
+        self.content_of(dot, 1)?.first()
     }
 }
 

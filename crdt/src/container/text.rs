@@ -233,13 +233,10 @@ impl TextBody {
         };
         let mut at = start.chars;
         while at < end.chars {
-            let (first, piece, within) = self.chars.at(at).expect("the range is inside");
-            let len = (piece.extent().chars - within).min(end.chars - at);
-            dots.insert_run(DotRun {
-                start: first.plus(within as u64),
-                len: len as u64,
-            });
-            at += len;
+            let part = self.chars.part_at(at, end.chars - at);
+            let (run, _) = part.expect("the range is inside");
+            dots.insert_run(run);
+            at += run.len as usize;
         }
         dots
     }
