@@ -16,6 +16,7 @@
 //! the run.
 
 pub(crate) mod blame;
+mod build;
 mod causal;
 mod chunks;
 pub(crate) mod content;
@@ -303,7 +304,8 @@ impl<C: Content> Sequence<C> {
     fn type_on(&mut self, place: Place, span: Span, start: Dot, content: C) {
         let len = content.extent().chars as u64;
         self.runs.lengthen_last(span.agent(), len);
-        if span.life().has_content() && span.len() + len <= SPAN_MAX && content.is_shown() {
+        let is_shown = content.fate(0) == (len as usize, true);
+        if span.life() == Life::Shown && span.len() + len <= SPAN_MAX && is_shown {
             self.homes.assign(span.end(), len, place.leaf);
             let put = self.index.append(place, content);
             self.settle(put);
@@ -428,13 +430,16 @@ impl<C: Content> Sequence<C> {
         on_insert: &mut dyn FnMut(Extent, &C),
     ) -> Place {
         let agent = self.runs.agents.add(start.replica);
-        for part in content.parts() {
-            let life = if part.is_shown() {
+        let mut rest = Some(content);
+        while let Some(mut part) = rest.take() {
+            let (len, shown) = part.fate(0);
+            if len < part.extent().chars {
+                rest = Some(part.split_off(len));
+            }
+            let life = if shown { Life::Shown } else { Life::Hidden };
+            if shown {
                 on_insert(self.index.before(place), &part);
-                Life::Shown
-            } else {
-                Life::Hidden
-            };
+            }
             // In halves, since to cut off a bit at a time would copy the rest each time.
             let mut open = vec![part];
             while let Some(mut part) = open.pop() {

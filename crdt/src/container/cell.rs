@@ -80,23 +80,20 @@ impl Content for Cells {
         self.0.append(&mut next.0);
     }
 
+    fn append_view(&mut self, next: &[Cell]) {
+        self.0.extend_from_slice(next);
+    }
+
     fn elements_in(&self, _: usize, _: Unit, offset: usize) -> Option<usize> {
         Some(offset)
     }
 
     /// A place is hidden until it is known that it is the one that counts.
-    fn is_shown(&self) -> bool {
-        self.0.first().is_none_or(|first| !first.is_place())
-    }
-
-    fn parts(mut self) -> Vec<Self> {
-        let mut parts = Vec::new();
-        while let Some(first) = self.0.first().map(Cell::is_place) {
-            let end = self.0.iter().position(|cell| cell.is_place() != first);
-            let rest = self.0.split_off(end.unwrap_or(self.0.len()));
-            parts.push(Self(std::mem::replace(&mut self.0, rest)));
-        }
-        parts
+    fn fate(&self, from: usize) -> (usize, bool) {
+        let rest = &self.0[from..];
+        let is_place = rest.first().is_some_and(Cell::is_place);
+        let same = rest.iter().take_while(|cell| cell.is_place() == is_place);
+        (same.count(), !is_place)
     }
 }
 

@@ -128,8 +128,12 @@ impl TextBody {
         let chars = Chars::from(text);
         let inserted = chars.extent().chars;
         if inserted > 0 {
-            let (left, right) = self.gap(start.chars);
-            self.chars.insert_between(left, right, chars, change);
+            if self.anchored.is_empty() {
+                self.chars.insert_at(start.chars, chars, change);
+            } else {
+                let (left, right) = self.gap(start.chars);
+                self.chars.insert_between(left, right, chars, change);
+            }
         }
         if start != end {
             let by = change.dot();
@@ -148,9 +152,6 @@ impl TextBody {
             .checked_sub(1)
             .and_then(|before| self.chars.dot_at(before));
         let mut right = self.chars.dot_at(offset);
-        if self.anchored.is_empty() {
-            return (left, right);
-        }
         let anchored = self.anchored_in_gap(left);
         let ends_here = |dot: &Dot| {
             let end = Anchor {

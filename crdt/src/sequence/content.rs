@@ -88,13 +88,12 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     fn split_off(&mut self, at: usize) -> Self;
     /// Adds what follows.
     fn append(&mut self, next: Self);
-    /// Cut into parts that have one fate when they come.
-    fn parts(self) -> Vec<Self> {
-        vec![self]
-    }
-    /// Whether it is shown when it comes.
-    fn is_shown(&self) -> bool {
-        true
+    /// Adds what follows, of which somebody else has the original.
+    fn append_view(&mut self, next: Self::View<'_>);
+    /// How many elements from the one numbered `from` on have one fate when they come, and whether they
+    /// are shown.
+    fn fate(&self, from: usize) -> (usize, bool) {
+        (self.extent().chars - from, true)
     }
     /// How many elements, from the one numbered `from` on, the first `offset` units are; `None` inside of
     /// an element.
@@ -144,14 +143,17 @@ fn utf16_len(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
+/// In characters and in UTF-16 units.
+fn lengths(text: &str) -> (usize, usize) {
+    if text.is_ascii() {
+        return (text.len(), text.len());
+    }
+    (text.chars().count(), utf16_len(text))
+}
+
 impl From<String> for Chars {
     fn from(text: String) -> Self {
-        let len = text.chars().count();
-        let utf16 = if len == text.len() {
-            len
-        } else {
-            utf16_len(&text)
-        };
+        let (len, utf16) = lengths(&text);
         Self {
             text,
             len: len as u32,
@@ -221,6 +223,13 @@ impl Content for Chars {
         self.utf16 += next.utf16;
     }
 
+    fn append_view(&mut self, next: &str) {
+        let (len, utf16) = lengths(next);
+        self.text.push_str(next);
+        self.len += len as u32;
+        self.utf16 += utf16 as u32;
+    }
+
     fn elements_in(&self, from: usize, unit: Unit, offset: usize) -> Option<usize> {
         if unit == Unit::Chars || self.len == self.utf16 {
             return Some(offset);
@@ -283,6 +292,10 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
 
     fn append(&mut self, mut next: Self) {
         Vec::append(self, &mut next);
+    }
+
+    fn append_view(&mut self, next: &[V]) {
+        self.extend_from_slice(next);
     }
 
     fn elements_in(&self, _: usize, _: Unit, offset: usize) -> Option<usize> {

@@ -67,10 +67,23 @@ pub(super) struct Run {
     parent_agent: Agent,
     pub(super) side: Side,
     /// Whether another run hangs on it, or did.
-    is_parent: bool,
+    pub(super) is_parent: bool,
 }
 
 impl Run {
+    fn new(seq: u64, link: &RunLink, parent: Option<Id>) -> Self {
+        let parent = packed(parent);
+        Self {
+            seq,
+            len: link.dots.len,
+            parent_seq: parent.seq,
+            minute: link.minute,
+            parent_agent: parent.agent,
+            side: link.side,
+            is_parent: false,
+        }
+    }
+
     pub(super) fn parent(&self) -> Option<Id> {
         unpacked(Id {
             agent: self.parent_agent,
@@ -86,7 +99,7 @@ impl Run {
 /// A run among those that hang on an element. Within a run each element's next one is a right child
 /// too, and is not listed.
 #[derive(Clone, Copy, PartialEq, Debug)]
-struct Listed {
+pub(super) struct Listed {
     parent_seq: u64,
     child_seq: u64,
     slot: Slot,
@@ -106,29 +119,29 @@ impl Listed {
         }
     }
 
-    fn child(&self) -> Id {
+    pub(super) fn child(&self) -> Id {
         Id {
             agent: self.child_agent,
             seq: self.child_seq,
         }
     }
 
-    fn parent(&self) -> Id {
+    pub(super) fn parent(&self) -> Id {
         Id {
             agent: self.parent_agent,
             seq: self.parent_seq,
         }
     }
 
-    fn place(&self) -> Hook {
+    pub(super) fn place(&self) -> Hook {
         (self.slot, self.parent_agent, self.parent_seq)
     }
 }
 
 /// Where under which element children hang.
-type Hook = (Slot, Agent, u64);
+pub(super) type Hook = (Slot, Agent, u64);
 
-fn hook(slot: Slot, parent: Option<Id>) -> Hook {
+pub(super) fn hook(slot: Slot, parent: Option<Id>) -> Hook {
     let parent = packed(parent);
     (slot, parent.agent, parent.seq)
 }
@@ -147,7 +160,7 @@ pub(super) struct Runs {
 /// parent's next dot. Those after it are kept apart, so that the way to the last element of a run's
 /// tree is found without looking at all that hangs on the run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Slot {
+pub(super) enum Slot {
     Left,
     Before,
     After,
@@ -175,6 +188,10 @@ impl Runs {
 
     fn runs(&self, agent: Agent) -> Option<&Chunks<Run>> {
         self.of.get(usize::from(agent))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.children.last().is_none()
     }
 
     /// When the element was inserted.
@@ -252,16 +269,7 @@ impl Runs {
                 return;
             }
         }
-        let link = packed(parent);
-        let new = Run {
-            seq: start.seq,
-            len: run.dots.len,
-            parent_seq: link.seq,
-            minute: run.minute,
-            parent_agent: link.agent,
-            side: run.side,
-            is_parent: false,
-        };
+        let new = Run::new(start.seq, run, parent);
         let runs = &mut self.of[usize::from(agent)];
         runs.insert(runs.first_not(|run| run.seq < start.seq), new);
         let listed = Listed::new(self.slot_of(run.side, parent, start), parent, start);
@@ -271,6 +279,57 @@ impl Runs {
             let runs = &mut self.of[usize::from(parent.agent)];
             runs.update(at, |run| run.is_parent = true);
         }
+    }
+
+    /// Adds a run after all others of its replica without listing it as a child: the whole list follows,
+    /// see [`Self::list`]. Gives its first element if it is no part of the one before; `None` when its
+    /// parent's replica is unknown.
+    pub(super) fn push(&mut self, run: &RunLink) -> Option<Option<Id>> {
+        let start = self.agents.id(run.dots.start)?;
+        let parent = match run.parent {
+            Some(parent) => Some(self.agents.id(parent)?),
+            None => None,
+        };
+        if self.of.len() <= usize::from(start.agent) {
+            let count = usize::from(start.agent) + 1;
+            self.of.resize_with(count, Chunks::default);
+        }
+        let runs = &mut self.of[usize::from(start.agent)];
+        let goes_on = parent.is_some_and(|parent| parent.plus(1) == start);
+        if let Some(last) = runs
+            .last_at()
+            .filter(|_| goes_on && run.side == Side::Right)
+        {
+            let before = runs.get(last).expect("it is the last");
+            if before.end() == start.seq && before.minute == run.minute {
+                runs.update(last, |before| before.len += run.dots.len);
+                return Some(None);
+            }
+        }
+        runs.push(Run::new(start.seq, run, parent));
+        Some(Some(start))
+    }
+
+    /// A run as a child of what it hangs on.
+    pub(super) fn listed(&self, start: Id) -> Listed {
+        let run = self.run(start);
+        let slot = self.slot_of(run.side, run.parent(), start);
+        Listed::new(slot, run.parent(), start)
+    }
+
+    /// Says what hangs on what, in order; `None` when something hangs on what is unknown.
+    pub(super) fn list(&mut self, children: impl Iterator<Item = Listed>) -> Option<()> {
+        for listed in children {
+            if let Some(parent) = unpacked(listed.parent()) {
+                let (at, run) = self.find(parent)?;
+                if !run.is_parent {
+                    let runs = &mut self.of[usize::from(parent.agent)];
+                    runs.update(at, |run| run.is_parent = true);
+                }
+            }
+            self.children.push(listed);
+        }
+        Some(())
     }
 
     /// Where a child is listed, or would be.

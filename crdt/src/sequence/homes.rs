@@ -25,6 +25,16 @@ pub(super) struct Homes {
 }
 
 impl Homes {
+    /// Of elements that are each in one leaf.
+    pub(super) fn from_places(mut places: Vec<(Id, u64, u32)>) -> Self {
+        places.sort_unstable_by_key(|(id, ..)| (id.agent, id.seq));
+        let mut homes = Self::default();
+        for (start, len, leaf) in places {
+            homes.assign(start, len, leaf);
+        }
+        homes
+    }
+
     /// The leaf in which the element is, if it is anywhere; O(log n).
     pub(super) fn leaf_of(&self, id: Id) -> Option<u32> {
         let street = self.streets.get(usize::from(id.agent))?;

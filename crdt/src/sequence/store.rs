@@ -1,5 +1,6 @@
 //! A sequence as a store of dots: what it gives out and takes in.
 
+use super::build::Plan;
 use super::causal::Incoming;
 use super::content::{Content, Extent};
 use super::run::{push_piece, PieceItem, RunItem};
@@ -99,7 +100,26 @@ impl<C: Content> Sequence<C> {
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
     ) -> Result<(), MergeError> {
+        let wanted: Vec<Dot> = wanted.into_iter().collect();
+        if self.plan(items, &wanted, seen).is_some() {
+            return Ok(());
+        }
         self.incoming(items, wanted, seen).map(drop)
+    }
+
+    /// How to build a sequence of which nothing is here yet, if that is so and the items are all of it.
+    fn plan<'a>(
+        &self,
+        items: &'a [RunItem<C>],
+        wanted: &[Dot],
+        seen: &VersionVector,
+    ) -> Option<Plan<'a, C>> {
+        let is_new = |item: &RunItem<C>| seen.get(item.start.replica) < item.start.seq;
+        if !self.runs.is_empty() || !items.iter().all(is_new) {
+            return None;
+        }
+        let plan = Plan::new(items)?;
+        wanted.iter().all(|&dot| plan.knows(dot)).then_some(plan)
     }
 
     /// As [`DotStore::join`]; of the elements `wanted` those that were dropped here come back as
@@ -111,6 +131,20 @@ impl<C: Content> Sequence<C> {
         seen: &VersionVector,
         patches: &mut Vec<Patch<C>>,
     ) {
+        let wanted: Vec<Dot> = wanted.into_iter().collect();
+        if let Some(plan) = self.plan(items, &wanted, seen) {
+            *self = plan.build();
+            let mut all = C::default();
+            self.contents().for_each(|part| all.append_view(part));
+            if all.extent() != Extent::default() {
+                patches.push(Patch {
+                    at: Extent::default(),
+                    deleted: Extent::default(),
+                    inserted: Some(all),
+                });
+            }
+            return;
+        }
         let incoming = self.incoming(items, wanted, seen);
         let Incoming { restored, new } = incoming.expect("the items were checked");
         let new = new.into_iter().map(|item| {
