@@ -58,20 +58,18 @@ impl<V: Clone + PartialEq + Debug> Sequence<Vec<V>> {
 
     /// The value at an index; O(log n).
     pub fn get(&self, index: usize) -> Option<&V> {
-        let (_, piece, within) = self.at(index)?;
-        piece.get(within)
+        let (_, values) = self.part_at(index, 1)?;
+        values.first()
     }
 
     /// The name of the element at an index, which stays the same while others come and go.
     pub fn dot(&self, index: usize) -> Option<Dot> {
-        let (start, _, within) = self.at(index)?;
-        Some(start.plus(within as u64))
+        self.dot_at(index)
     }
 
     /// The value of a living element; O(log n).
     pub fn by_dot(&self, dot: Dot) -> Option<&V> {
-        let (piece, within) = self.content_of(dot)?;
-        piece.get(within)
+        self.content_of(dot, 1)?.first()
     }
 
     /// The values, in order.

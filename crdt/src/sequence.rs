@@ -11,32 +11,40 @@
 //! needed again.
 //!
 //! Elements with neighbouring dots, each the right child of the one before, are kept as one *run*
-//! ([`Runs`]); what is alive and deleted of it, in reading order, as *pieces* ([`Index`]). Deleting
-//! frees the content at once and keeps the run.
+//! ([`Runs`]); what is alive and deleted of it, in reading order, as *spans* ([`Index`]), and
+//! [`Homes`] says in which leaf of that an element is. Deleting frees the content at once and keeps
+//! the run.
 
 pub(crate) mod blame;
+mod build;
 mod causal;
+mod chunks;
 pub(crate) mod content;
 mod fugue;
+mod homes;
+mod id;
 mod index;
 pub(crate) mod near;
 mod parts;
 pub(crate) mod run;
+mod span;
 mod store;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use crate::{Change, Dot, DotRun, EditError, Minute, ReplicaId};
 use content::{Content, Extent, Unit};
 use fugue::{Neighbour, RunLink, Runs};
-pub(crate) use index::Life;
-use index::{Index, Piece, Place};
+use homes::Homes;
+use id::Id;
+use index::{Index, Piece, Place, Put};
 use run::{PieceItem, RunItem};
+pub(crate) use span::Life;
+use span::Span;
 
-/// Living elements of one piece at most: to cut one in two takes time by its length, and a peer may
-/// have many cut. Few in debug builds, as with the index.
-const PIECE_MAX: u64 = if cfg!(debug_assertions) { 24 } else { 1_024 };
+/// Elements with content in one span, at most: they are added to it and cut out of it as one. Few in
+/// debug builds, as with the index.
+const SPAN_MAX: u64 = if cfg!(debug_assertions) { 24 } else { 1_024 };
 
 /// A change to a sequence as a reader sees it: at an offset, so much is deleted, then this inserted.
 /// Several are to be carried out one after the other.
@@ -55,8 +63,7 @@ pub struct Patch<C> {
 pub struct Sequence<C> {
     runs: Runs,
     index: Index<C>,
-    /// The leaf in which the piece that starts with a dot is.
-    leaves: BTreeMap<Dot, u32>,
+    homes: Homes,
     /// The deleted elements that the last join brought back.
     restored: Vec<DotRun>,
 }
@@ -66,7 +73,7 @@ impl<C: Content> Default for Sequence<C> {
         Self {
             runs: Runs::default(),
             index: Index::new(),
-            leaves: BTreeMap::new(),
+            homes: Homes::default(),
             restored: Vec::new(),
         }
     }
@@ -78,64 +85,91 @@ impl<C: Content> Sequence<C> {
         self.index.extent()
     }
 
-    /// What is shown, piece by piece.
-    pub fn contents(&self) -> impl Iterator<Item = &C> {
-        self.index.pieces().filter_map(Piece::shown)
+    /// What is shown, in order, in some parts.
+    pub fn contents(&self) -> impl Iterator<Item = C::View<'_>> {
+        self.index.contents()
     }
 
-    /// What is shown, with the dot of its first element, piece by piece.
-    pub fn shown(&self) -> impl Iterator<Item = (Dot, &C)> {
+    /// What is shown, with the dot of its first element, part by part.
+    pub fn shown(&self) -> impl Iterator<Item = (Dot, C::View<'_>)> {
         let pieces = self.index.pieces();
-        pieces.filter_map(|piece| Some((piece.start, piece.shown()?)))
+        pieces.filter_map(|piece| Some((self.dot_of(piece.span.start()), piece.shown()?)))
     }
 
-    /// The piece that the element at `offset` is in: its first dot, its content, and the number of
-    /// the element in it; O(log n).
-    pub(crate) fn at(&self, offset: usize) -> Option<(Dot, &C, usize)> {
+    fn dot_of(&self, id: Id) -> Dot {
+        self.runs.agents.dot(id)
+    }
+
+    fn id(&self, dot: Dot) -> Option<Id> {
+        self.runs.agents.id(dot)
+    }
+
+    fn run_of_span(&self, span: Span) -> DotRun {
+        DotRun {
+            start: self.dot_of(span.start()),
+            len: span.len(),
+        }
+    }
+
+    /// The elements shown from `offset` on that lie together, at most `len`; O(log n).
+    pub(crate) fn part_at(&self, offset: usize, len: usize) -> Option<(DotRun, C::View<'_>)> {
         let (place, before) = self.index.find(Unit::Chars, offset)?;
         let piece = self.index.piece(place);
-        Some((piece.start, piece.shown()?, offset - before.chars))
+        let within = offset - before.chars;
+        let len = len.min(piece.span.len() as usize - within);
+        let run = DotRun {
+            start: self.dot_of(piece.span.start().plus(within as u64)),
+            len: len as u64,
+        };
+        Some((run, piece.view(within..within + len)))
     }
 
     /// Where the element is, or `None` if it is not shown or unknown; O(log n).
     pub fn offset_of(&self, dot: Dot) -> Option<Extent> {
-        let (place, within) = self.locate(dot)?;
-        let content = self.index.piece(place).shown()?;
-        Some(self.index.before(place) + content.extent_to(within as usize))
+        let (place, within) = self.locate(self.id(dot)?)?;
+        let piece = self.index.piece(place);
+        let shown = piece.span.life().is_shown();
+        shown.then(|| self.index.before(place) + piece.extent_to(within as usize))
     }
 
     /// Where a known element begins, and where it ends: for one that is not shown both are the gap
     /// in which it stood; O(log n).
     pub(crate) fn span_of(&self, dot: Dot) -> Option<(Extent, Extent)> {
-        let (place, within) = self.locate(dot)?;
+        let (place, within) = self.locate(self.id(dot)?)?;
         let before = self.index.before(place);
         let within = within as usize;
-        Some(match self.index.piece(place).shown() {
-            Some(content) => (
-                before + content.extent_to(within),
-                before + content.extent_to(within + 1),
-            ),
-            None => (before, before),
+        let piece = self.index.piece(place);
+        Some(if piece.span.life().is_shown() {
+            (
+                before + piece.extent_to(within),
+                before + piece.extent_to(within + 1),
+            )
+        } else {
+            (before, before)
         })
     }
 
     /// Which of two known elements comes first in reading order; O(log n).
     pub(crate) fn compare(&self, a: Dot, b: Dot) -> Option<Ordering> {
-        let (a_place, a_within) = self.locate(a)?;
-        let (b_place, b_within) = self.locate(b)?;
+        let (a_place, a_within) = self.locate(self.id(a)?)?;
+        let (b_place, b_within) = self.locate(self.id(b)?)?;
         let places = self.index.compare(a_place, b_place);
         Some(places.then(a_within.cmp(&b_within)))
     }
 
-    /// The content of an element that has some, shown or not, and its number in it.
-    pub(crate) fn content_of(&self, dot: Dot) -> Option<(&C, usize)> {
-        let (place, within) = self.locate(dot)?;
-        Some((self.index.piece(place).content.as_ref()?, within as usize))
+    /// The content of an element that has some, shown or not, and of those after it that lie with it, at
+    /// most `len`; O(log n).
+    pub(crate) fn content_of(&self, dot: Dot, len: usize) -> Option<C::View<'_>> {
+        let (place, within) = self.locate(self.id(dot)?)?;
+        let piece = self.index.piece(place);
+        let within = within as usize;
+        let end = piece.span.content_len().min(within + len);
+        (within < end).then(|| piece.view(within..end))
     }
 
     /// What became of an element; `None` for an unknown one.
     pub(crate) fn life_of(&self, dot: Dot) -> Option<Life> {
-        Some(self.index.piece(self.locate(dot)?.0).life)
+        Some(self.index.span(self.locate(self.id(dot)?)?.0).life())
     }
 
     /// When the element was inserted; `None` for an unknown one.
@@ -151,22 +185,17 @@ impl<C: Content> Sequence<C> {
     /// The runs of elements that are not shown between two neighbours in reading order: after
     /// `left`, or from the start, up to the next that is.
     pub(crate) fn gap_after(&self, left: Option<Dot>) -> impl Iterator<Item = DotRun> + '_ {
-        let place = left.and_then(|left| self.locate(left));
-        // The rest of the left neighbour's own piece is shown, if it has any.
+        let place = left.and_then(|left| self.locate(self.id(left)?));
+        // The rest of the left neighbour's own span is shown, if it has any.
         let inside = place.is_some_and(|(place, within)| {
-            within + 1 < self.index.piece(place).len && self.index.piece(place).shown().is_some()
+            let span = self.index.span(place);
+            within + 1 < span.len() && span.life().is_shown()
         });
-        let from = place.map_or(self.index.first(), |(place, _)| Place {
-            slot: place.slot + 1,
-            ..place
-        });
+        let from = place.map_or(self.index.first(), |(place, _)| place.next());
         let pieces = self.index.pieces_from(from);
         pieces
-            .take_while(move |piece| !inside && !piece.life.is_shown())
-            .map(|piece| DotRun {
-                start: piece.start,
-                len: piece.len,
-            })
+            .take_while(move |piece| !inside && !piece.span.life().is_shown())
+            .map(|piece| self.run_of_span(piece.span))
     }
 
     /// The offset in both units, and the number of elements before it.
@@ -178,27 +207,111 @@ impl<C: Content> Sequence<C> {
         if offset == extent.get(unit) {
             return Ok(extent);
         }
+        if offset < extent.get(unit) && extent.chars == extent.utf16 {
+            return Ok(content::even(offset));
+        }
         let out = EditError::OutOfBounds {
             position: offset,
             len: extent.get(unit),
         };
         let (place, before) = self.index.find(unit, offset).ok_or(out)?;
-        let content = self
-            .index
-            .piece(place)
-            .shown()
-            .expect("a found piece is shown");
-        let within = content.elements_in(unit, offset - before.get(unit));
+        let piece = self.index.piece(place);
+        let within = piece.elements_in(unit, offset - before.get(unit));
         let within = within.ok_or(EditError::SplitsCharacter { offset })?;
-        Ok(before + content.extent_to(within))
+        Ok(before + piece.extent_to(within))
     }
 
     /// Inserts content before the element at `offset`, which [`Self::resolve`] has bounded; gives
     /// the dot of its first element. O(log n).
     pub(crate) fn insert_at(&mut self, offset: usize, content: C, change: &mut Change) -> Dot {
-        let left = offset.checked_sub(1).and_then(|before| self.dot_at(before));
-        let right = self.dot_at(offset);
-        self.insert_between(left, right, content, change)
+        let left = match offset.checked_sub(1) {
+            None => None,
+            Some(before) => {
+                let found = self.index.seek(Unit::Chars, before);
+                let (place, start) = found.expect("the caller has bounded the offset");
+                Some((place, (before - start.chars) as u64))
+            }
+        };
+        let right = || {
+            Some(
+                self.id(self.dot_at(offset)?)
+                    .expect("what is shown is known"),
+            )
+        };
+        let start = change.dots(content.extent().chars as u64);
+        let minute = change.stamp().into();
+        if let Some((place, within)) = left {
+            let span = self.index.span(place);
+            if within + 1 == span.len() && self.types_on(span, start, minute) {
+                self.type_on(place, span, start, content);
+                return start;
+            }
+        }
+        // Right after the left neighbour is the place whenever nothing hangs on that or the right
+        // neighbour is the very next element.
+        let after = left.map(|(place, within)| (place, within + 1));
+        let (place, within) = after.unwrap_or((self.index.first(), 0));
+        let next = match self.index.span_from(place) {
+            Some(span) if within < span.len() => Some((span, within)),
+            _ => self.index.span_from(place.next()).map(|span| (span, 0)),
+        };
+        let left = left.map(|(place, within)| self.index.span(place).start().plus(within));
+        let (parent, side) = match next {
+            _ if !self.runs.has_right(left) => (left, run::Side::Right),
+            Some((span, within)) if span.life().is_shown() => {
+                (Some(span.start().plus(within)), run::Side::Left)
+            }
+            _ => {
+                let (parent, side) = self.runs.anchor(left, right());
+                self.integrate_new(start, parent, side, minute, content);
+                return start;
+            }
+        };
+        self.runs.insert(&RunLink {
+            dots: DotRun {
+                start,
+                len: content.extent().chars as u64,
+            },
+            parent: parent.map(|parent| self.dot_of(parent)),
+            side,
+            minute,
+        });
+        let place = if within == 0 || self.index.leaf(place.leaf).is_empty() {
+            place
+        } else {
+            self.cut_at(place, within)
+        };
+        self.put_content(place, start, content, &mut |_, _| ());
+        start
+    }
+
+    /// Whether elements from `start` on, right after those of `span`, are the rest of its run.
+    fn types_on(&self, span: Span, start: Dot, minute: Minute) -> bool {
+        let end = span.end();
+        end.seq == start.seq
+            && self.runs.agents.replica(end.agent) == start.replica
+            && self
+                .runs
+                .last_of(end.agent)
+                .is_some_and(|run| run.end() == start.seq && run.minute == minute)
+            && !self.runs.has_right(Some(Id {
+                seq: end.seq - 1,
+                ..end
+            }))
+    }
+
+    /// Adds to the run that ends with this span.
+    fn type_on(&mut self, place: Place, span: Span, start: Dot, content: C) {
+        let len = content.extent().chars as u64;
+        self.runs.lengthen_last(span.agent(), len);
+        let is_shown = content.fate(0) == (len as usize, true);
+        if span.life() == Life::Shown && span.len() + len <= SPAN_MAX && is_shown {
+            self.homes.assign(span.end(), len, place.leaf);
+            let put = self.index.append(place, content);
+            self.settle(put);
+        } else {
+            self.put_content(place.next(), start, content, &mut |_, _| ());
+        }
     }
 
     /// Inserts content between two elements that are needed and between which none is; gives the
@@ -210,40 +323,50 @@ impl<C: Content> Sequence<C> {
         content: C,
         change: &mut Change,
     ) -> Dot {
-        let len = content.extent().chars as u64;
-        let (parent, side) = self.runs.anchor(left, || right);
-        let start = change.dots(len);
+        let known = |dot| self.id(dot).expect("the neighbours are in the sequence");
+        let (parent, side) = self.runs.anchor(left.map(known), right.map(known));
+        let start = change.dots(content.extent().chars as u64);
+        self.integrate_new(start, parent, side, change.stamp().into(), content);
+        start
+    }
+
+    fn integrate_new(
+        &mut self,
+        start: Dot,
+        parent: Option<Id>,
+        side: run::Side,
+        minute: Minute,
+        content: C,
+    ) {
         let run = RunItem {
             start,
-            parent,
+            parent: parent.map(|parent| self.dot_of(parent)),
             side,
-            minute: change.stamp().into(),
+            minute,
             pieces: vec![PieceItem {
-                len,
+                len: content.extent().chars as u64,
                 content: Some(content),
             }],
         };
         self.integrate(run, &mut |_, _| ());
-        start
     }
 
     /// Deletes the elements from `offset` on, which [`Self::resolve`] has bounded; gives the dots of
-    /// what was deleted. The caller notes by which change. O(pieces · log n).
+    /// what was deleted. The caller notes by which change. O(spans · log n).
     pub(crate) fn delete_at(&mut self, offset: usize, len: usize) -> Vec<DotRun> {
         let mut deleted = Vec::new();
         let mut left = len;
         while left > 0 {
-            let found = self.index.find(Unit::Chars, offset);
+            let found = self.index.seek(Unit::Chars, offset);
             let (place, before) = found.expect("the caller has bounded the range");
-            let piece = self.index.piece(place);
+            let span = self.index.span(place);
             let within = offset - before.chars;
-            let count = left.min(piece.len as usize - within);
-            let start = piece.start.plus(within as u64);
-            self.bury(place, within as u64, count as u64);
+            let count = left.min(span.len() as usize - within);
             deleted.push(DotRun {
-                start,
+                start: self.dot_of(span.start().plus(within as u64)),
                 len: count as u64,
             });
+            self.bury(place, within as u64, count as u64);
             left -= count;
         }
         deleted
@@ -251,24 +374,18 @@ impl<C: Content> Sequence<C> {
 
     /// The element at an offset.
     pub(crate) fn dot_at(&self, offset: usize) -> Option<Dot> {
-        let (start, _, within) = self.at(offset)?;
-        Some(start.plus(within as u64))
+        let (place, before) = self.index.find(Unit::Chars, offset)?;
+        let within = (offset - before.chars) as u64;
+        Some(self.dot_of(self.index.span(place).start().plus(within)))
     }
 
-    /// The piece that has the element, deleted or not, and the element's number in it; O(log n).
-    fn locate(&self, dot: Dot) -> Option<(Place, u64)> {
-        let (&start, &leaf) = self.leaves.range(..=dot).next_back()?;
-        if start.replica != dot.replica {
-            return None;
-        }
-        let slot = self
-            .index
-            .leaf(leaf)
-            .iter()
-            .position(|piece| piece.start == start)?;
-        let place = Place { leaf, slot };
-        let within = dot.seq - start.seq;
-        (within < self.index.piece(place).len).then_some((place, within))
+    /// The span that has the element, deleted or not, and the element's number in it; O(log n).
+    fn locate(&self, id: Id) -> Option<(Place, u64)> {
+        let leaf = self.homes.leaf_of(id)?;
+        let spans = self.index.leaf(leaf).iter().enumerate();
+        let mut found = spans.filter_map(|(slot, span)| Some((slot, span.find(id)?)));
+        let (slot, within) = found.next()?;
+        Some((Place { leaf, slot }, within))
     }
 
     /// Puts elements where the tree says they belong. Their parent is here.
@@ -279,168 +396,206 @@ impl<C: Content> Sequence<C> {
             side: run.side,
             minute: run.minute,
         };
-        let neighbour = self.runs.place(run.start, run.parent, run.side);
+        let known = |dot| self.id(dot).expect("the parent is in the sequence");
+        let parent = run.parent.map(known);
+        let start = Id {
+            agent: self.runs.agents.add(run.start.replica),
+            seq: run.start.seq,
+        };
+        let neighbour = self.runs.place(start, parent, run.side);
         self.runs.insert(&link);
         let mut place = match neighbour {
             Neighbour::Start => self.index.first(),
-            Neighbour::Before(dot) => self.cut(dot),
-            Neighbour::After(dot) => self.cut_after(dot),
+            Neighbour::Before(id) => self.cut(id),
+            Neighbour::After(id) => self.cut_after(id),
             Neighbour::End => self.index.last(),
         };
         let mut start = run.start;
         for PieceItem { len, content } in run.pieces {
-            let Some(content) = content else {
-                place = self.put(
-                    place,
-                    Piece {
-                        start,
-                        len,
-                        life: Life::Dead,
-                        content: None,
-                    },
-                );
-                start = start.plus(len);
-                continue;
+            place = match content {
+                Some(content) => self.put_content(place, start, content, on_insert),
+                None => self.put_dead(place, start, len),
             };
-            for content in content.parts() {
-                let len = content.extent().chars as u64;
-                let life = if content.is_shown() {
-                    on_insert(self.index.before(place), &content);
-                    Life::Shown
-                } else {
-                    Life::Hidden
-                };
-                place = self.put(
-                    place,
-                    Piece {
-                        start,
-                        len,
-                        life,
-                        content: Some(content),
-                    },
-                );
-                start = start.plus(len);
-            }
+            start = start.plus(len);
         }
     }
 
-    /// Inserts a piece before this place, cut where it is long; gives the place after it. O(n log n).
-    fn put(&mut self, mut place: Place, piece: Piece<C>) -> Place {
-        let mut open = vec![piece];
-        while let Some(mut piece) = open.pop() {
-            // In halves, since to cut off a bit at a time would copy the rest each time.
-            if piece.content.is_some() && piece.len > PIECE_MAX {
-                let rest = piece.split_off(piece.len / 2);
-                open.extend([rest, piece]);
+    /// Inserts living elements before this place, cut where they are many; gives the place after them.
+    /// O(n log n).
+    fn put_content(
+        &mut self,
+        mut place: Place,
+        mut start: Dot,
+        content: C,
+        on_insert: &mut dyn FnMut(Extent, &C),
+    ) -> Place {
+        let agent = self.runs.agents.add(start.replica);
+        let all = content.extent().chars;
+        let (mut from, mut content) = (0, content);
+        while from < all {
+            let (len, shown) = content.fate(from);
+            let part = if len == all {
+                std::mem::take(&mut content)
             } else {
-                place = self.put_short(place, piece);
+                C::owned(content.view(from..from + len))
+            };
+            from += len;
+            let life = if shown { Life::Shown } else { Life::Hidden };
+            if shown {
+                on_insert(self.index.before(place), &part);
+            }
+            // In halves, since to cut off a bit at a time would copy the rest each time.
+            let mut open = vec![part];
+            while let Some(mut part) = open.pop() {
+                let len = part.extent().chars as u64;
+                if len > SPAN_MAX {
+                    let rest = part.split_off(len as usize / 2);
+                    open.extend([rest, part]);
+                    continue;
+                }
+                let id = Id {
+                    agent,
+                    seq: start.seq,
+                };
+                place = self.put(place, Span::new(id, len, life), Some(part));
+                start = start.plus(len);
             }
         }
         place
     }
 
-    /// Inserts a piece before this place, or adds it to the piece before if it goes on there; gives
-    /// the place after it.
-    fn put_short(&mut self, place: Place, piece: Piece<C>) -> Place {
+    /// Inserts deleted elements before this place; gives the place after them.
+    fn put_dead(&mut self, mut place: Place, start: Dot, len: u64) -> Place {
+        let mut id = Id {
+            agent: self.runs.agents.add(start.replica),
+            seq: start.seq,
+        };
+        let mut left = len;
+        while left > 0 {
+            let len = left.min(Span::LEN_MAX);
+            place = self.put(place, Span::new(id, len, Life::Dead), None);
+            (id, left) = (id.plus(len), left - len);
+        }
+        place
+    }
+
+    /// Inserts a span before this place, or adds it to the one before if it goes on there; gives the
+    /// place after it.
+    fn put(&mut self, place: Place, span: Span, content: Option<C>) -> Place {
         if let Some(slot) = place.slot.checked_sub(1) {
             let before = Place { slot, ..place };
-            if self.continues(self.index.piece(before), &piece) {
-                self.index.update(before, |before| join(before, piece));
-                return place;
+            if self.continues(self.index.span(before), span) {
+                self.homes.assign(span.start(), span.len(), place.leaf);
+                let put = match content {
+                    Some(content) => self.index.append(before, content),
+                    None => {
+                        let whole = self.index.span(before);
+                        let whole = whole.with_len(whole.len() + span.len());
+                        self.index.replace(before, 1, &[whole])
+                    }
+                };
+                return self.settle(put).next();
             }
         }
-        let start = piece.start;
-        self.insert_piece(place, piece);
-        let (place, _) = self.locate(start).expect("the piece was just put there");
-        Place {
-            slot: place.slot + 1,
-            ..place
-        }
+        self.homes.assign(span.start(), span.len(), place.leaf);
+        let put = self.index.insert(place, span, content);
+        self.settle(put).next()
     }
 
-    /// Whether one piece could be the rest of the other, and both together are not too long.
-    fn continues(&self, before: &Piece<C>, piece: &Piece<C>) -> bool {
-        before.end() == piece.start
-            && before.life == piece.life
-            && (piece.content.is_none() || before.len + piece.len <= PIECE_MAX)
-            && !self.runs.is_start(piece.start)
+    /// Whether one span could be the rest of the other, and both together are not too long.
+    fn continues(&self, before: Span, span: Span) -> bool {
+        let max = if span.life() == Life::Dead {
+            Span::LEN_MAX
+        } else {
+            SPAN_MAX
+        };
+        before.end() == span.start()
+            && before.life() == span.life()
+            && before.len() + span.len() <= max
+            && !self.runs.is_start(span.start())
     }
 
-    fn insert_piece(&mut self, place: Place, piece: Piece<C>) {
-        self.leaves.insert(piece.start, place.leaf);
-        if let Some(new) = self.index.insert(place, piece) {
-            for piece in self.index.leaf(new) {
-                self.leaves.insert(piece.start, new);
+    /// Notes what moved to a new leaf; gives where the span is that was put.
+    fn settle(&mut self, (place, new): Put) -> Place {
+        if let Some(new) = new {
+            for &span in self.index.leaf(new) {
+                self.homes.assign(span.start(), span.len(), new);
             }
         }
+        place
     }
 
-    /// The place of the piece that starts with this element, cutting one in two if need be.
-    fn cut(&mut self, dot: Dot) -> Place {
-        let (place, within) = self.locate(dot).expect("the element is in the sequence");
+    /// Cuts a span in two; gives the place of the second part.
+    fn cut_at(&mut self, place: Place, within: u64) -> Place {
+        let span = self.index.span(place);
         if within == 0 {
             return place;
         }
-        let rest = self.index.update(place, |piece| piece.split_off(within));
-        self.insert_piece(
-            Place {
-                slot: place.slot + 1,
-                ..place
-            },
-            rest,
-        );
-        self.locate(dot).expect("the element starts a piece now").0
+        if within == span.len() {
+            return place.next();
+        }
+        let parts = [span.with_len(within), span.from(within)];
+        let rest = parts[1].start();
+        let (first, new) = self.index.replace(place, 1, &parts);
+        if new.is_none() {
+            return first.next();
+        }
+        self.settle((first, new));
+        let (place, _) = self.locate(rest).expect("the element starts a span now");
+        place
     }
 
-    /// The place right after this element, cutting its piece in two if need be.
-    fn cut_after(&mut self, dot: Dot) -> Place {
-        let (place, within) = self.locate(dot).expect("the element is in the sequence");
-        if within + 1 < self.index.piece(place).len {
-            return self.cut(dot.plus(1));
-        }
-        Place {
-            slot: place.slot + 1,
-            ..place
-        }
+    /// The place of the span that starts with this element, cutting one in two if need be.
+    fn cut(&mut self, id: Id) -> Place {
+        let (place, within) = self.locate(id).expect("the element is in the sequence");
+        self.cut_at(place, within)
     }
 
-    /// Deletes `len` elements of a piece: their content goes, their dots stay.
-    fn bury(&mut self, place: Place, within: u64, len: u64) {
-        let start = self.index.piece(place).start.plus(within);
-        if within + len < self.index.piece(place).len {
-            self.cut(start.plus(len));
+    /// The place right after this element, cutting its span in two if need be.
+    fn cut_after(&mut self, id: Id) -> Place {
+        let (place, within) = self.locate(id).expect("the element is in the sequence");
+        self.cut_at(place, within + 1)
+    }
+
+    /// Deletes `len` elements of a span: their content goes, their dots stay. Gives how much less is
+    /// shown.
+    fn bury(&mut self, place: Place, within: u64, len: u64) -> Extent {
+        let span = self.index.span(place);
+        let gone = self
+            .index
+            .clear(place, within as usize..(within + len) as usize);
+        let dead = Span::new(span.start().plus(within), len, Life::Dead);
+        let head = (within > 0).then(|| span.with_len(within));
+        let tail = (within + len < span.len()).then(|| span.from(within + len));
+        // What lies beside other dead elements of the run is joined to them.
+        let (mut first, mut count, mut whole) = (place.slot, 1, dead);
+        let spans = self.index.leaf(place.leaf);
+        if let (None, Some(before)) = (head, place.slot.checked_sub(1)) {
+            let before_span = spans[before];
+            if self.continues(before_span, whole) {
+                whole = before_span.with_len(before_span.len() + whole.len());
+                (first, count) = (before, count + 1);
+            }
         }
-        let place = self.cut(start);
-        self.index.update(place, |piece| {
-            piece.life = Life::Dead;
-            piece.content = None;
-        });
-        // Backspacing over a word leaves one dead piece, not one a letter.
-        let after = Place {
-            slot: place.slot + 1,
+        if let (None, Some(&after)) = (tail, spans.get(place.slot + 1)) {
+            if self.continues(whole, after) {
+                whole = whole.with_len(whole.len() + after.len());
+                count += 1;
+            }
+        }
+        let mut parts = [whole; 3];
+        let mut n = 0;
+        for part in head.into_iter().chain([whole]).chain(tail) {
+            parts[n] = part;
+            n += 1;
+        }
+        let place = Place {
+            slot: first,
             ..place
         };
-        self.join_if_dead(after);
-        self.join_if_dead(place);
-    }
-
-    /// Joins a piece to the one before it in the leaf, if both are dead and of one run.
-    fn join_if_dead(&mut self, place: Place) {
-        let pieces = self.index.leaf(place.leaf);
-        let Some(slot) = place
-            .slot
-            .checked_sub(1)
-            .filter(|_| place.slot < pieces.len())
-        else {
-            return;
-        };
-        let (before, piece) = (&pieces[slot], &pieces[place.slot]);
-        if piece.life == Life::Dead && self.continues(before, piece) {
-            let piece = self.index.remove(place);
-            self.leaves.remove(&piece.start);
-            self.index
-                .update(Place { slot, ..place }, |before| join(before, piece));
-        }
+        let put = self.index.replace(place, count, &parts[..n]);
+        self.settle(put);
+        gone
     }
 
     /// Shows or hides one element, or keeps a deleted one with this content or gives it up; what a
@@ -451,61 +606,69 @@ impl<C: Content> Sequence<C> {
         life: Life,
         content: Option<C>,
     ) -> Option<Patch<C>> {
-        let (place, _) = self.locate(dot)?;
-        if self.index.piece(place).life == life {
+        let id = self.id(dot)?;
+        let (place, within) = self.locate(id)?;
+        let old = self.index.span(place);
+        if old.life() == life {
             return None;
         }
-        self.cut_after(dot);
-        let place = self.cut(dot);
-        let at = self.index.before(place);
-        let (before, after) = self.index.update(place, |piece| {
-            let before = piece.extent();
-            match life {
-                Life::Dead => piece.content = None,
-                Life::Kept => piece.content = content,
-                Life::Shown | Life::Hidden => {}
-            }
-            piece.life = life;
-            (before, piece.shown().cloned())
-        });
+        let (at, deleted) = if old.life().is_shown() {
+            let start =
+                self.index.before(place) + self.index.piece(place).extent_to(within as usize);
+            (start, content::even(1))
+        } else {
+            (self.index.before(place), Extent::default())
+        };
         if life == Life::Dead {
-            self.bury(place, 0, 1);
+            self.bury(place, within, 1);
+            return (deleted.chars > 0).then_some(Patch {
+                at,
+                deleted,
+                inserted: None,
+            });
         }
-        (before.chars > 0 || after.is_some()).then_some(Patch {
+        self.cut_after(id);
+        let place = self.cut(id);
+        let content = content.filter(|_| life == Life::Kept);
+        self.index.change(place, Span::new(id, 1, life), content);
+        let shown = self.index.piece(place).shown().map(C::owned);
+        (deleted.chars > 0 || shown.is_some()).then_some(Patch {
             at,
-            deleted: before,
-            inserted: after,
+            deleted,
+            inserted: shown,
         })
     }
 
-    /// The pieces with dots from `first` to `last`, cut to that range, in order of dot.
-    fn pieces_between(
+    /// The parts of spans with dots from `first` to `last`, in order of dot, and the number in the span
+    /// of the first element of each.
+    fn spans_between(
         &self,
         replica: ReplicaId,
         first: u64,
         last: u64,
-    ) -> impl Iterator<Item = (DotRun, Option<&C>, usize)> + '_ {
-        let begin = Dot::new(replica, first);
-        let begin = self
-            .locate(begin)
-            .map_or(begin, |(place, _)| self.index.piece(place).start);
-        self.leaves
-            .range(begin..=Dot::new(replica, last))
-            .map(move |(&start, &leaf)| {
-                let piece = self
-                    .index
-                    .leaf(leaf)
-                    .iter()
-                    .find(|piece| piece.start == start);
-                let piece = piece.expect("the leaf of a piece has it");
-                let from = first.max(start.seq);
-                let len = (start.seq + piece.len).min(last + 1) - from;
-                let run = DotRun {
-                    start: Dot::new(replica, from),
-                    len,
-                };
-                (run, piece.alive(), (from - start.seq) as usize)
-            })
+    ) -> impl Iterator<Item = (DotRun, Piece<'_, C>, usize)> + '_ {
+        let runs = self.runs.between(replica, first, last);
+        runs.flat_map(move |run| self.spans_of(run.dots))
+    }
+
+    /// The parts of spans of elements that are all known.
+    fn spans_of(&self, dots: DotRun) -> impl Iterator<Item = (DotRun, Piece<'_, C>, usize)> + '_ {
+        let id = self.id(dots.start).expect("the elements are known");
+        let end = id.seq + dots.len;
+        let mut next = id;
+        std::iter::from_fn(move || {
+            if next.seq == end {
+                return None;
+            }
+            let (place, within) = self.locate(next).expect("the elements are known");
+            let piece = self.index.piece(place);
+            let part = DotRun {
+                start: self.dot_of(next),
+                len: piece.span.end().seq.min(end) - next.seq,
+            };
+            next.seq += part.len;
+            Some((part, piece, within as usize))
+        })
     }
 
     /// Checks everything that must hold between the parts.
@@ -515,37 +678,20 @@ impl<C: Content> Sequence<C> {
         self.runs.assert_invariants();
         let mut count = 0;
         for piece in self.index.pieces() {
-            let (place, within) = self.locate(piece.start).expect("every piece is in the map");
-            assert_eq!((self.index.piece(place).start, within), (piece.start, 0));
-            let run = self
-                .runs
-                .run_of(piece.start)
-                .expect("every piece is of a run");
-            assert!(
-                piece.end().seq <= run.start.seq + run.len,
-                "a piece is of one run"
-            );
-            assert_eq!(piece.content.is_none(), piece.life == Life::Dead);
-            if let Some(content) = &piece.content {
-                assert_eq!(
-                    content.extent().chars as u64,
-                    piece.len,
-                    "content has its length"
-                );
+            let span = piece.span;
+            for id in [span.start(), span.start().plus(span.len() - 1)] {
+                let (place, within) = self.locate(id).expect("every element is at home");
+                assert_eq!(self.index.span(place), span);
+                assert_eq!(within, id.seq - span.seq());
             }
-            count += 1;
+            let (_, run) = self
+                .runs
+                .find(span.start())
+                .expect("every span is of a run");
+            assert!(span.end().seq <= run.end(), "a span is of one run");
+            count += span.len();
         }
-        assert_eq!(
-            count,
-            self.leaves.len(),
-            "the map has no more than the pieces"
-        );
-    }
-}
-
-fn join<C: Content>(before: &mut Piece<C>, piece: Piece<C>) {
-    before.len += piece.len;
-    if let (Some(content), Some(next)) = (&mut before.content, piece.content) {
-        content.append(next);
+        let known: u64 = self.runs.all().map(|run| run.len).sum();
+        assert_eq!(count, known, "every element has its place");
     }
 }

@@ -105,15 +105,10 @@ impl Sequence<Chars> {
         let mut text = String::new();
         let mut at = start.chars;
         while at < end.chars {
-            let (_, piece, within) = self.at(at).expect("the caller has bounded the range");
-            let rest: String = piece
-                .as_str()
-                .chars()
-                .skip(within)
-                .take(end.chars - at)
-                .collect();
-            at += piece.extent().chars.min(within + end.chars - at) - within;
-            text.push_str(&rest);
+            let part = self.part_at(at, end.chars - at);
+            let (run, chars) = part.expect("the caller has bounded the range");
+            at += run.len as usize;
+            text.push_str(chars);
         }
         text
     }
@@ -121,7 +116,6 @@ impl Sequence<Chars> {
 
 impl fmt::Display for Sequence<Chars> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.contents()
-            .try_for_each(|piece| f.write_str(piece.as_str()))
+        self.contents().try_for_each(|part| f.write_str(part))
     }
 }

@@ -1,6 +1,8 @@
 //! What a document's lists and trees hold at one place.
 
-use crate::sequence::content::{Content, Extent, Unit};
+use std::ops::Range;
+
+use crate::sequence::content::{even, Content, Extent, Unit};
 use crate::sequence::run::RunItem;
 use crate::{Dot, Kind, ReplicaId, Sequence, Stamp, Value};
 
@@ -44,18 +46,30 @@ impl From<Cell> for Cells {
 }
 
 impl Content for Cells {
+    type View<'a> = &'a [Cell];
+
     fn extent(&self) -> Extent {
-        Extent {
-            chars: self.0.len(),
-            utf16: self.0.len(),
-        }
+        even(self.0.len())
     }
 
-    fn extent_to(&self, at: usize) -> Extent {
-        Extent {
-            chars: at,
-            utf16: at,
-        }
+    fn extent_of(&self, elements: Range<usize>) -> Extent {
+        even(elements.len())
+    }
+
+    fn view(&self, elements: Range<usize>) -> &[Cell] {
+        &self.0[elements]
+    }
+
+    fn owned(view: &[Cell]) -> Self {
+        Self(view.to_vec())
+    }
+
+    fn insert(&mut self, at: usize, new: Self) {
+        self.0.splice(at..at, new.0);
+    }
+
+    fn remove(&mut self, elements: Range<usize>) {
+        self.0.drain(elements);
     }
 
     fn split_off(&mut self, at: usize) -> Self {
@@ -66,35 +80,27 @@ impl Content for Cells {
         self.0.append(&mut next.0);
     }
 
-    fn elements_in(&self, _: Unit, offset: usize) -> Option<usize> {
+    fn append_view(&mut self, next: &[Cell]) {
+        self.0.extend_from_slice(next);
+    }
+
+    fn elements_in(&self, _: usize, _: Unit, offset: usize) -> Option<usize> {
         Some(offset)
     }
 
     /// A place is hidden until it is known that it is the one that counts.
-    fn is_shown(&self) -> bool {
-        self.0.first().is_none_or(|first| !first.is_place())
-    }
-
-    fn parts(self) -> Vec<Self> {
-        let alike = |a: &Cell, b: &Cell| a.is_place() == b.is_place();
-        let lens: Vec<usize> = self.0.chunk_by(alike).map(<[_]>::len).collect();
-        if lens.len() == 1 {
-            return vec![self];
-        }
-        // One after the other: to cut off one part at a time would copy the rest each time.
-        let mut cells = self.0.into_iter();
-        let parts = lens.into_iter();
-        parts
-            .map(|len| Self(cells.by_ref().take(len).collect()))
-            .collect()
+    fn fate(&self, from: usize) -> (usize, bool) {
+        let rest = &self.0[from..];
+        let is_place = rest.first().is_some_and(Cell::is_place);
+        let same = rest.iter().take_while(|cell| cell.is_place() == is_place);
+        (same.count(), !is_place)
     }
 }
 
 impl Sequence<Cells> {
     /// A cell that has content.
     pub(crate) fn cell(&self, dot: Dot) -> Option<&Cell> {
-        let (cells, within) = self.content_of(dot)?;
-        cells.0.get(within)
+        self.content_of(dot, 1)?.first()
     }
 }
 

@@ -52,16 +52,16 @@ impl ListBody {
         let cells = self
             .cells
             .shown()
-            .flat_map(|(start, cells)| (0..cells.0.len()).map(move |i| start.plus(i as u64)));
+            .flat_map(|(start, cells)| (0..cells.len()).map(move |i| start.plus(i as u64)));
         cells.filter_map(|dot| self.element(dot))
     }
 
     /// What an element is, wherever it is shown.
     pub(crate) fn by_dot(&self, element: Dot) -> Option<Element<'_>> {
-        let Some((cells, within)) = self.cells.content_of(element) else {
+        let Some(cell) = self.cells.cell(element) else {
             return self.kept_kind(element).map(Element::Child);
         };
-        match &cells.0[within] {
+        match cell {
             Cell::Value(value) => Some(Element::Value(value)),
             Cell::Child(kind) => Some(Element::Child(*kind)),
             Cell::Node { .. } | Cell::Place(_) => None,
@@ -86,8 +86,7 @@ impl ListBody {
 
     /// The element that a shown cell stands for.
     fn element(&self, cell: Dot) -> Option<(Dot, Element<'_>)> {
-        let (cells, within) = self.cells.content_of(cell)?;
-        let dot = match &cells.0[within] {
+        let dot = match self.cells.cell(cell)? {
             Cell::Place(moved) => moved.of,
             _ => cell,
         };

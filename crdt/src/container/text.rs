@@ -140,8 +140,12 @@ impl TextBody {
         let chars = Chars::from(text);
         let inserted = chars.extent().chars;
         if inserted > 0 {
-            let (left, right) = self.gap(start.chars);
-            self.chars.insert_between(left, right, chars, change);
+            if self.anchored.is_empty() {
+                self.chars.insert_at(start.chars, chars, change);
+            } else {
+                let (left, right) = self.gap(start.chars);
+                self.chars.insert_between(left, right, chars, change);
+            }
         }
         if start != end {
             let by = change.dot();
@@ -160,9 +164,6 @@ impl TextBody {
             .checked_sub(1)
             .and_then(|before| self.chars.dot_at(before));
         let mut right = self.chars.dot_at(offset);
-        if self.anchored.is_empty() {
-            return (left, right);
-        }
         let anchored = self.anchored_in_gap(left);
         let ends_here = |dot: &Dot| {
             let end = Anchor {
@@ -245,13 +246,10 @@ impl TextBody {
         };
         let mut at = start.chars;
         while at < end.chars {
-            let (first, piece, within) = self.chars.at(at).expect("the range is inside");
-            let len = (piece.extent().chars - within).min(end.chars - at);
-            dots.insert_run(DotRun {
-                start: first.plus(within as u64),
-                len: len as u64,
-            });
-            at += len;
+            let part = self.chars.part_at(at, end.chars - at);
+            let (run, _) = part.expect("the range is inside");
+            dots.insert_run(run);
+            at += run.len as usize;
         }
         dots
     }

@@ -204,7 +204,7 @@ impl TreeBody {
             shape.spots.insert(node, Spot { under, cell });
         }
         for (start, cells) in self.cells.living() {
-            for (dot, cell) in (0..).map(|i| start.plus(i)).zip(&cells.0) {
+            for (dot, cell) in (0..).map(|i| start.plus(i)).zip(cells) {
                 let node = match cell {
                     Cell::Place(moved) => moved.of,
                     _ => dot,
@@ -444,8 +444,8 @@ impl TreeBody {
         let alive: Vec<Dot> = alive.flat_map(DotRun::dots).collect();
         let mut touched = BTreeSet::new();
         for &dot in &alive {
-            let (cells, within) = self.cells.content_of(dot).expect("the dot is alive");
-            let node = match &cells.0[within] {
+            let cell = self.cells.cell(dot).expect("the dot is alive");
+            let node = match cell {
                 Cell::Place(moved) => moved.of,
                 _ => dot,
             };

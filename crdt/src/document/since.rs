@@ -437,7 +437,7 @@ fn new_in_text(text: &TextBody, interval: Interval<'_>) -> Vec<Difference> {
             let (at, minute) = at.zip(minute).expect("what is shown has a place");
             new.push(Difference::TextInserted {
                 start: at,
-                text: piece.as_str().to_owned(),
+                text: piece.to_owned(),
                 by: start.replica,
                 minute,
             });

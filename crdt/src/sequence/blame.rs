@@ -18,7 +18,7 @@ pub struct Blame {
 }
 
 impl<C: Content> Sequence<C> {
-    /// The parts between two places that [`Self::resolve`] gave, in order; O(pieces between).
+    /// The parts between two places that [`Self::resolve`] gave, in order; O(spans between).
     pub(crate) fn blame(&self, start: Extent, end: Extent) -> Vec<Blame> {
         let mut parts: Vec<Blame> = Vec::new();
         let Some((place, before)) = self.index.find(Unit::Chars, start.chars) else {
@@ -29,20 +29,22 @@ impl<C: Content> Sequence<C> {
             if at.chars.max(start.chars) >= end.chars {
                 break;
             }
-            let Some(content) = piece.shown() else {
+            let len = piece.span.shown_len();
+            if len == 0 {
                 continue;
-            };
+            }
             let skip = start.chars.saturating_sub(at.chars);
-            let stop = (end.chars - at.chars).min(content.extent().chars);
-            let (from, to) = (at + content.extent_to(skip), at + content.extent_to(stop));
-            self.blame_piece(&mut parts, piece.start.plus(skip as u64), from, to);
-            at += content.extent();
+            let stop = (end.chars - at.chars).min(len);
+            let (from, to) = (at + piece.extent_to(skip), at + piece.extent_to(stop));
+            let dot = self.dot_of(piece.span.start().plus(skip as u64));
+            self.blame_part(&mut parts, dot, from, to);
+            at += piece.extent();
         }
         parts
     }
 
     /// Adds a part, or makes the last one longer.
-    fn blame_piece(&self, parts: &mut Vec<Blame>, dot: Dot, start: Extent, end: Extent) {
+    fn blame_part(&self, parts: &mut Vec<Blame>, dot: Dot, start: Extent, end: Extent) {
         let replica = dot.replica;
         let minute = self.minute_of(dot).expect("what is shown is in a run");
         match parts.last_mut() {

@@ -1,7 +1,7 @@
 //! What a piece of a sequence holds, and how long it is.
 
 use std::fmt::Debug;
-use std::ops::{Add, AddAssign, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Range, Sub, SubAssign};
 
 /// A length or an offset in both of the units that people count text in. In a list both are the
 /// number of elements.
@@ -65,33 +65,46 @@ pub enum Unit {
 }
 
 /// The content of neighbouring elements.
-pub trait Content: Clone + PartialEq + Debug {
+pub trait Content: Clone + PartialEq + Debug + Default {
+    /// A part of it, borrowed.
+    type View<'a>: Copy + Debug
+    where
+        Self: 'a;
+
     /// How much it is; `chars` is the number of elements.
     fn extent(&self) -> Extent;
-    /// How much the first `at` elements are.
-    fn extent_to(&self, at: usize) -> Extent;
+    /// How much these of its elements are.
+    fn extent_of(&self, elements: Range<usize>) -> Extent;
+    /// These of its elements.
+    fn view(&self, elements: Range<usize>) -> Self::View<'_>;
+    /// A view as content of its own.
+    fn owned(view: Self::View<'_>) -> Self;
+    /// Puts content before the element `at`.
+    fn insert(&mut self, at: usize, new: Self);
+    /// Removes these elements.
+    fn remove(&mut self, elements: Range<usize>);
     /// Keeps the first `at` elements, in no more room than they take, and gives the rest.
     #[must_use]
     fn split_off(&mut self, at: usize) -> Self;
     /// Adds what follows.
     fn append(&mut self, next: Self);
-    /// Cut into parts that have one fate when they come.
-    fn parts(self) -> Vec<Self> {
-        vec![self]
+    /// Adds what follows, of which somebody else has the original.
+    fn append_view(&mut self, next: Self::View<'_>);
+    /// How many elements from the one numbered `from` on have one fate when they come, and whether they
+    /// are shown.
+    fn fate(&self, from: usize) -> (usize, bool) {
+        (self.extent().chars - from, true)
     }
-    /// Whether it is shown when it comes.
-    fn is_shown(&self) -> bool {
-        true
-    }
-    /// How many elements the first `offset` units are; `None` inside of an element.
-    fn elements_in(&self, unit: Unit, offset: usize) -> Option<usize>;
+    /// How many elements, from the one numbered `from` on, the first `offset` units are; `None` inside of
+    /// an element.
+    fn elements_in(&self, from: usize, unit: Unit, offset: usize) -> Option<usize>;
 }
 
 /// Characters with their lengths counted.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Chars {
     text: String,
-    // Short, since a piece may hold a single character: there is no text of four billion.
+    // Short: there is no text of four billion.
     len: u32,
     utf16: u32,
 }
@@ -102,29 +115,48 @@ impl Chars {
         &self.text
     }
 
+    fn is_ascii(&self) -> bool {
+        self.text.len() == self.len as usize
+    }
+
     /// Where the element `at` starts, in bytes.
     fn byte_of(&self, at: usize) -> usize {
-        if self.text.len() == self.len as usize {
+        if self.is_ascii() {
             return at;
         }
-        self.text
-            .char_indices()
-            .nth(at)
-            .map_or(self.text.len(), |(byte, _)| byte)
+        let mut chars = self.text.char_indices();
+        chars.nth(at).map_or(self.text.len(), |(byte, _)| byte)
     }
+
+    fn bytes_of(&self, elements: Range<usize>) -> Range<usize> {
+        if self.is_ascii() {
+            return elements;
+        }
+        let start = self.byte_of(elements.start);
+        let mut rest = self.text[start..].char_indices();
+        let end = rest.nth(elements.len());
+        start..end.map_or(self.text.len(), |(byte, _)| start + byte)
+    }
+}
+
+fn utf16_len(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// In characters and in UTF-16 units.
+fn lengths(text: &str) -> (usize, usize) {
+    if text.is_ascii() {
+        return (text.len(), text.len());
+    }
+    (text.chars().count(), utf16_len(text))
 }
 
 impl From<String> for Chars {
     fn from(text: String) -> Self {
-        let chars = text.chars().count();
-        let utf16 = if chars == text.len() {
-            chars
-        } else {
-            text.encode_utf16().count()
-        };
+        let (len, utf16) = lengths(&text);
         Self {
             text,
-            len: chars as u32,
+            len: len as u32,
             utf16: utf16 as u32,
         }
     }
@@ -137,6 +169,8 @@ impl From<&str> for Chars {
 }
 
 impl Content for Chars {
+    type View<'a> = &'a str;
+
     fn extent(&self) -> Extent {
         Extent {
             chars: self.len as usize,
@@ -144,18 +178,35 @@ impl Content for Chars {
         }
     }
 
-    fn extent_to(&self, at: usize) -> Extent {
-        if self.len == self.utf16 {
-            return Extent {
-                chars: at,
-                utf16: at,
-            };
-        }
-        let head = &self.text[..self.byte_of(at)];
-        Extent {
-            chars: at,
-            utf16: head.encode_utf16().count(),
-        }
+    fn extent_of(&self, elements: Range<usize>) -> Extent {
+        let chars = elements.len();
+        let utf16 = if self.len == self.utf16 {
+            chars
+        } else {
+            utf16_len(self.view(elements))
+        };
+        Extent { chars, utf16 }
+    }
+
+    fn view(&self, elements: Range<usize>) -> &str {
+        &self.text[self.bytes_of(elements)]
+    }
+
+    fn owned(view: &str) -> Self {
+        Self::from(view)
+    }
+
+    fn insert(&mut self, at: usize, new: Self) {
+        self.text.insert_str(self.byte_of(at), &new.text);
+        self.len += new.len;
+        self.utf16 += new.utf16;
+    }
+
+    fn remove(&mut self, elements: Range<usize>) {
+        let gone = self.extent_of(elements.clone());
+        self.text.drain(self.bytes_of(elements));
+        self.len -= gone.chars as u32;
+        self.utf16 -= gone.utf16 as u32;
     }
 
     fn split_off(&mut self, at: usize) -> Self {
@@ -172,34 +223,65 @@ impl Content for Chars {
         self.utf16 += next.utf16;
     }
 
-    fn elements_in(&self, unit: Unit, offset: usize) -> Option<usize> {
+    fn append_view(&mut self, next: &str) {
+        let (len, utf16) = lengths(next);
+        self.text.push_str(next);
+        self.len += len as u32;
+        self.utf16 += utf16 as u32;
+    }
+
+    fn elements_in(&self, from: usize, unit: Unit, offset: usize) -> Option<usize> {
         if unit == Unit::Chars || self.len == self.utf16 {
             return Some(offset);
         }
         let mut units = 0;
-        for (elements, c) in self.text.chars().enumerate() {
+        let text = &self.text[self.byte_of(from)..];
+        for (elements, c) in text.chars().enumerate() {
             if units >= offset {
                 return (units == offset).then_some(elements);
             }
             units += c.len_utf16();
         }
-        (units == offset).then_some(self.len as usize)
+        (units == offset).then_some(self.len as usize - from)
+    }
+}
+
+/// The length of so many elements that all are one unit long.
+pub(crate) const fn even(len: usize) -> Extent {
+    Extent {
+        chars: len,
+        utf16: len,
     }
 }
 
 impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
+    type View<'a>
+        = &'a [V]
+    where
+        V: 'a;
+
     fn extent(&self) -> Extent {
-        Extent {
-            chars: self.len(),
-            utf16: self.len(),
-        }
+        even(self.len())
     }
 
-    fn extent_to(&self, at: usize) -> Extent {
-        Extent {
-            chars: at,
-            utf16: at,
-        }
+    fn extent_of(&self, elements: Range<usize>) -> Extent {
+        even(elements.len())
+    }
+
+    fn view(&self, elements: Range<usize>) -> &[V] {
+        &self[elements]
+    }
+
+    fn owned(view: &[V]) -> Self {
+        view.to_vec()
+    }
+
+    fn insert(&mut self, at: usize, new: Self) {
+        self.splice(at..at, new);
+    }
+
+    fn remove(&mut self, elements: Range<usize>) {
+        self.drain(elements);
     }
 
     fn split_off(&mut self, at: usize) -> Self {
@@ -212,7 +294,11 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
         Vec::append(self, &mut next);
     }
 
-    fn elements_in(&self, _: Unit, offset: usize) -> Option<usize> {
+    fn append_view(&mut self, next: &[V]) {
+        self.extend_from_slice(next);
+    }
+
+    fn elements_in(&self, _: usize, _: Unit, offset: usize) -> Option<usize> {
         Some(offset)
     }
 }

@@ -1,7 +1,9 @@
 //! The tree: what hangs on what, and where that is in reading order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
 
+use super::chunks::{At, Chunks};
+use super::id::{Agent, Agents, Id};
 use crate::sequence::run::Side;
 use crate::{Dot, DotRun, Minute, ReplicaId};
 
@@ -11,9 +13,9 @@ pub(super) enum Neighbour {
     /// At the very start.
     Start,
     /// Right before this element.
-    Before(Dot),
+    Before(Id),
     /// Right after this element.
-    After(Dot),
+    After(Id),
     /// At the very end.
     End,
 }
@@ -22,23 +24,14 @@ pub(super) enum Neighbour {
 #[derive(Clone, Copy, Debug)]
 enum Walk {
     /// Down to the last element of the tree under this one.
-    Last(Dot),
+    Last(Id),
     /// Down to the first.
-    First(Dot),
+    First(Id),
     /// Up to what comes before the tree under this one.
-    Before(Dot),
+    Before(Id),
     /// Up to what comes after it.
-    After(Dot),
+    After(Id),
     Done(Neighbour),
-}
-
-/// What is kept of a run besides its first dot.
-#[derive(Clone, PartialEq, Debug)]
-struct Link {
-    len: u64,
-    parent: Option<Dot>,
-    side: Side,
-    minute: Minute,
 }
 
 /// A run, or the part of one that was asked for.
@@ -50,119 +43,331 @@ pub(super) struct RunLink {
     pub(super) minute: Minute,
 }
 
-/// All runs, by dot and by what they hang on.
+/// No replica: that of the parent of what hangs on the sequence itself.
+const NOBODY: Agent = Agent::MAX;
+
+fn packed(parent: Option<Id>) -> Id {
+    parent.unwrap_or(Id {
+        agent: NOBODY,
+        seq: 0,
+    })
+}
+
+fn unpacked(parent: Id) -> Option<Id> {
+    (parent.agent != NOBODY).then_some(parent)
+}
+
+/// A run of one replica's elements.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Run {
+    pub(super) seq: u64,
+    pub(super) len: u64,
+    parent_seq: u64,
+    pub(super) minute: Minute,
+    parent_agent: Agent,
+    pub(super) side: Side,
+    /// Whether another run hangs on it, or did.
+    pub(super) is_parent: bool,
+}
+
+impl Run {
+    fn new(seq: u64, link: &RunLink, parent: Option<Id>) -> Self {
+        let parent = packed(parent);
+        Self {
+            seq,
+            len: link.dots.len,
+            parent_seq: parent.seq,
+            minute: link.minute,
+            parent_agent: parent.agent,
+            side: link.side,
+            is_parent: false,
+        }
+    }
+
+    pub(super) fn parent(&self) -> Option<Id> {
+        unpacked(Id {
+            agent: self.parent_agent,
+            seq: self.parent_seq,
+        })
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.seq + self.len
+    }
+}
+
+/// A run among those that hang on an element. Within a run each element's next one is a right child
+/// too, and is not listed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Listed {
+    parent_seq: u64,
+    child_seq: u64,
+    slot: Slot,
+    parent_agent: Agent,
+    child_agent: Agent,
+}
+
+impl Listed {
+    fn new(slot: Slot, parent: Option<Id>, child: Id) -> Self {
+        let parent = packed(parent);
+        Self {
+            parent_seq: parent.seq,
+            child_seq: child.seq,
+            slot,
+            parent_agent: parent.agent,
+            child_agent: child.agent,
+        }
+    }
+
+    pub(super) fn child(&self) -> Id {
+        Id {
+            agent: self.child_agent,
+            seq: self.child_seq,
+        }
+    }
+
+    pub(super) fn parent(&self) -> Id {
+        Id {
+            agent: self.parent_agent,
+            seq: self.parent_seq,
+        }
+    }
+
+    pub(super) fn place(&self) -> Hook {
+        (self.slot, self.parent_agent, self.parent_seq)
+    }
+}
+
+/// Where under which element children hang.
+pub(super) type Hook = (Slot, Agent, u64);
+
+pub(super) fn hook(slot: Slot, parent: Option<Id>) -> Hook {
+    let parent = packed(parent);
+    (slot, parent.agent, parent.seq)
+}
+
+/// All runs, by replica and by what they hang on.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub(super) struct Runs {
-    links: BTreeMap<Dot, Link>,
-    /// The first dots of the runs that hang on an element, in order. Within a run each element's
-    /// next one is a right child too, and is not listed.
-    children: BTreeSet<(Slot, Option<Dot>, Dot)>,
+    pub(super) agents: Agents,
+    /// By number of replica, in order of seq.
+    of: Vec<Chunks<Run>>,
+    /// In order of hook, then of child.
+    children: Chunks<Listed>,
 }
 
 /// Where under its parent a run hangs: what is on the right is before or after the place of the
 /// parent's next dot. Those after it are kept apart, so that the way to the last element of a run's
 /// tree is found without looking at all that hangs on the run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Slot {
+pub(super) enum Slot {
     Left,
     Before,
     After,
 }
 
-impl Slot {
-    fn of(side: Side, parent: Option<Dot>, start: Dot) -> Self {
+impl Runs {
+    /// The order of dots.
+    fn compare(&self, a: Id, b: Id) -> Ordering {
+        if a.agent == b.agent {
+            return a.seq.cmp(&b.seq);
+        }
+        let replica = |id: Id| self.agents.replica(id.agent);
+        replica(a).cmp(&replica(b))
+    }
+
+    fn slot_of(&self, side: Side, parent: Option<Id>, start: Id) -> Slot {
         match (side, parent) {
-            (Side::Left, _) => Self::Left,
-            (Side::Right, Some(parent)) if start < parent.plus(1) => Self::Before,
-            (Side::Right, _) => Self::After,
+            (Side::Left, _) => Slot::Left,
+            (Side::Right, Some(parent)) if self.compare(start, parent.plus(1)).is_lt() => {
+                Slot::Before
+            }
+            (Side::Right, _) => Slot::After,
         }
     }
-}
 
-/// Lower, and higher, than any dot of an element.
-const LOWEST: Dot = Dot::new(ReplicaId::new(0), 0);
-const HIGHEST: Dot = Dot::new(ReplicaId::new(u64::MAX), u64::MAX);
+    fn runs(&self, agent: Agent) -> Option<&Chunks<Run>> {
+        self.of.get(usize::from(agent))
+    }
 
-impl Runs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.children.last().is_none()
+    }
+
     /// When the element was inserted.
     pub(super) fn minute_of(&self, dot: Dot) -> Option<Minute> {
-        Some(self.links[&self.run_of(dot)?.start].minute)
+        Some(self.find(self.agents.id(dot)?)?.1.minute)
     }
 
     /// Whether a run starts with this element.
-    pub(super) fn is_start(&self, dot: Dot) -> bool {
-        self.links.contains_key(&dot)
+    pub(super) fn is_start(&self, id: Id) -> bool {
+        self.find(id).is_some_and(|(_, run)| run.seq == id.seq)
+    }
+
+    /// The run that has this element; O(log runs).
+    pub(super) fn find(&self, id: Id) -> Option<(At, &Run)> {
+        let runs = self.runs(id.agent)?;
+        let found = runs.last_before(|run| run.seq <= id.seq);
+        found.filter(|(_, run)| id.seq < run.end())
+    }
+
+    fn run(&self, id: Id) -> &Run {
+        self.find(id).expect("the element is in the sequence").1
     }
 
     /// The dots of the run that has this element; O(log runs).
     pub(super) fn run_of(&self, dot: Dot) -> Option<DotRun> {
-        let (&start, link) = self.links.range(..=dot).next_back()?;
-        let run = DotRun {
-            start,
-            len: link.len,
-        };
-        (start.replica == dot.replica && dot.seq < start.seq + link.len).then_some(run)
+        let (_, run) = self.find(self.agents.id(dot)?)?;
+        Some(DotRun {
+            start: Dot::new(dot.replica, run.seq),
+            len: run.len,
+        })
     }
 
     /// Every run, in order of dot.
     pub(super) fn all(&self) -> impl Iterator<Item = DotRun> + '_ {
-        self.links.iter().map(|(&start, link)| DotRun {
-            start,
-            len: link.len,
+        self.agents.in_order().flat_map(|agent| {
+            let replica = self.agents.replica(agent);
+            let runs = self.runs(agent).into_iter().flat_map(Chunks::iter);
+            runs.map(move |run| DotRun {
+                start: Dot::new(replica, run.seq),
+                len: run.len,
+            })
         })
+    }
+
+    /// The last run of a replica.
+    pub(super) fn last_of(&self, agent: Agent) -> Option<&Run> {
+        self.runs(agent)?.last()
+    }
+
+    /// Makes the last run of a replica longer.
+    pub(super) fn lengthen_last(&mut self, agent: Agent, by: u64) {
+        let runs = &mut self.of[usize::from(agent)];
+        let at = runs.last_at().expect("the replica has a run");
+        runs.update(at, |run| run.len += by);
     }
 
     /// Adds a run, or makes the one longer that it goes on from.
     pub(super) fn insert(&mut self, run: &RunLink) {
-        let RunLink {
-            dots: DotRun { start, len },
-            parent,
-            side,
-            minute,
-        } = *run;
-        if let (Some(parent), Side::Right) = (parent, side) {
-            if parent.plus(1) == start {
-                let before = self.run_of(parent).expect("the parent is in the sequence");
-                let link = self.links.get_mut(&before.start);
-                let link = link.expect("the run was just found");
-                if before.start.plus(before.len) == start && link.minute == minute {
-                    link.len += len;
-                    return;
-                }
+        let agent = self.agents.add(run.dots.start.replica);
+        if self.of.len() <= usize::from(agent) {
+            let more = usize::from(agent) + 1;
+            self.of.resize_with(more, Chunks::default);
+        }
+        let start = Id {
+            agent,
+            seq: run.dots.start.seq,
+        };
+        let known = |dot| self.agents.id(dot).expect("the parent is in the sequence");
+        let parent = run.parent.map(known);
+        let goes_on = parent.is_some_and(|parent| parent.plus(1) == start);
+        if goes_on && run.side == Side::Right {
+            let (at, before) = self.find(packed(parent)).expect("the parent is there");
+            if before.end() == start.seq && before.minute == run.minute {
+                self.of[usize::from(agent)].update(at, |before| before.len += run.dots.len);
+                return;
             }
         }
-        let link = Link {
-            len,
-            parent,
-            side,
-            minute,
+        let new = Run::new(start.seq, run, parent);
+        let runs = &mut self.of[usize::from(agent)];
+        runs.insert(runs.first_not(|run| run.seq < start.seq), new);
+        let listed = Listed::new(self.slot_of(run.side, parent, start), parent, start);
+        self.children.insert(self.listed_at(&listed), listed);
+        if let Some(parent) = parent {
+            let (at, _) = self.find(parent).expect("the parent is there");
+            let runs = &mut self.of[usize::from(parent.agent)];
+            runs.update(at, |run| run.is_parent = true);
+        }
+    }
+
+    /// Adds a run after all others of its replica without listing it as a child: the whole list follows,
+    /// see [`Self::list`]. Gives its first element if it is no part of the one before; `None` when its
+    /// parent's replica is unknown.
+    pub(super) fn push(&mut self, run: &RunLink) -> Option<Option<Id>> {
+        let start = self.agents.id(run.dots.start)?;
+        let parent = match run.parent {
+            Some(parent) => Some(self.agents.id(parent)?),
+            None => None,
         };
-        self.links.insert(start, link);
-        self.children
-            .insert((Slot::of(side, parent, start), parent, start));
+        if self.of.len() <= usize::from(start.agent) {
+            let count = usize::from(start.agent) + 1;
+            self.of.resize_with(count, Chunks::default);
+        }
+        let runs = &mut self.of[usize::from(start.agent)];
+        let goes_on = parent.is_some_and(|parent| parent.plus(1) == start);
+        if let Some(last) = runs
+            .last_at()
+            .filter(|_| goes_on && run.side == Side::Right)
+        {
+            let before = runs.get(last).expect("it is the last");
+            if before.end() == start.seq && before.minute == run.minute {
+                runs.update(last, |before| before.len += run.dots.len);
+                return Some(None);
+            }
+        }
+        runs.push(Run::new(start.seq, run, parent));
+        Some(Some(start))
+    }
+
+    /// A run as a child of what it hangs on.
+    pub(super) fn listed(&self, start: Id) -> Listed {
+        let run = self.run(start);
+        let slot = self.slot_of(run.side, run.parent(), start);
+        Listed::new(slot, run.parent(), start)
+    }
+
+    /// Says what hangs on what, in order; `None` when something hangs on what is unknown.
+    pub(super) fn list(&mut self, children: impl Iterator<Item = Listed>) -> Option<()> {
+        for listed in children {
+            if let Some(parent) = unpacked(listed.parent()) {
+                let (at, run) = self.find(parent)?;
+                if !run.is_parent {
+                    let runs = &mut self.of[usize::from(parent.agent)];
+                    runs.update(at, |run| run.is_parent = true);
+                }
+            }
+            self.children.push(listed);
+        }
+        Some(())
+    }
+
+    /// Where a child is listed, or would be.
+    fn listed_at(&self, new: &Listed) -> At {
+        let place = new.place();
+        self.children.first_not(|listed| {
+            let order = listed.place().cmp(&place);
+            let order = order.then_with(|| self.compare(listed.child(), new.child()));
+            order.is_lt()
+        })
     }
 
     /// Drops elements that nothing hangs on but other dropped ones: each run loses its end, or all.
     pub(super) fn drop_run(&mut self, run: DotRun) {
-        let last = run.start.seq + run.len - 1;
-        let parts: Vec<DotRun> = self
-            .between(run.start.replica, run.start.seq, last)
-            .map(|part| part.dots)
-            .collect();
-        for part in parts {
-            let whole = self.run_of(part.start).expect("the part was just found");
-            let len = part.start.seq - whole.start.seq;
-            if len > 0 {
-                let link = self.links.get_mut(&whole.start);
-                link.expect("the run was just found").len = len;
-                continue;
+        let Some(agent) = self.agents.find(run.start.replica) else {
+            return;
+        };
+        let (seq, end) = (run.start.seq, run.start.seq + run.len);
+        loop {
+            let runs = &mut self.of[usize::from(agent)];
+            let last = runs.last_before(|run| run.seq < end);
+            let Some((at, &whole)) = last.filter(|(_, run)| run.end() > seq) else {
+                return;
+            };
+            if whole.seq < seq {
+                runs.update(at, |run| run.len = seq - run.seq);
+                return;
             }
-            let link = self
-                .links
-                .remove(&whole.start)
-                .expect("the run was just found");
-            let slot = Slot::of(link.side, link.parent, whole.start);
-            self.children.remove(&(slot, link.parent, whole.start));
+            runs.remove(at);
+            let start = Id {
+                agent,
+                seq: whole.seq,
+            };
+            let slot = self.slot_of(whole.side, whole.parent(), start);
+            let listed = Listed::new(slot, whole.parent(), start);
+            let at = self.children.item_at(self.listed_at(&listed));
+            debug_assert_eq!(self.children.get(at), Some(&listed), "every run is a child");
+            self.children.remove(at);
         }
     }
 
@@ -173,67 +378,85 @@ impl Runs {
         first: u64,
         last: u64,
     ) -> impl Iterator<Item = RunLink> + '_ {
-        let begin = Dot::new(replica, first);
-        let begin = self.run_of(begin).map_or(begin, |run| run.start);
-        self.links
-            .range(begin..=Dot::new(replica, last))
-            .map(move |(&start, link)| {
-                let from = first.max(start.seq);
-                let dots = DotRun {
-                    start: Dot::new(replica, from),
-                    len: (start.seq + link.len).min(last + 1) - from,
-                };
-                if from == start.seq {
-                    RunLink {
-                        dots,
-                        parent: link.parent,
-                        side: link.side,
-                        minute: link.minute,
-                    }
-                } else {
-                    let parent = Some(Dot::new(replica, from - 1));
-                    RunLink {
-                        dots,
-                        parent,
-                        side: Side::Right,
-                        minute: link.minute,
-                    }
+        let runs = self.agents.find(replica).and_then(|agent| self.runs(agent));
+        let runs = runs.into_iter().flat_map(move |runs| {
+            let at = runs.first_not(|run| run.end() <= first);
+            runs.iter_from(at).take_while(move |run| run.seq <= last)
+        });
+        runs.map(move |run| {
+            let from = first.max(run.seq);
+            let dots = DotRun {
+                start: Dot::new(replica, from),
+                len: run.end().min(last + 1) - from,
+            };
+            let minute = run.minute;
+            if from == run.seq {
+                let parent = run.parent().map(|parent| self.agents.dot(parent));
+                RunLink {
+                    dots,
+                    parent,
+                    side: run.side,
+                    minute,
                 }
-            })
+            } else {
+                let parent = Some(Dot::new(replica, from - 1));
+                RunLink {
+                    dots,
+                    parent,
+                    side: Side::Right,
+                    minute,
+                }
+            }
+        })
     }
 
     /// The next element of the same run, which is this one's right child.
-    fn continuation(&self, dot: Dot) -> Option<Dot> {
-        let run = self.run_of(dot)?;
-        let next = dot.plus(1);
-        (next.seq < run.start.seq + run.len).then_some(next)
+    fn continuation(&self, id: Id) -> Option<Id> {
+        let (_, run) = self.find(id)?;
+        (id.seq + 1 < run.end()).then(|| id.plus(1))
     }
 
-    fn children(
-        &self,
-        slot: Slot,
-        parent: Option<Dot>,
-    ) -> impl DoubleEndedIterator<Item = Dot> + '_ {
-        let range = (slot, parent, LOWEST)..=(slot, parent, HIGHEST);
-        self.children.range(range).map(|&(.., child)| child)
+    /// The children that hang on one hook, in order.
+    fn children(&self, slot: Slot, parent: Option<Id>) -> impl Iterator<Item = Id> + '_ {
+        let hook = hook(slot, parent);
+        let at = self.children.first_not(|listed| listed.place() < hook);
+        let listed = self.children.iter_from(at);
+        listed
+            .take_while(move |listed| listed.place() == hook)
+            .map(Listed::child)
+    }
+
+    fn first_child(&self, slot: Slot, parent: Option<Id>) -> Option<Id> {
+        self.children(slot, parent).next()
+    }
+
+    fn last_child(&self, slot: Slot, parent: Option<Id>) -> Option<Id> {
+        let hook = hook(slot, parent);
+        let (_, listed) = self.children.last_before(|listed| listed.place() <= hook)?;
+        (listed.place() == hook).then(|| listed.child())
+    }
+
+    /// Whether an element has a right child, alive or not; O(log runs), mostly O(1).
+    pub(super) fn has_right(&self, left: Option<Id>) -> bool {
+        if let Some(left) = left {
+            let run = self.run(left);
+            if left.seq + 1 < run.end() {
+                return true;
+            }
+            if !run.is_parent {
+                return false;
+            }
+        }
+        self.first_child(Slot::Before, left).is_some()
+            || self.first_child(Slot::After, left).is_some()
     }
 
     /// What a new element between two needed neighbours hangs on: the left one if it has no needed
     /// right descendant yet, else, on the left, the first element after it that is needed or has
     /// needed descendants (Fugue, Algorithm 1, with the tree of the needed and their ancestors).
     /// O(log runs) when typing; else O(depth of the right neighbour in runs).
-    pub(super) fn anchor(
-        &self,
-        left: Option<Dot>,
-        right: impl FnOnce() -> Option<Dot>,
-    ) -> (Option<Dot>, Side) {
-        let childless = self.children(Slot::Before, left).next().is_none()
-            && self.children(Slot::After, left).next().is_none()
-            && left.and_then(|left| self.continuation(left)).is_none();
-        if childless {
-            return (left, Side::Right);
-        }
-        let Some(right) = right() else {
+    pub(super) fn anchor(&self, left: Option<Id>, right: Option<Id>) -> (Option<Id>, Side) {
+        let Some(right) = right.filter(|_| self.has_right(left)) else {
             return (left, Side::Right);
         };
         // Climbs from the right neighbour. If that meets the left one, the neighbour is among its
@@ -241,24 +464,27 @@ impl Runs {
         // a step to the right is the first in reading order.
         let (mut at, mut first) = (right, right);
         loop {
-            let run = self.run_of(at).expect("the path is in the sequence");
-            if let Some(left) = left.filter(|left| {
-                left.replica == at.replica && left.seq >= run.start.seq && left.seq < at.seq
-            }) {
-                let top = left.plus(1);
-                return (Some(if top == at { first } else { top }), Side::Left);
+            let run = self.run(at);
+            if let Some(left) = left.filter(|left| left.agent == at.agent) {
+                if left.seq >= run.seq && left.seq < at.seq {
+                    let top = left.plus(1);
+                    return (Some(if top == at { first } else { top }), Side::Left);
+                }
+                if run.seq < left.seq {
+                    // A replica's elements hang on older ones of its own.
+                    return (Some(left), Side::Right);
+                }
             }
-            if run.start != at {
-                first = run.start;
+            if run.seq != at.seq {
+                first = Id { seq: run.seq, ..at };
             }
-            let link = &self.links[&run.start];
-            if link.parent == left && link.side == Side::Right {
+            if run.parent() == left && run.side == Side::Right {
                 return (Some(first), Side::Left);
             }
-            let Some(parent) = link.parent else {
+            let Some(parent) = run.parent() else {
                 return (left, Side::Right);
             };
-            if link.side == Side::Right {
+            if run.side == Side::Right {
                 first = parent;
             }
             at = parent;
@@ -270,13 +496,16 @@ impl Runs {
     /// Its neighbours on both sides are looked for in turns, and one is enough. A deep tree is so
     /// walked for one element that comes into its midst, and cut in two there: O(log runs) amortised
     /// over all insertions, whoever chooses them, times O(log runs) for a step.
-    pub(super) fn place(&self, start: Dot, parent: Option<Dot>, side: Side) -> Neighbour {
+    pub(super) fn place(&self, start: Id, parent: Option<Id>, side: Side) -> Neighbour {
         let mut left = match (self.sibling_before(start, parent, side), side, parent) {
             (Some(sibling), ..) => Walk::Last(sibling),
             (None, Side::Right, Some(parent)) => Walk::Done(Neighbour::After(parent)),
             (None, Side::Left, Some(parent)) => Walk::Before(parent),
             (None, _, None) => Walk::Done(Neighbour::Start),
         };
+        if let Walk::Done(found) = left {
+            return found;
+        }
         let mut right = match (self.sibling_after(start, parent, side), side, parent) {
             (Some(sibling), ..) => Walk::First(sibling),
             (None, Side::Left, Some(parent)) => Walk::Done(Neighbour::Before(parent)),
@@ -297,52 +526,67 @@ impl Runs {
     fn step(&self, walk: Walk) -> Walk {
         match walk {
             Walk::Done(_) => walk,
-            Walk::First(dot) => match self.children(Slot::Left, Some(dot)).next() {
+            Walk::First(id) => match self.first_child(Slot::Left, Some(id)) {
                 Some(first) => Walk::First(first),
-                None => Walk::Done(Neighbour::Before(dot)),
+                None => Walk::Done(Neighbour::Before(id)),
             },
-            Walk::Last(dot) => self.step_to_last(dot),
-            Walk::Before(dot) => {
-                let (parent, side) = self.parent(dot);
-                match (self.sibling_before(dot, parent, side), side, parent) {
+            Walk::Last(id) => self.step_to_last(id),
+            Walk::Before(id) => {
+                let (parent, side) = self.parent(id);
+                match (self.sibling_before(id, parent, side), side, parent) {
                     (Some(sibling), ..) => Walk::Last(sibling),
                     (None, Side::Right, Some(parent)) => Walk::Done(Neighbour::After(parent)),
                     (None, Side::Left, Some(parent)) => Walk::Before(parent),
                     (None, _, None) => Walk::Done(Neighbour::Start),
                 }
             }
-            Walk::After(dot) => self.step_after(dot),
+            Walk::After(id) => self.step_after(id),
         }
     }
 
     /// Along the run to its end, unless one of its elements has a right child after the next in it.
-    fn step_to_last(&self, dot: Dot) -> Walk {
-        let run = self.run_of(dot).expect("the element is in the sequence");
-        let end = run.start.plus(run.len - 1);
-        let along = (Slot::After, Some(dot), LOWEST)..=(Slot::After, Some(end), HIGHEST);
-        let turn = match self.children.range(along).next() {
-            Some(&(slot, parent, _)) => self.children(slot, parent).next_back(),
-            None => self.children(Slot::Before, Some(end)).next_back(),
+    fn step_to_last(&self, id: Id) -> Walk {
+        let run = self.run(id);
+        let end = Id {
+            seq: run.end() - 1,
+            ..id
+        };
+        if !run.is_parent {
+            return Walk::Done(Neighbour::After(end));
+        }
+        let from = hook(Slot::After, Some(id));
+        let at = self.children.first_not(|listed| listed.place() < from);
+        let along = self.child_at(at);
+        let along = along.filter(|listed| listed.place() <= hook(Slot::After, Some(end)));
+        let turn = match along {
+            Some(listed) => self.last_child(Slot::After, Some(listed.parent())),
+            None => self.last_child(Slot::Before, Some(end)),
         };
         turn.map_or(Walk::Done(Neighbour::After(end)), Walk::Last)
     }
 
     /// Back along the run to the first element that has a right child after the next in it, or out
     /// of the run.
-    fn step_after(&self, dot: Dot) -> Walk {
-        let run = self.run_of(dot).expect("the element is in the sequence");
-        if dot > run.start {
-            let before = Dot::new(dot.replica, dot.seq - 1);
+    fn step_after(&self, id: Id) -> Walk {
+        let run = self.run(id);
+        let start = Id { seq: run.seq, ..id };
+        if id != start && run.is_parent {
+            let before = Id {
+                seq: id.seq - 1,
+                ..id
+            };
+            let upto = hook(Slot::After, Some(before));
+            let along = self.children.last_before(|listed| listed.place() <= upto);
             let along =
-                (Slot::After, Some(run.start), LOWEST)..=(Slot::After, Some(before), HIGHEST);
-            let turn = self.children.range(along).next_back();
-            let turn = turn.and_then(|&(slot, parent, _)| self.children(slot, parent).next());
+                along.filter(|(_, listed)| listed.place() >= hook(Slot::After, Some(start)));
+            let turn =
+                along.and_then(|(_, listed)| self.first_child(Slot::After, Some(listed.parent())));
             if let Some(first) = turn {
                 return Walk::First(first);
             }
         }
-        let (parent, side) = self.parent(run.start);
-        match (self.sibling_after(run.start, parent, side), side, parent) {
+        let (parent, side) = (run.parent(), run.side);
+        match (self.sibling_after(start, parent, side), side, parent) {
             (Some(sibling), ..) => Walk::First(sibling),
             (None, Side::Left, Some(parent)) => Walk::Done(Neighbour::Before(parent)),
             (None, Side::Right, Some(parent)) => Walk::After(parent),
@@ -351,58 +595,82 @@ impl Runs {
     }
 
     /// What an element that is here hangs on.
-    fn parent(&self, dot: Dot) -> (Option<Dot>, Side) {
-        match self.links.get(&dot) {
-            Some(link) => (link.parent, link.side),
-            None => (Some(Dot::new(dot.replica, dot.seq - 1)), Side::Right),
+    fn parent(&self, id: Id) -> (Option<Id>, Side) {
+        let run = self.run(id);
+        if run.seq == id.seq {
+            return (run.parent(), run.side);
         }
+        let before = Id {
+            seq: id.seq - 1,
+            ..id
+        };
+        (Some(before), Side::Right)
+    }
+
+    fn child_at(&self, at: At) -> Option<Listed> {
+        self.children.iter_from(at).next().copied()
     }
 
     /// The greatest of the siblings that an element has or would have on this side with a lesser dot.
-    fn sibling_before(&self, dot: Dot, parent: Option<Dot>, side: Side) -> Option<Dot> {
-        let slot = Slot::of(side, parent, dot);
-        let less = (slot, parent, LOWEST)..(slot, parent, dot);
-        let listed = self.children.range(less).next_back();
-        let listed = listed.map(|&(.., sibling)| sibling);
+    fn sibling_before(&self, id: Id, parent: Option<Id>, side: Side) -> Option<Id> {
+        let slot = self.slot_of(side, parent, id);
+        let new = Listed::new(slot, parent, id);
+        let before = self.children.prev(self.listed_at(&new));
+        let listed = before.and_then(|at| self.children.get(at));
+        let listed = listed.filter(|listed| listed.place() == new.place());
+        let listed = listed.map(Listed::child);
         if slot != Slot::After {
             return listed;
         }
-        let next = || self.continuation(parent?).filter(|&next| next < dot);
+        let next = || {
+            let next = self.continuation(parent?)?;
+            self.compare(next, id).is_lt().then_some(next)
+        };
         listed
             .or_else(next)
-            .or_else(|| self.children(Slot::Before, parent).next_back())
+            .or_else(|| self.last_child(Slot::Before, parent))
     }
 
     /// The least of those with a greater dot.
-    fn sibling_after(&self, dot: Dot, parent: Option<Dot>, side: Side) -> Option<Dot> {
-        let slot = Slot::of(side, parent, dot);
-        let greater = (slot, parent, dot.plus(1))..=(slot, parent, HIGHEST);
-        let listed = self.children.range(greater).next();
-        let listed = listed.map(|&(.., sibling)| sibling);
+    fn sibling_after(&self, id: Id, parent: Option<Id>, side: Side) -> Option<Id> {
+        let slot = self.slot_of(side, parent, id);
+        let new = Listed::new(slot, parent, id);
+        let mut after = self.children.iter_from(self.listed_at(&new));
+        let listed = after.find(|listed| listed.child() != id);
+        let listed = listed.filter(|listed| listed.place() == new.place());
+        let listed = listed.map(Listed::child);
         if slot != Slot::Before {
             return listed;
         }
         listed
             .or_else(|| self.continuation(parent?))
-            .or_else(|| self.children(Slot::After, parent).next())
+            .or_else(|| self.first_child(Slot::After, parent))
     }
 
     /// Checks that runs and children say the same.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn assert_invariants(&self) {
-        for &(slot, parent, child) in &self.children {
-            let link = &self.links[&child];
-            assert_eq!(link.parent, parent);
-            assert_eq!(Slot::of(link.side, parent, child), slot);
-            assert!(parent.is_none_or(|parent| self.run_of(parent).is_some()));
-            let before = parent.filter(|p| slot != Slot::Left && p.plus(1) == child);
+        for listed in self.children.iter() {
+            let (child, parent) = (listed.child(), unpacked(listed.parent()));
+            let run = self.run(child);
+            assert_eq!(run.seq, child.seq);
+            assert_eq!(run.parent(), parent);
+            assert_eq!(self.slot_of(run.side, parent, child), listed.slot);
+            assert!(parent.is_none_or(|parent| self.run(parent).is_parent));
+            let before = parent.filter(|p| listed.slot != Slot::Left && p.plus(1) == child);
             assert!(
                 before.is_none_or(|before| self.continuation(before).is_some()
-                    || self.minute_of(before) != Some(link.minute)),
+                    || self.run(before).minute != run.minute),
                 "a run is as long as it can be"
             );
         }
-        let count = self.children.len();
-        assert_eq!(count, self.links.len(), "every run is a child once");
+        let all = self.children.iter().zip(self.children.iter().skip(1));
+        for (a, b) in all {
+            let order = a.place().cmp(&b.place());
+            let order = order.then_with(|| self.compare(a.child(), b.child()));
+            assert!(order.is_lt(), "children are in order");
+        }
+        let count: usize = self.of.iter().map(Chunks::len).sum();
+        assert_eq!(count, self.children.len(), "every run is a child once");
     }
 }

@@ -1,102 +1,106 @@
-//! The pieces of a sequence in order: a B+ tree with cached lengths.
+//! The elements of a sequence in order: a B+ tree with cached lengths.
 //!
 //! Nodes live in vectors and point at each other by number, so that a place in the sequence is two
-//! numbers and its offset is found by walking up. Nothing is ever removed but a piece that was joined
-//! to its neighbour in the same leaf, so leaves never become empty and need no rebalancing.
+//! numbers and its offset is found by walking up. A leaf has its spans, 16 bytes each, and beside them
+//! the content of all of them in one piece, so that text is read without a look at ids, and what is
+//! deleted is gone at once. Spans are only removed where a neighbour in the same leaf takes their
+//! elements, so leaves never become empty and need no rebalancing.
 
 use std::cmp::Ordering;
-use std::ops::Add;
+use std::ops::Range;
 
-use crate::sequence::content::{Content, Extent, Unit};
-use crate::Dot;
+use super::content::{Content, Extent, Unit};
+use super::id::Id;
+use super::span::Span;
 
-/// Pieces a leaf and children a node may have; few in debug builds, so that small tests split them.
+/// Spans a leaf and children a node may have; few in debug builds, so that small tests split them.
 const FANOUT: usize = if cfg!(debug_assertions) { 6 } else { 32 };
+
+/// Elements with content in one leaf, at most: a keystroke moves half of them in memory.
+const CONTENT_MAX: usize = if cfg!(debug_assertions) { 48 } else { 2_048 };
 
 /// No node.
 const NONE: u32 = u32::MAX;
 
-/// What became of an element.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Life {
-    /// Alive, and read.
-    Shown,
-    /// Alive, and skipped by readers: its list shows it elsewhere.
-    Hidden,
-    /// Deleted, and read all the same: something inside of it survived.
-    Kept,
-    /// Deleted; the content is gone.
-    Dead,
-}
-
-impl Life {
-    pub(crate) fn is_alive(self) -> bool {
-        matches!(self, Self::Shown | Self::Hidden)
-    }
-
-    pub(crate) fn is_shown(self) -> bool {
-        matches!(self, Self::Shown | Self::Kept)
-    }
-}
-
-/// Neighbouring elements with neighbouring dots and one fate.
-#[derive(Clone, Debug)]
-pub(super) struct Piece<C> {
-    pub(super) start: Dot,
-    pub(super) len: u64,
-    pub(super) life: Life,
-    /// `None` for the dead, and for them only.
-    pub(super) content: Option<C>,
-}
-
-impl<C: Content> Piece<C> {
-    pub(super) fn extent(&self) -> Extent {
-        match &self.content {
-            Some(content) if self.life.is_shown() => content.extent(),
-            _ => Extent::default(),
-        }
-    }
-
-    /// The content that is shown.
-    pub(super) fn shown(&self) -> Option<&C> {
-        self.content.as_ref().filter(|_| self.life.is_shown())
-    }
-
-    /// The content that is alive.
-    pub(super) fn alive(&self) -> Option<&C> {
-        self.content.as_ref().filter(|_| self.life.is_alive())
-    }
-
-    /// Keeps the first `at` elements and gives the rest.
-    pub(super) fn split_off(&mut self, at: u64) -> Self {
-        let content = self.content.as_mut();
-        let rest = Self {
-            start: self.start.plus(at),
-            len: self.len - at,
-            life: self.life,
-            content: content.map(|content| content.split_off(at as usize)),
-        };
-        self.len = at;
-        rest
-    }
-
-    /// One past the last dot.
-    pub(super) fn end(&self) -> Dot {
-        self.start.plus(self.len)
-    }
-}
-
-/// Where a piece is. Good until the next insertion or removal.
+/// Where a span is. Good until the next insertion or removal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
     pub(super) leaf: u32,
     pub(super) slot: usize,
 }
 
+impl Place {
+    pub(super) fn next(self) -> Self {
+        Self {
+            slot: self.slot + 1,
+            ..self
+        }
+    }
+}
+
+/// A span with the leaf that has its content.
+#[derive(Debug)]
+pub(super) struct Piece<'a, C> {
+    pub(super) span: Span,
+    content: &'a C,
+    /// How many elements of the leaf's content come before its own.
+    at: usize,
+}
+
+impl<C> Clone for Piece<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Piece<'_, C> {}
+
+impl<'a, C: Content> Piece<'a, C> {
+    /// The content of these of its elements; it has some.
+    pub(super) fn view(self, within: Range<usize>) -> C::View<'a> {
+        self.content
+            .view(self.at + within.start..self.at + within.end)
+    }
+
+    pub(super) fn content(self) -> Option<C::View<'a>> {
+        let len = self.span.content_len();
+        (len > 0).then(|| self.view(0..len))
+    }
+
+    pub(super) fn shown(self) -> Option<C::View<'a>> {
+        self.content().filter(|_| self.span.life().is_shown())
+    }
+
+    pub(super) fn alive(self) -> Option<C::View<'a>> {
+        self.content().filter(|_| self.span.life().is_alive())
+    }
+
+    /// How much of it is shown.
+    pub(super) fn extent(self) -> Extent {
+        self.extent_to(self.span.shown_len())
+    }
+
+    /// How much its first elements are, which are shown.
+    pub(super) fn extent_to(self, within: usize) -> Extent {
+        self.content.extent_of(self.at..self.at + within)
+    }
+
+    /// How many of its elements the first `offset` units are.
+    pub(super) fn elements_in(self, unit: Unit, offset: usize) -> Option<usize> {
+        self.content.elements_in(self.at, unit, offset)
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Leaf<C> {
-    pieces: Vec<Piece<C>>,
+    spans: Vec<Span>,
+    /// What the spans hold that are not dead.
+    content: C,
+    /// How much of that is shown.
+    extent: Extent,
     parent: u32,
+    /// Which child of its parent it is.
+    rank: u32,
     next: u32,
 }
 
@@ -104,12 +108,20 @@ struct Leaf<C> {
 struct Node {
     children: Vec<Child>,
     parent: u32,
+    rank: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Child {
     id: u32,
     extent: Extent,
+}
+
+/// The leaf in which something was found last, and what is shown before it: the next edit is mostly near.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    leaf: u32,
+    before: Extent,
 }
 
 #[derive(Clone, Debug)]
@@ -119,103 +131,130 @@ pub(super) struct Index<C> {
     root: u32,
     /// How many layers of nodes lie above the leaves; with none the root is a leaf.
     height: u32,
+    extent: Extent,
+    near: Near,
 }
+
+/// A place at which a span was put, and the new leaf if one had to be made: what is in it has moved there.
+pub(super) type Put = (Place, Option<u32>);
 
 impl<C: Content> Index<C> {
     pub(super) fn new() -> Self {
-        let leaf = Leaf {
-            pieces: Vec::new(),
-            parent: NONE,
-            next: NONE,
-        };
         Self {
-            leaves: vec![leaf],
+            leaves: vec![Leaf::new()],
             nodes: Vec::new(),
             root: 0,
             height: 0,
+            extent: Extent::default(),
+            near: Near {
+                leaf: 0,
+                before: Extent::default(),
+            },
         }
     }
 
-    /// The length of everything that is alive.
+    /// The length of everything that is shown.
     pub(super) fn extent(&self) -> Extent {
-        if self.height == 0 {
-            self.leaf_extent(self.root)
-        } else {
-            self.node_extent(self.root)
+        self.extent
+    }
+
+    pub(super) fn span(&self, place: Place) -> Span {
+        self.leaves[place.leaf as usize].spans[place.slot]
+    }
+
+    pub(super) fn piece(&self, place: Place) -> Piece<'_, C> {
+        let leaf = &self.leaves[place.leaf as usize];
+        Piece {
+            span: leaf.spans[place.slot],
+            content: &leaf.content,
+            at: leaf.content_before(place.slot),
         }
     }
 
-    pub(super) fn piece(&self, place: Place) -> &Piece<C> {
-        &self.leaves[place.leaf as usize].pieces[place.slot]
+    /// The spans of one leaf.
+    pub(super) fn leaf(&self, leaf: u32) -> &[Span] {
+        &self.leaves[leaf as usize].spans
     }
 
-    /// The pieces of one leaf.
-    pub(super) fn leaf(&self, leaf: u32) -> &[Piece<C>] {
-        &self.leaves[leaf as usize].pieces
-    }
-
-    /// All pieces, in order.
-    pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece<C>> {
+    /// All spans, in order, with their content.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = Piece<'_, C>> {
         self.pieces_from(self.first())
     }
 
-    /// The pieces from this place on, in order.
-    pub(super) fn pieces_from(&self, place: Place) -> impl Iterator<Item = &Piece<C>> {
-        let (mut leaf, mut slot) = (place.leaf, place.slot);
-        std::iter::from_fn(move || {
-            let pieces = (leaf != NONE).then(|| &self.leaves[leaf as usize])?;
-            leaf = pieces.next;
-            Some(&pieces.pieces[std::mem::take(&mut slot)..])
+    /// The spans from this place on, in order.
+    pub(super) fn pieces_from(&self, place: Place) -> impl Iterator<Item = Piece<'_, C>> {
+        let mut next = place;
+        let mut at = self.leaves[place.leaf as usize].content_before(place.slot);
+        std::iter::from_fn(move || loop {
+            let leaf = self.leaves.get(next.leaf as usize)?;
+            let Some(&span) = leaf.spans.get(next.slot) else {
+                (next, at) = (
+                    Place {
+                        leaf: leaf.next,
+                        slot: 0,
+                    },
+                    0,
+                );
+                continue;
+            };
+            let content = &leaf.content;
+            let piece = Piece { span, content, at };
+            next.slot += 1;
+            at += span.content_len();
+            return Some(piece);
         })
-        .flatten()
+    }
+
+    /// What is shown, in order, in as few parts as it lies in.
+    pub(super) fn contents(&self) -> impl Iterator<Item = C::View<'_>> {
+        let leaves = std::iter::successors(Some(self.first().leaf), |&leaf| {
+            let next = self.leaves[leaf as usize].next;
+            (next != NONE).then_some(next)
+        });
+        leaves.flat_map(|id| {
+            let leaf = &self.leaves[id as usize];
+            let all = leaf.content.extent().chars;
+            // Where nothing is hidden the leaf is one part.
+            let whole = (leaf.extent.chars == all).then(|| leaf.content.view(0..all));
+            let parts = whole.is_none().then(|| {
+                let pieces = self.pieces_from(Place { leaf: id, slot: 0 });
+                pieces.take(leaf.spans.len()).filter_map(Piece::shown)
+            });
+            whole.into_iter().chain(parts.into_iter().flatten())
+        })
     }
 
     /// Which of two places comes first in reading order; O(log n).
     pub(super) fn compare(&self, a: Place, b: Place) -> Ordering {
-        let (mut a_at, mut b_at) = (a.leaf, b.leaf);
-        if a_at == b_at {
+        if a.leaf == b.leaf {
             return a.slot.cmp(&b.slot);
         }
-        let mut parents = (
-            self.leaves[a_at as usize].parent,
-            self.leaves[b_at as usize].parent,
-        );
+        let way = |leaf: u32| {
+            let leaf = &self.leaves[leaf as usize];
+            (leaf.parent, leaf.rank)
+        };
+        let (mut a, mut b) = (way(a.leaf), way(b.leaf));
         // All leaves are equally deep, so both ways up meet in one step.
-        while parents.0 != parents.1 {
-            (a_at, b_at) = parents;
-            parents = (
-                self.nodes[a_at as usize].parent,
-                self.nodes[b_at as usize].parent,
-            );
+        while a.0 != b.0 {
+            let up = |(parent, _): (u32, u32)| {
+                let node = &self.nodes[parent as usize];
+                (node.parent, node.rank)
+            };
+            (a, b) = (up(a), up(b));
         }
-        let children = &self.nodes[parents.0 as usize].children;
-        let first = children
-            .iter()
-            .find(|child| child.id == a_at || child.id == b_at);
-        if first.expect("both are children of the node").id == a_at {
-            Ordering::Less
-        } else {
-            Ordering::Greater
-        }
+        a.1.cmp(&b.1)
     }
 
-    fn first_leaf(&self) -> u32 {
-        let mut id = self.root;
-        for _ in 0..self.height {
-            id = self.nodes[id as usize].children[0].id;
-        }
-        id
-    }
-
-    /// Where a piece would be inserted to come first.
+    /// Where a span would be inserted to come first.
     pub(super) fn first(&self) -> Place {
-        Place {
-            leaf: self.first_leaf(),
-            slot: 0,
+        let mut leaf = self.root;
+        for _ in 0..self.height {
+            leaf = self.nodes[leaf as usize].children[0].id;
         }
+        Place { leaf, slot: 0 }
     }
 
-    /// Where a piece would be inserted to come last; O(log n).
+    /// Where a span would be inserted to come last; O(log n).
     pub(super) fn last(&self) -> Place {
         let mut leaf = self.root;
         for _ in 0..self.height {
@@ -226,211 +265,325 @@ impl<C: Content> Index<C> {
         Place { leaf, slot }
     }
 
-    /// How much is alive before this place; O(log n).
+    /// The span at a place or, where that is the end of a leaf, the next one.
+    pub(super) fn span_from(&self, place: Place) -> Option<Span> {
+        let leaf = &self.leaves[place.leaf as usize];
+        if let Some(&span) = leaf.spans.get(place.slot) {
+            return Some(span);
+        }
+        self.leaves.get(leaf.next as usize)?.spans.first().copied()
+    }
+
+    /// How much is shown before this place; O(log n).
     pub(super) fn before(&self, place: Place) -> Extent {
         let leaf = &self.leaves[place.leaf as usize];
-        let mut sum = sum(leaf.pieces[..place.slot].iter().map(Piece::extent));
-        let (mut id, mut parent) = (place.leaf, leaf.parent);
+        let mut sum = leaf.extent_before(place.slot);
+        if self.near.leaf == place.leaf {
+            return self.near.before + sum;
+        }
+        let (mut rank, mut parent) = (leaf.rank, leaf.parent);
         while parent != NONE {
             let node = &self.nodes[parent as usize];
-            sum += node
-                .children
+            let before = &node.children[..rank as usize];
+            sum += before
                 .iter()
-                .take_while(|c| c.id != id)
                 .fold(Extent::default(), |sum, child| sum + child.extent);
-            (id, parent) = (parent, node.parent);
+            (rank, parent) = (node.rank, node.parent);
         }
         sum
     }
 
-    /// The piece in which the unit `offset` lies, and what is alive before that piece; O(log n).
-    pub(super) fn find(&self, unit: Unit, offset: usize) -> Option<(Place, Extent)> {
-        if offset >= self.extent().get(unit) {
+    /// The leaf in which the unit `offset` lies, and what is shown before it.
+    fn find_leaf(&self, unit: Unit, offset: usize) -> Option<Near> {
+        if offset >= self.extent.get(unit) {
             return None;
         }
+        let Near { leaf, before } = self.near;
+        if let Some(within) = offset.checked_sub(before.get(unit)) {
+            let near = self.leaves.get(leaf as usize);
+            if near.is_some_and(|near| within < near.extent.get(unit)) {
+                return Some(self.near);
+            }
+        }
         let mut before = Extent::default();
-        let mut id = self.root;
+        let mut leaf = self.root;
         for _ in 0..self.height {
             let mut chosen = None;
-            for child in &self.nodes[id as usize].children {
-                if offset < (before + child.extent).get(unit) {
+            for child in &self.nodes[leaf as usize].children {
+                let after = before + child.extent;
+                if offset < after.get(unit) {
                     chosen = Some(child.id);
                     break;
                 }
-                before += child.extent;
+                before = after;
             }
-            id = chosen.expect("the offset is less than the length of this node");
+            leaf = chosen.expect("the offset is less than the length of this node");
         }
-        for (slot, piece) in self.leaves[id as usize].pieces.iter().enumerate() {
-            let extent = piece.extent();
-            if offset < (before + extent).get(unit) {
-                return Some((Place { leaf: id, slot }, before));
+        Some(Near { leaf, before })
+    }
+
+    /// The span in which the unit `offset` lies, and what is shown before that span; O(log n).
+    pub(super) fn find(&self, unit: Unit, offset: usize) -> Option<(Place, Extent)> {
+        Some(self.find_in(self.find_leaf(unit, offset)?, unit, offset))
+    }
+
+    /// As [`Self::find`], and remembers where that was.
+    pub(super) fn seek(&mut self, unit: Unit, offset: usize) -> Option<(Place, Extent)> {
+        self.near = self.find_leaf(unit, offset)?;
+        Some(self.find_in(self.near, unit, offset))
+    }
+
+    fn find_in(&self, near: Near, unit: Unit, offset: usize) -> (Place, Extent) {
+        let leaf = &self.leaves[near.leaf as usize];
+        let (mut before, mut at) = (near.before, 0);
+        let uneven = !leaf.is_even();
+        for (slot, span) in leaf.spans.iter().enumerate() {
+            let len = span.shown_len();
+            if len > 0 {
+                let extent = if uneven {
+                    leaf.content.extent_of(at..at + len)
+                } else {
+                    super::content::even(len)
+                };
+                let after = before + extent;
+                if offset < after.get(unit) {
+                    let leaf = near.leaf;
+                    return (Place { leaf, slot }, before);
+                }
+                before = after;
             }
-            before += extent;
+            at += span.content_len();
         }
         unreachable!("the offset is less than the length of this leaf")
     }
 
-    /// Changes a piece and keeps the lengths right; O(log n).
-    pub(super) fn update<R>(&mut self, place: Place, change: impl FnOnce(&mut Piece<C>) -> R) -> R {
-        let piece = &mut self.leaves[place.leaf as usize].pieces[place.slot];
-        let old = piece.extent();
-        let result = change(piece);
-        let new = piece.extent();
-        self.resize(place.leaf, old, new);
-        result
-    }
-
-    /// Inserts a piece before this place. When the leaf had to be split, gives the new leaf: the
-    /// pieces in it have moved there.
-    pub(super) fn insert(&mut self, place: Place, piece: Piece<C>) -> Option<u32> {
-        let extent = piece.extent();
-        self.leaves[place.leaf as usize]
-            .pieces
-            .insert(place.slot, piece);
-        self.resize(place.leaf, Extent::default(), extent);
-        (self.leaves[place.leaf as usize].pieces.len() > FANOUT)
-            .then(|| self.split_leaf(place.leaf))
-    }
-
-    /// Inserts a piece at the end, which is at this place; gives the new end.
-    pub(super) fn push(&mut self, end: Place, piece: Piece<C>) -> Place {
-        let leaf = self.insert(end, piece).unwrap_or(end.leaf);
-        Place {
-            leaf,
-            slot: self.leaves[leaf as usize].pieces.len(),
-        }
-    }
-
-    /// The first dot of each piece and the leaf that it is in.
-    pub(super) fn starts(&self) -> impl Iterator<Item = (Dot, u32)> + '_ {
-        let leaves = (0..).zip(&self.leaves);
-        leaves.flat_map(|(id, leaf)| leaf.pieces.iter().map(move |piece| (piece.start, id)))
-    }
-
-    /// Removes a piece that is not the only one of its leaf.
-    pub(super) fn remove(&mut self, place: Place) -> Piece<C> {
+    /// Puts a span with its content before this place; O(log n).
+    pub(super) fn insert(&mut self, place: Place, span: Span, content: Option<C>) -> Put {
         let leaf = &mut self.leaves[place.leaf as usize];
-        debug_assert!(leaf.pieces.len() > 1, "a leaf must not become empty");
-        let piece = leaf.pieces.remove(place.slot);
-        self.resize(place.leaf, piece.extent(), Extent::default());
-        piece
+        if let Some(content) = content {
+            let extent = content.extent();
+            leaf.content
+                .insert(leaf.content_before(place.slot), content);
+            leaf.spans.insert(place.slot, span);
+            if span.life().is_shown() {
+                self.lengthen(place.leaf, extent);
+            }
+        } else {
+            leaf.spans.insert(place.slot, span);
+        }
+        self.split_if_full(place)
     }
 
-    fn resize(&mut self, leaf: u32, old: Extent, new: Extent) {
-        if old == new {
-            return;
+    /// Adds content at the end of a span that has some, and as many elements; O(log n).
+    pub(super) fn append(&mut self, place: Place, content: C) -> Put {
+        let leaf = &mut self.leaves[place.leaf as usize];
+        let extent = content.extent();
+        let at = leaf.content_before(place.slot + 1);
+        let span = &mut leaf.spans[place.slot];
+        *span = span.with_len(span.len() + extent.chars as u64);
+        let shown = span.life().is_shown();
+        leaf.content.insert(at, content);
+        if shown {
+            self.lengthen(place.leaf, extent);
         }
-        let (mut id, mut parent) = (leaf, self.leaves[leaf as usize].parent);
+        self.split_if_full(place)
+    }
+
+    /// Takes the content of these elements of a span, whose fate the caller changes next; gives how much
+    /// of it was shown. O(log n).
+    pub(super) fn clear(&mut self, place: Place, within: Range<usize>) -> Extent {
+        let leaf = &mut self.leaves[place.leaf as usize];
+        let at = leaf.content_before(place.slot);
+        let range = at + within.start..at + within.end;
+        let mut gone = Extent::default();
+        if leaf.spans[place.slot].life().is_shown() {
+            gone = leaf.content.extent_of(range.clone());
+        }
+        leaf.content.remove(range);
+        self.shorten(place.leaf, gone);
+        gone
+    }
+
+    /// Puts other spans in the place of some that have the same content; gives where the first is.
+    pub(super) fn replace(&mut self, place: Place, count: usize, new: &[Span]) -> Put {
+        let leaf = &mut self.leaves[place.leaf as usize];
+        if count == new.len() {
+            leaf.spans[place.slot..place.slot + count].copy_from_slice(new);
+            return (place, None);
+        }
+        let range = place.slot..place.slot + count;
+        leaf.spans.splice(range, new.iter().copied());
+        debug_assert!(!leaf.spans.is_empty(), "a leaf must not become empty");
+        self.split_if_full(place)
+    }
+
+    /// Replaces a whole span's fate and content: `content` is what it holds if it held none, and the span
+    /// may show what it hid; O(log n).
+    pub(super) fn change(&mut self, place: Place, span: Span, content: Option<C>) {
+        let leaf = &mut self.leaves[place.leaf as usize];
+        let at = leaf.content_before(place.slot);
+        let old = std::mem::replace(&mut leaf.spans[place.slot], span);
+        let range = at..at + old.content_len();
+        let mut gone = Extent::default();
+        if old.life().is_shown() {
+            gone = leaf.content.extent_of(range.clone());
+        }
+        if let Some(content) = content {
+            leaf.content.remove(range);
+            leaf.content.insert(at, content);
+        } else if !span.life().has_content() {
+            leaf.content.remove(range);
+        }
+        let mut new = Extent::default();
+        if span.life().is_shown() {
+            new = leaf.content.extent_of(at..at + span.content_len());
+        }
+        self.shorten(place.leaf, gone);
+        self.lengthen(place.leaf, new);
+    }
+
+    fn lengthen(&mut self, leaf: u32, by: Extent) {
+        self.resize(leaf, |extent| *extent += by);
+    }
+
+    fn shorten(&mut self, leaf: u32, by: Extent) {
+        self.resize(leaf, |extent| *extent -= by);
+    }
+
+    fn resize(&mut self, id: u32, change: impl Fn(&mut Extent)) {
+        if self.near.leaf != id {
+            self.near.leaf = NONE;
+        }
+        change(&mut self.extent);
+        let leaf = &mut self.leaves[id as usize];
+        change(&mut leaf.extent);
+        let (mut rank, mut parent) = (leaf.rank, leaf.parent);
         while parent != NONE {
             let node = &mut self.nodes[parent as usize];
-            let child = node.children.iter_mut().find(|child| child.id == id);
-            let child = child.expect("a node is among its parent's children");
-            child.extent = child.extent + new - old;
-            (id, parent) = (parent, node.parent);
+            change(&mut node.children[rank as usize].extent);
+            (rank, parent) = (node.rank, node.parent);
         }
     }
 
-    fn split_leaf(&mut self, id: u32) -> u32 {
+    /// Cuts the leaf in two if it has too much; gives where the span is then.
+    fn split_if_full(&mut self, place: Place) -> Put {
+        let leaf = &self.leaves[place.leaf as usize];
+        let content = leaf.content.extent().chars;
+        if leaf.spans.len() <= FANOUT && (content <= CONTENT_MAX || leaf.spans.len() < 2) {
+            return (place, None);
+        }
+        let count = leaf.spans.len();
+        // What grows at its end leaves full leaves behind.
+        let at = if leaf.next == NONE && place.slot + 1 == count {
+            count - 1
+        } else if content <= CONTENT_MAX {
+            count / 2
+        } else {
+            let mut sum = 0;
+            let half = leaf.spans.iter().position(|span| {
+                sum += span.content_len();
+                sum > content / 2
+            });
+            half.unwrap_or(count / 2).clamp(1, count - 1)
+        };
+        let new = self.split_leaf(place.leaf, at);
+        match place.slot.checked_sub(at) {
+            Some(slot) => (Place { leaf: new, slot }, Some(new)),
+            None => (place, Some(new)),
+        }
+    }
+
+    fn split_leaf(&mut self, id: u32, slot: usize) -> u32 {
         let new = self.leaves.len() as u32;
         let leaf = &mut self.leaves[id as usize];
-        let pieces = leaf.pieces.split_off(leaf.pieces.len() / 2);
-        let (parent, next) = (leaf.parent, std::mem::replace(&mut leaf.next, new));
-        self.leaves.push(Leaf {
-            pieces,
-            parent,
-            next,
-        });
-        let (left, right) = (self.leaf_extent(id), self.leaf_extent(new));
-        let parent = self.add_sibling(parent, id, left, new, right, true);
-        self.leaves[new as usize].parent = parent;
+        let at = leaf.content_before(slot);
+        let before = leaf.extent_before(slot);
+        let rest = Leaf {
+            spans: leaf.spans.split_off(slot),
+            content: leaf.content.split_off(at),
+            extent: leaf.extent - before,
+            parent: NONE,
+            rank: 0,
+            next: std::mem::replace(&mut leaf.next, new),
+        };
+        leaf.extent = before;
+        let (parent, rank) = (leaf.parent, leaf.rank);
+        let extents = (before, rest.extent);
+        self.leaves.push(rest);
+        self.add_sibling((parent, rank), (id, extents.0), (new, extents.1), true);
         new
     }
 
-    /// Puts `new` after `old` under their parent, splitting upwards as far as needed; gives the
-    /// parent of `new`.
+    /// Puts `new` after `old`, the child of this rank of `parent`, splitting upwards as far as needed.
     fn add_sibling(
         &mut self,
-        parent: u32,
-        old: u32,
-        old_extent: Extent,
-        new: u32,
-        new_extent: Extent,
+        (parent, rank): (u32, u32),
+        (old, old_extent): (u32, Extent),
+        (new, new_extent): (u32, Extent),
         leaves: bool,
-    ) -> u32 {
-        let (old_child, new_child) = (
-            Child {
-                id: old,
-                extent: old_extent,
-            },
-            Child {
-                id: new,
-                extent: new_extent,
-            },
-        );
+    ) {
+        let old = Child {
+            id: old,
+            extent: old_extent,
+        };
+        let new = Child {
+            id: new,
+            extent: new_extent,
+        };
         if parent == NONE {
-            let root = self.nodes.len() as u32;
+            self.root = self.nodes.len() as u32;
             self.nodes.push(Node {
-                children: vec![old_child, new_child],
+                children: vec![old, new],
                 parent: NONE,
+                rank: 0,
             });
-            self.root = root;
             self.height += 1;
-            self.set_parent(old, root, leaves);
-            self.set_parent(new, root, leaves);
-            return root;
+            self.adopt(self.root, 0, leaves);
+            return;
         }
         let node = &mut self.nodes[parent as usize];
-        let at = node.children.iter().position(|child| child.id == old);
-        let at = at.expect("a node is among its parent's children");
-        node.children[at] = old_child;
-        node.children.insert(at + 1, new_child);
-        self.set_parent(new, parent, leaves);
-        if self.nodes[parent as usize].children.len() > FANOUT {
-            self.split_node(parent, leaves);
-        }
-        self.parent_of(new, leaves)
-    }
-
-    fn split_node(&mut self, id: u32, over_leaves: bool) {
-        let new = self.nodes.len() as u32;
-        let node = &mut self.nodes[id as usize];
-        let children = node.children.split_off(node.children.len() / 2);
-        let parent = node.parent;
-        for child in &children {
-            self.set_parent(child.id, new, over_leaves);
-        }
-        self.nodes.push(Node { children, parent });
-        let (left, right) = (self.node_extent(id), self.node_extent(new));
-        let parent = self.add_sibling(parent, id, left, new, right, false);
-        self.nodes[new as usize].parent = parent;
-    }
-
-    fn set_parent(&mut self, id: u32, parent: u32, leaf: bool) {
-        if leaf {
-            self.leaves[id as usize].parent = parent;
-        } else if let Some(node) = self.nodes.get_mut(id as usize) {
-            node.parent = parent;
+        let rank = rank as usize;
+        node.children[rank] = old;
+        node.children.insert(rank + 1, new);
+        let (up, count) = ((node.parent, node.rank), node.children.len());
+        self.adopt(parent, rank + 1, leaves);
+        if count > FANOUT {
+            let half = if rank + 2 == count {
+                count - 1
+            } else {
+                count / 2
+            };
+            let node = &mut self.nodes[parent as usize];
+            let children = node.children.split_off(half);
+            let sum = |children: &[Child]| {
+                let extents = children.iter().map(|child| child.extent);
+                extents.fold(Extent::default(), |sum, extent| sum + extent)
+            };
+            let (left, right) = (sum(&node.children), sum(&children));
+            let new = self.nodes.len() as u32;
+            self.nodes.push(Node {
+                children,
+                parent: NONE,
+                rank: 0,
+            });
+            self.adopt(new, 0, leaves);
+            self.add_sibling(up, (parent, left), (new, right), false);
         }
     }
 
-    fn parent_of(&self, id: u32, leaf: bool) -> u32 {
-        if leaf {
-            self.leaves[id as usize].parent
-        } else {
-            self.nodes[id as usize].parent
+    /// Tells the children of a node from this rank on whose and which they are.
+    fn adopt(&mut self, parent: u32, from: usize, leaves: bool) {
+        let children = &self.nodes[parent as usize].children;
+        let ids: Vec<u32> = children[from..].iter().map(|child| child.id).collect();
+        for (rank, id) in (from as u32..).zip(ids) {
+            if leaves {
+                let leaf = &mut self.leaves[id as usize];
+                (leaf.parent, leaf.rank) = (parent, rank);
+            } else {
+                let node = &mut self.nodes[id as usize];
+                (node.parent, node.rank) = (parent, rank);
+            }
         }
-    }
-
-    fn leaf_extent(&self, id: u32) -> Extent {
-        sum(self.leaves[id as usize].pieces.iter().map(Piece::extent))
-    }
-
-    fn node_extent(&self, id: u32) -> Extent {
-        sum(self.nodes[id as usize]
-            .children
-            .iter()
-            .map(|child| child.extent))
     }
 
     /// Checks every link and every cached length.
@@ -442,17 +595,17 @@ impl<C: Content> Index<C> {
             let leaves = depth + 1 == self.height;
             let mut below = Vec::new();
             for id in layer {
-                for child in &self.nodes[id as usize].children {
-                    assert_eq!(
-                        self.parent_of(child.id, leaves),
-                        id,
-                        "child points to its parent"
-                    );
-                    let extent = if leaves {
-                        self.leaf_extent(child.id)
+                for (rank, child) in self.nodes[id as usize].children.iter().enumerate() {
+                    let (link, extent) = if leaves {
+                        let leaf = &self.leaves[child.id as usize];
+                        ((leaf.parent, leaf.rank), leaf.extent)
                     } else {
-                        self.node_extent(child.id)
+                        let node = &self.nodes[child.id as usize];
+                        let extents = node.children.iter().map(|child| child.extent);
+                        let sum = extents.fold(Extent::default(), |sum, extent| sum + extent);
+                        ((node.parent, node.rank), sum)
                     };
+                    assert_eq!(link, (id, rank as u32), "child points to its parent");
                     assert_eq!(child.extent, extent, "cached length");
                     below.push(child.id);
                 }
@@ -460,22 +613,163 @@ impl<C: Content> Index<C> {
             }
             layer = below;
         }
+        let mut total = Extent::default();
         for (i, &id) in layer.iter().enumerate() {
             let leaf = &self.leaves[id as usize];
+            if id == self.near.leaf {
+                assert_eq!(
+                    self.near.before, total,
+                    "what is before the leaf found last"
+                );
+            }
+            let content: usize = leaf.spans.iter().map(|span| span.content_len()).sum();
             assert_eq!(
-                leaf.next,
-                layer.get(i + 1).copied().unwrap_or(NONE),
-                "leaves are linked"
+                leaf.content.extent().chars,
+                content,
+                "content has its length"
             );
+            assert_eq!(leaf.extent_before(leaf.spans.len()), leaf.extent);
+            total += leaf.extent;
+            let next = layer.get(i + 1).copied().unwrap_or(NONE);
+            assert_eq!(leaf.next, next, "leaves are linked");
             assert!(
-                !leaf.pieces.is_empty() || self.leaves.len() == 1,
+                !leaf.spans.is_empty() || self.leaves.len() == 1,
                 "empty leaf"
             );
-            assert!(leaf.pieces.iter().all(|p| p.len > 0), "empty piece");
+            assert!(leaf.spans.len() <= FANOUT, "leaf too long");
         }
+        assert_eq!(total, self.extent, "cached length of all");
     }
 }
 
-fn sum(extents: impl Iterator<Item = Extent>) -> Extent {
-    extents.fold(Extent::default(), Add::add)
+/// An index that is filled from its start to its end.
+pub(super) struct Builder<C> {
+    leaves: Vec<Leaf<C>>,
+    /// Which elements are in which leaf.
+    places: Vec<(Id, u64, u32)>,
+}
+
+impl<C: Content> Builder<C> {
+    pub(super) fn new() -> Self {
+        Self {
+            leaves: Vec::new(),
+            places: Vec::new(),
+        }
+    }
+
+    /// Adds a span, or makes the last one longer if that goes on and both have at most `max` elements.
+    pub(super) fn push(&mut self, span: Span, content: Option<C::View<'_>>, max: u64) {
+        let full = |leaf: &Leaf<C>| {
+            let content = leaf.content.extent().chars + span.content_len();
+            leaf.spans.len() >= FANOUT || content > CONTENT_MAX
+        };
+        if self.leaves.last().is_none_or(full) {
+            self.leaves.push(Leaf::new());
+        }
+        let number = self.leaves.len() as u32 - 1;
+        let leaf = self.leaves.last_mut().expect("one was just added");
+        match leaf.spans.last_mut() {
+            Some(last)
+                if last.end() == span.start()
+                    && last.life() == span.life()
+                    && last.len() + span.len() <= max =>
+            {
+                *last = last.with_len(last.len() + span.len());
+            }
+            _ => leaf.spans.push(span),
+        }
+        if let Some(content) = content {
+            leaf.content.append_view(content);
+        }
+        match self.places.last_mut() {
+            Some((id, len, leaf)) if *leaf == number && id.plus(*len) == span.start() => {
+                *len += span.len();
+            }
+            _ => self.places.push((span.start(), span.len(), number)),
+        }
+    }
+
+    /// The index, and which elements are in which leaf.
+    pub(super) fn finish(self) -> (Index<C>, Vec<(Id, u64, u32)>) {
+        if self.leaves.is_empty() {
+            return (Index::new(), self.places);
+        }
+        let mut index = Index {
+            leaves: self.leaves,
+            ..Index::new()
+        };
+        let count = index.leaves.len();
+        for (leaf, next) in index.leaves.iter_mut().zip(1..) {
+            leaf.extent = leaf.extent_before(leaf.spans.len());
+            leaf.next = if next < count { next as u32 } else { NONE };
+            index.extent += leaf.extent;
+        }
+        let mut layer: Vec<Child> = (0..)
+            .zip(&index.leaves)
+            .map(|(id, leaf)| Child {
+                id,
+                extent: leaf.extent,
+            })
+            .collect();
+        while layer.len() > 1 {
+            let mut above = Vec::new();
+            for children in layer.chunks(FANOUT) {
+                let id = index.nodes.len() as u32;
+                let extents = children.iter().map(|child| child.extent);
+                let extent = extents.fold(Extent::default(), |sum, extent| sum + extent);
+                above.push(Child { id, extent });
+                index.nodes.push(Node {
+                    children: children.to_vec(),
+                    parent: NONE,
+                    rank: 0,
+                });
+                index.adopt(id, 0, index.height == 0);
+            }
+            index.height += 1;
+            layer = above;
+        }
+        index.root = layer[0].id;
+        (index, self.places)
+    }
+}
+
+impl<C: Content> Leaf<C> {
+    fn new() -> Self {
+        Self {
+            spans: Vec::new(),
+            content: C::default(),
+            extent: Extent::default(),
+            parent: NONE,
+            rank: 0,
+            next: NONE,
+        }
+    }
+
+    /// How many elements of content the spans before this one have.
+    fn content_before(&self, slot: usize) -> usize {
+        self.spans[..slot]
+            .iter()
+            .map(|span| span.content_len())
+            .sum()
+    }
+
+    /// How much the spans before this one show.
+    fn extent_before(&self, slot: usize) -> Extent {
+        let spans = &self.spans[..slot];
+        if self.is_even() {
+            return super::content::even(spans.iter().map(|span| span.shown_len()).sum());
+        }
+        let (mut sum, mut at) = (Extent::default(), 0);
+        for span in spans {
+            sum += self.content.extent_of(at..at + span.shown_len());
+            at += span.content_len();
+        }
+        sum
+    }
+
+    /// Whether each element is one unit long.
+    fn is_even(&self) -> bool {
+        let extent = self.content.extent();
+        extent.chars == extent.utf16
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{Life, Place, Sequence};
-use crate::sequence::content::Content;
-use crate::sequence::index::Piece;
+use super::{Life, Sequence};
+use crate::sequence::content::{Content, Unit};
+use crate::sequence::span::Span;
 use crate::{Dot, DotRun};
 
 /// The deleted elements of a run that are needed all the same, in order.
@@ -19,37 +19,33 @@ impl<C: Content> Sequence<C> {
 
     /// The last needed element before a known one; O(log n) and what is not shown between.
     pub(crate) fn needed_before(&self, dot: Dot, kept: Kept<'_>) -> Option<Dot> {
-        let (place, within) = self.locate(dot)?;
-        let own = self.index.piece(place);
-        let start = own.start;
-        if let Some(before) = last_needed(own, within, kept) {
+        let (place, within) = self.locate(self.id(dot)?)?;
+        let own = self.index.span(place);
+        if let Some(before) = self.last_needed(own, within, kept) {
             return Some(before);
         }
         let shown = self.index.before(place).chars.checked_sub(1);
-        let shown = shown.and_then(|offset| self.locate(self.dot_at(offset)?));
+        let shown = shown.and_then(|offset| self.index.find(Unit::Chars, offset));
         let from = shown.map_or(self.index.first(), |(place, _)| place);
-        let before = self.index.pieces_from(from);
-        let before = before.take_while(|piece| piece.start != start);
+        let before = self.index.pieces_from(from).map(|piece| piece.span);
+        let before = before.take_while(|&span| span != own);
         before
-            .filter_map(|piece| last_needed(piece, piece.len, kept))
+            .filter_map(|span| self.last_needed(span, span.len(), kept))
             .last()
     }
 
     /// The first needed element after this one, or of all.
     pub(crate) fn needed_after(&self, left: Option<Dot>, kept: Kept<'_>) -> Option<Dot> {
         let mut from = self.index.first();
-        if let Some((place, within)) = left.and_then(|left| self.locate(left)) {
-            let rest = first_needed(self.index.piece(place), within + 1, kept);
+        if let Some((place, within)) = left.and_then(|left| self.locate(self.id(left)?)) {
+            let rest = self.first_needed(self.index.span(place), within + 1, kept);
             if rest.is_some() {
                 return rest;
             }
-            from = Place {
-                slot: place.slot + 1,
-                ..place
-            };
+            from = place.next();
         }
         let mut pieces = self.index.pieces_from(from);
-        pieces.find_map(|piece| first_needed(piece, 0, kept))
+        pieces.find_map(|piece| self.first_needed(piece.span, 0, kept))
     }
 
     /// The element after which a deleted one is to come again: where it stood, but not outside of
@@ -90,24 +86,24 @@ impl<C: Content> Sequence<C> {
             _ => self.needed_before(lost, kept),
         }
     }
-}
 
-/// The last needed one of the first `len` elements of a piece.
-fn last_needed<C>(piece: &Piece<C>, len: u64, kept: Kept<'_>) -> Option<Dot> {
-    let start = piece.start;
-    match piece.life {
-        _ if len == 0 => None,
-        Life::Dead => kept(DotRun { start, len }).pop(),
-        _ => Some(start.plus(len - 1)),
+    /// The last needed one of the first `len` elements of a span.
+    fn last_needed(&self, span: Span, len: u64, kept: Kept<'_>) -> Option<Dot> {
+        let start = self.dot_of(span.start());
+        match span.life() {
+            _ if len == 0 => None,
+            Life::Dead => kept(DotRun { start, len }).pop(),
+            _ => Some(start.plus(len - 1)),
+        }
     }
-}
 
-/// The first needed one of the elements of a piece from the one numbered `from` on.
-fn first_needed<C>(piece: &Piece<C>, from: u64, kept: Kept<'_>) -> Option<Dot> {
-    let start = piece.start.plus(from);
-    let len = piece.len.checked_sub(from).filter(|&len| len > 0)?;
-    match piece.life {
-        Life::Dead => kept(DotRun { start, len }).first().copied(),
-        _ => Some(start),
+    /// The first needed one of the elements of a span from the one numbered `from` on.
+    fn first_needed(&self, span: Span, from: u64, kept: Kept<'_>) -> Option<Dot> {
+        let len = span.len().checked_sub(from).filter(|&len| len > 0)?;
+        let start = self.dot_of(span.start().plus(from));
+        match span.life() {
+            Life::Dead => kept(DotRun { start, len }).first().copied(),
+            _ => Some(start),
+        }
     }
 }

@@ -1,18 +1,18 @@
 //! What of runs of dots is alive, deleted, unknown; and letting go of what is of no use.
 
 use super::content::Content;
-use super::index::{Index, Life, Piece, Place};
-use super::{store, Sequence};
+use super::homes::Homes;
+use super::index::Index;
+use super::span::{Life, Span};
+use super::Sequence;
 use crate::{Dot, DotRun, DotSet};
 
 impl<C: Content> Sequence<C> {
     /// The dots of all living elements.
     pub(crate) fn live_runs(&self) -> impl Iterator<Item = DotRun> + '_ {
-        let alive = self.index.pieces().filter(|piece| piece.life.is_alive());
-        alive.map(|piece| DotRun {
-            start: piece.start,
-            len: piece.len,
-        })
+        let spans = self.index.pieces().map(|piece| piece.span);
+        let alive = spans.filter(|span| span.life().is_alive());
+        alive.map(|span| self.run_of_span(span))
     }
 
     /// How many elements are alive; O(pieces).
@@ -26,28 +26,21 @@ impl<C: Content> Sequence<C> {
         for run in dots.runs() {
             self.runs.drop_run(run);
         }
-        let mut index = Index::new();
-        let mut end = index.first();
-        for piece in self.index.pieces() {
-            if piece.life != Life::Dead {
-                end = index.push(end, piece.clone());
+        let old = std::mem::replace(&mut self.index, Index::new());
+        self.homes = Homes::default();
+        let mut end = self.index.first();
+        for piece in old.pieces() {
+            let span = piece.span;
+            if let Some(content) = piece.content() {
+                end = self.put(end, span, Some(C::owned(content)));
                 continue;
             }
-            let run = DotRun {
-                start: piece.start,
-                len: piece.len,
-            };
-            for DotRun { start, len } in DotSet::from_iter([run]).difference(dots).runs() {
-                let rest = Piece {
-                    start,
-                    len,
-                    ..piece.clone()
-                };
-                end = index.push(end, rest);
+            let (first, run) = (span.start(), self.run_of_span(span));
+            for rest in DotSet::from_iter([run]).difference(dots).runs() {
+                let start = first.plus(rest.start.seq - run.start.seq);
+                end = self.put(end, Span::new(start, rest.len, Life::Dead), None);
             }
         }
-        self.index = index;
-        self.leaves = self.index.starts().collect();
     }
 
     pub(crate) fn take_restored(&mut self) -> Vec<DotRun> {
@@ -80,54 +73,49 @@ impl<C: Content> Sequence<C> {
 
     /// The living parts of a run.
     pub(crate) fn alive_in(&self, run: DotRun) -> Vec<DotRun> {
-        let (replica, first) = (run.start.replica, run.start.seq);
-        self.pieces_between(replica, first, first + run.len - 1)
-            .filter(|(_, content, _)| content.is_some())
-            .map(|(run, _, _)| run)
-            .collect()
+        self.parts_in(run, Life::is_alive)
     }
 
     /// The deleted parts of a run that have a place here.
     pub(crate) fn dead_in(&self, run: DotRun) -> Vec<DotRun> {
-        let (replica, first) = (run.start.replica, run.start.seq);
-        self.pieces_between(replica, first, first + run.len - 1)
-            .filter(|(_, content, _)| content.is_none())
-            .map(|(run, _, _)| run)
-            .collect()
+        self.parts_in(run, |life| !life.is_alive())
     }
 
-    /// What is alive of a run, piece by piece.
-    pub(crate) fn shown_in(&self, run: DotRun) -> Vec<(Dot, C)> {
+    fn parts_in(&self, run: DotRun, is_wanted: impl Fn(Life) -> bool) -> Vec<DotRun> {
         let (replica, first) = (run.start.replica, run.start.seq);
-        self.pieces_between(replica, first, first + run.len - 1)
-            .filter_map(|(run, content, skip)| {
-                Some((run.start, store::part_of(content?, skip, run.len as usize)))
-            })
+        let spans = self.spans_between(replica, first, first + run.len - 1);
+        let wanted = spans.filter(|(_, piece, _)| is_wanted(piece.span.life()));
+        wanted.map(|(part, _, _)| part).collect()
+    }
+
+    /// What is alive of a run, part by part.
+    pub(crate) fn shown_in(&self, run: DotRun) -> Vec<(Dot, C::View<'_>)> {
+        let (replica, first) = (run.start.replica, run.start.seq);
+        let spans = self.spans_between(replica, first, first + run.len - 1);
+        let alive = spans.filter(|(_, piece, _)| piece.span.life().is_alive());
+        alive
+            .map(|(part, piece, skip)| (part.start, piece.view(skip..skip + part.len as usize)))
             .collect()
     }
 
     /// The first living element after this one, or of all; O(log n) and the deleted runs between.
     pub(crate) fn alive_after(&self, left: Option<Dot>) -> Option<Dot> {
         let mut from = self.index.first();
-        if let Some((place, within)) = left.and_then(|left| self.locate(left)) {
-            let piece = self.index.piece(place);
-            if within + 1 < piece.len && piece.life.is_alive() {
+        if let Some((place, within)) = left.and_then(|left| self.locate(self.id(left)?)) {
+            let span = self.index.span(place);
+            if within + 1 < span.len() && span.life().is_alive() {
                 return left.map(|left| left.plus(1));
             }
-            from = Place {
-                slot: place.slot + 1,
-                ..place
-            };
+            from = place.next();
         }
-        let mut pieces = self.index.pieces_from(from);
-        pieces
-            .find(|piece| piece.life.is_alive())
-            .map(|piece| piece.start)
+        let mut spans = self.index.pieces_from(from).map(|piece| piece.span);
+        let next = spans.find(|span| span.life().is_alive())?;
+        Some(self.dot_of(next.start()))
     }
 
     /// Everything alive with its dot, in reading order.
-    pub(crate) fn living(&self) -> impl Iterator<Item = (Dot, &C)> {
+    pub(crate) fn living(&self) -> impl Iterator<Item = (Dot, C::View<'_>)> {
         let pieces = self.index.pieces();
-        pieces.filter_map(|piece| Some((piece.start, piece.alive()?)))
+        pieces.filter_map(|piece| Some((self.dot_of(piece.span.start()), piece.alive()?)))
     }
 }

@@ -1,5 +1,6 @@
 //! A sequence as a store of dots: what it gives out and takes in.
 
+use super::build::Plan;
 use super::causal::Incoming;
 use super::content::{Content, Extent};
 use super::run::{push_piece, PieceItem, RunItem};
@@ -18,15 +19,11 @@ impl<C: Content> DotStore for Sequence<C> {
                 let cut = run.dots.start.seq;
                 let end = cut + run.dots.len - 1;
                 let mut pieces = Vec::new();
-                for (dots, content, skip) in self.pieces_between(replica, cut, end) {
-                    let content = content.map(|c| part_of(c, skip, dots.len as usize));
-                    push_piece(
-                        &mut pieces,
-                        PieceItem {
-                            len: dots.len,
-                            content,
-                        },
-                    );
+                for (part, piece, skip) in self.spans_between(replica, cut, end) {
+                    let len = part.len;
+                    let alive = piece.span.life().is_alive();
+                    let content = alive.then(|| C::owned(piece.view(skip..skip + len as usize)));
+                    push_piece(&mut pieces, PieceItem { len, content });
                 }
                 items.push(RunItem {
                     start: run.dots.start,
@@ -43,9 +40,9 @@ impl<C: Content> DotStore for Sequence<C> {
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
         let mut live = DotSet::new();
         for (replica, first, last) in interval.spans() {
-            for (run, content, _) in self.pieces_between(replica, first, last) {
-                if content.is_some() {
-                    live.insert_run(run);
+            for (part, piece, _) in self.spans_between(replica, first, last) {
+                if piece.span.life().is_alive() {
+                    live.insert_run(part);
                 }
             }
         }
@@ -75,11 +72,14 @@ impl<C: Content> DotStore for Sequence<C> {
     fn remove(&mut self, dots: &DotSet, patches: &mut Vec<Patch<C>>) {
         for run in dots.runs() {
             for run in self.alive_in(run) {
-                // Cut out first, so that what goes is one piece and its length is at hand.
-                self.cut_after(run.start.plus(run.len - 1));
-                let place = self.cut(run.start);
-                let (at, deleted) = (self.index.before(place), self.index.piece(place).extent());
-                self.bury(place, 0, run.len);
+                let start = self.id(run.start).expect("what is alive is known");
+                let (place, within) = self.locate(start).expect("what is alive is known");
+                let piece = self.index.piece(place);
+                let mut at = self.index.before(place);
+                if piece.span.life().is_shown() {
+                    at += piece.extent_to(within as usize);
+                }
+                let deleted = self.bury(place, within, run.len);
                 if deleted.chars > 0 {
                     patches.push(Patch {
                         at,
@@ -100,7 +100,26 @@ impl<C: Content> Sequence<C> {
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
     ) -> Result<(), MergeError> {
+        let wanted: Vec<Dot> = wanted.into_iter().collect();
+        if self.plan(items, &wanted, seen).is_some() {
+            return Ok(());
+        }
         self.incoming(items, wanted, seen).map(drop)
+    }
+
+    /// How to build a sequence of which nothing is here yet, if that is so and the items are all of it.
+    fn plan<'a>(
+        &self,
+        items: &'a [RunItem<C>],
+        wanted: &[Dot],
+        seen: &VersionVector,
+    ) -> Option<Plan<'a, C>> {
+        let is_new = |item: &RunItem<C>| seen.get(item.start.replica) < item.start.seq;
+        if !self.runs.is_empty() || !items.iter().all(is_new) {
+            return None;
+        }
+        let plan = Plan::new(items)?;
+        wanted.iter().all(|&dot| plan.knows(dot)).then_some(plan)
     }
 
     /// As [`DotStore::join`]; of the elements `wanted` those that were dropped here come back as
@@ -112,6 +131,20 @@ impl<C: Content> Sequence<C> {
         seen: &VersionVector,
         patches: &mut Vec<Patch<C>>,
     ) {
+        let wanted: Vec<Dot> = wanted.into_iter().collect();
+        if let Some(plan) = self.plan(items, &wanted, seen) {
+            *self = plan.build();
+            let mut all = C::default();
+            self.contents().for_each(|part| all.append_view(part));
+            if all.extent() != Extent::default() {
+                patches.push(Patch {
+                    at: Extent::default(),
+                    deleted: Extent::default(),
+                    inserted: Some(all),
+                });
+            }
+            return;
+        }
         let incoming = self.incoming(items, wanted, seen);
         let Incoming { restored, new } = incoming.expect("the items were checked");
         let new = new.into_iter().map(|item| {
@@ -129,15 +162,4 @@ impl<C: Content> Sequence<C> {
             });
         }
     }
-}
-
-pub(super) fn part_of<C: Content>(content: &C, skip: usize, len: usize) -> C {
-    let mut part = content.clone();
-    if skip > 0 {
-        part = part.split_off(skip);
-    }
-    if part.extent().chars > len {
-        let _ = part.split_off(len);
-    }
-    part
 }

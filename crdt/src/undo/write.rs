@@ -235,9 +235,8 @@ fn capture_text(text: &TextBody, dots: &DotSet) -> Vec<(Spot, Chars)> {
     let runs = in_order(&text.chars, dots);
     let spots = Spot::all(&text.chars, &runs, &|run| text.anchored_of(run));
     let chars = runs.iter().map(|run| {
-        let (piece, within) = text.chars.content_of(run.start).expect("the run is alive");
-        let chars = piece.as_str().chars().skip(within).take(run.len as usize);
-        Chars::from(chars.collect::<String>())
+        let chars = text.chars.content_of(run.start, run.len as usize);
+        Chars::from(chars.expect("the run is alive"))
     });
     spots.into_iter().zip(chars).collect()
 }

@@ -7,7 +7,7 @@ use crate::container::text::{Expand, Segment, TextBody, EMBED};
 use crate::container::{Body, ChangeKind};
 use crate::document::edit::text::text;
 use crate::document::edit::{NodeEdit, TextEdit};
-use crate::sequence::content::{Content, Unit};
+use crate::sequence::content::Unit;
 use crate::{DotRun, EditError, Value};
 
 /// Where a mark is to say something, by its name: start, end, what.
@@ -33,7 +33,7 @@ impl NodeEdit<'_> {
         let mut both = Vec::new();
         let mut was_at = 0;
         for (start, chars) in then.chars.shown() {
-            let len = chars.extent().chars;
+            let len = chars.chars().count();
             let piece = DotRun {
                 start,
                 len: len as u64,

@@ -1,0 +1,211 @@
+//! A sorted list in chunks, for what is looked up by search and mostly grows at its end.
+
+/// Items a chunk may have; few in debug builds, so that small tests split them.
+const CHUNK: usize = if cfg!(debug_assertions) { 6 } else { 128 };
+
+/// Items in ascending order of whatever the caller compares them by: one that inserts with one order and
+/// searches with another is wrong. Chunks lie in a vector beside copies of their first items, so an
+/// insertion moves at most a chunk and, once in a chunk's worth of them, the vector.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Chunks<T> {
+    chunks: Vec<Vec<T>>,
+    heads: Vec<T>,
+    len: usize,
+}
+
+impl<T> Default for Chunks<T> {
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            heads: Vec::new(),
+            len: 0,
+        }
+    }
+}
+
+/// Where an item is, or would be: a chunk, and a place in it. Good until the next insertion or removal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct At {
+    chunk: usize,
+    slot: usize,
+}
+
+impl<T: Copy> Chunks<T> {
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get(&self, at: At) -> Option<&T> {
+        self.chunks.get(at.chunk)?.get(at.slot)
+    }
+
+    pub(super) fn last(&self) -> Option<&T> {
+        self.chunks.last()?.last()
+    }
+
+    /// Changes an item without changing its place in the order.
+    pub(super) fn update(&mut self, at: At, change: impl FnOnce(&mut T)) {
+        let item = &mut self.chunks[at.chunk][at.slot];
+        change(item);
+        if at.slot == 0 {
+            self.heads[at.chunk] = *item;
+        }
+    }
+
+    /// The last item, of which there is one.
+    pub(super) fn last_at(&self) -> Option<At> {
+        let chunk = self.chunks.len().checked_sub(1)?;
+        Some(At {
+            chunk,
+            slot: self.chunks[chunk].len() - 1,
+        })
+    }
+
+    /// The first item that is not `before` what is looked for; all before it are. O(log n).
+    pub(super) fn first_not(&self, before: impl Fn(&T) -> bool) -> At {
+        // Most of what is looked for is near the end.
+        let last = self.heads.len().saturating_sub(1);
+        let chunk = match self.heads.last() {
+            Some(head) if before(head) => last,
+            _ => self.heads[..last]
+                .partition_point(&before)
+                .saturating_sub(1),
+        };
+        let slot = match self.chunks.get(chunk) {
+            Some(items) if items.last().is_some_and(&before) => items.len(),
+            Some(items) => items.partition_point(&before),
+            None => 0,
+        };
+        At { chunk, slot }
+    }
+
+    /// The last item that is `before` what is looked for.
+    pub(super) fn last_before(&self, before: impl Fn(&T) -> bool) -> Option<(At, &T)> {
+        let at = self.prev(self.first_not(before))?;
+        Some((at, &self.chunks[at.chunk][at.slot]))
+    }
+
+    /// The item before this place.
+    pub(super) fn prev(&self, at: At) -> Option<At> {
+        if let Some(slot) = at.slot.checked_sub(1) {
+            return Some(At { slot, ..at });
+        }
+        let chunk = at.chunk.checked_sub(1)?;
+        Some(At {
+            chunk,
+            slot: self.chunks[chunk].len() - 1,
+        })
+    }
+
+    /// The place of the item that is at this place or, at the end of a chunk, after it.
+    pub(super) fn item_at(&self, at: At) -> At {
+        match self.get(at) {
+            Some(_) => at,
+            None => At {
+                chunk: at.chunk + 1,
+                slot: 0,
+            },
+        }
+    }
+
+    /// All items.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> + '_ {
+        self.chunks.iter().flatten()
+    }
+
+    /// The items from this place on.
+    pub(super) fn iter_from(&self, at: At) -> impl Iterator<Item = &T> + '_ {
+        let chunks = self.chunks.get(at.chunk..).unwrap_or_default();
+        let first = chunks.first().map_or(&[][..], |chunk| &chunk[at.slot..]);
+        first.iter().chain(chunks.iter().skip(1).flatten())
+    }
+
+    /// Inserts an item at a place that [`Self::first_not`] gave for it; O(√n) at worst, with a tiny
+    /// constant.
+    pub(super) fn insert(&mut self, at: At, item: T) {
+        self.len += 1;
+        let is_last = at.chunk + 1 == self.chunks.len();
+        let Some(chunk) = self.chunks.get_mut(at.chunk) else {
+            self.chunks.push(vec![item]);
+            self.heads.push(item);
+            return;
+        };
+        if chunk.len() < CHUNK {
+            chunk.insert(at.slot, item);
+            if at.slot == 0 {
+                self.heads[at.chunk] = item;
+            }
+            return;
+        }
+        // What grows at its end leaves full chunks behind.
+        if is_last && at.slot == chunk.len() {
+            self.chunks.push(vec![item]);
+            self.heads.push(item);
+            return;
+        }
+        let mut rest = chunk.split_off(chunk.len() / 2);
+        match at.slot.checked_sub(chunk.len() + 1) {
+            Some(slot) => rest.insert(slot + 1, item),
+            None => chunk.insert(at.slot, item),
+        }
+        self.heads[at.chunk] = chunk[0];
+        self.heads.insert(at.chunk + 1, rest[0]);
+        self.chunks.insert(at.chunk + 1, rest);
+    }
+
+    /// Adds an item after all others.
+    pub(super) fn push(&mut self, item: T) {
+        let chunk = self.chunks.len().saturating_sub(1);
+        let slot = self.chunks.last().map_or(0, Vec::len);
+        self.insert(At { chunk, slot }, item);
+    }
+
+    /// Removes an item.
+    pub(super) fn remove(&mut self, at: At) -> T {
+        self.len -= 1;
+        let chunk = &mut self.chunks[at.chunk];
+        let item = chunk.remove(at.slot);
+        match chunk.first() {
+            Some(&head) => self.heads[at.chunk] = head,
+            None => {
+                self.chunks.remove(at.chunk);
+                self.heads.remove(at.chunk);
+            }
+        }
+        item
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn is_a_sorted_set(steps in prop::collection::vec((0..200_u32, any::<bool>()), 0..300)) {
+            let mut chunks = Chunks::default();
+            let mut model = BTreeSet::new();
+            for (item, add) in steps {
+                let at = chunks.first_not(|&other| other < item);
+                let there = chunks.get(at) == Some(&item)
+                    || chunks.iter_from(at).next() == Some(&item);
+                prop_assert_eq!(there, model.contains(&item));
+                if add && !there {
+                    chunks.insert(at, item);
+                    model.insert(item);
+                } else if !add && there {
+                    let (at, _) = chunks.last_before(|&other| other <= item).unwrap();
+                    prop_assert_eq!(chunks.remove(at), item);
+                    model.remove(&item);
+                }
+                prop_assert!(chunks.iter().eq(&model));
+                prop_assert_eq!(chunks.len(), model.len());
+                let before = chunks.last_before(|&other| other < item).map(|(_, &item)| item);
+                prop_assert_eq!(before, model.range(..item).next_back().copied());
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Short names of elements: replicas by number.
+
+use crate::{Dot, ReplicaId};
+
+/// The number of a replica in one sequence.
+pub(super) type Agent = u16;
+
+/// An element: the dot, with the replica by number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Id {
+    pub(super) agent: Agent,
+    pub(super) seq: u64,
+}
+
+impl Id {
+    pub(super) const fn plus(self, by: u64) -> Self {
+        Self {
+            agent: self.agent,
+            seq: self.seq + by,
+        }
+    }
+}
+
+/// The replicas that elements of a sequence are from, in order of arrival.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(super) struct Agents {
+    replicas: Vec<ReplicaId>,
+    /// The numbers, in order of replica.
+    sorted: Vec<Agent>,
+}
+
+impl Agents {
+    pub(super) fn replica(&self, agent: Agent) -> ReplicaId {
+        self.replicas[usize::from(agent)]
+    }
+
+    pub(super) fn dot(&self, id: Id) -> Dot {
+        Dot::new(self.replica(id.agent), id.seq)
+    }
+
+    fn search(&self, replica: ReplicaId) -> Result<usize, usize> {
+        self.sorted
+            .binary_search_by_key(&replica, |&agent| self.replica(agent))
+    }
+
+    pub(super) fn find(&self, replica: ReplicaId) -> Option<Agent> {
+        // Documents of one or two authors are most.
+        if self.replicas.first() == Some(&replica) {
+            return Some(0);
+        }
+        Some(self.sorted[self.search(replica).ok()?])
+    }
+
+    pub(super) fn id(&self, dot: Dot) -> Option<Id> {
+        Some(Id {
+            agent: self.find(dot.replica)?,
+            seq: dot.seq,
+        })
+    }
+
+    /// The number of a replica, a new one if it has none. A document has fewer replicas than there are
+    /// numbers.
+    pub(super) fn add(&mut self, replica: ReplicaId) -> Agent {
+        match self.search(replica) {
+            Ok(at) => self.sorted[at],
+            Err(at) => {
+                let agent = Agent::try_from(self.replicas.len());
+                let agent = agent.expect("a document has at most 4,096 replicas");
+                self.replicas.push(replica);
+                self.sorted.insert(at, agent);
+                agent
+            }
+        }
+    }
+
+    /// The numbers, in order of replica.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = Agent> + '_ {
+        self.sorted.iter().copied()
+    }
+}
