@@ -14,7 +14,7 @@ mod checks;
 type Check = fn(&[u8]);
 
 const TARGETS: [(&str, Check); 7] = [
-    ("delta", checks::delta),
+    ("delta", |bytes| _ = checks::delta(bytes)),
     ("merge", checks::merge),
     ("saved", checks::saved),
     ("value", checks::value),
