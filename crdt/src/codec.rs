@@ -9,6 +9,7 @@ mod entries;
 mod items;
 mod names;
 mod packed;
+mod removals;
 mod runs;
 mod snapshot;
 mod step;

@@ -229,19 +229,17 @@ fn ways(n: u64) -> Vec<u8> {
 }
 
 fn removals(n: u64) -> Vec<u8> {
-    let removals = repeat(n, |out, i| {
-        out.varint(i);
-        out.raw(&[0, 1, 1, 1]);
-    });
-    hostile(n, &[1, 0], &[], &removals)
+    let (ones, steps) = (vec![1; n as usize], vec![2; n as usize]);
+    let mut starts = zeros(n);
+    starts[0] = 2;
+    let columns = [varint(n), steps, zeros(n), ones.clone(), starts, ones];
+    hostile(n, &[1, 0], &[], &columns.concat())
 }
 
 fn removed_runs(n: u64) -> Vec<u8> {
-    let runs = repeat(n, |out, i| {
-        out.varint(2 * i);
-        out.byte(1);
-    });
-    hostile(2 * n, &[1, 0], &[], &[&[1, 1, 0], &runs[..]].concat())
+    let starts = vec![4; n as usize];
+    let columns = [vec![1, 2, 0], varint(n), starts, vec![1; n as usize]];
+    hostile(2 * n, &[1, 0], &[], &columns.concat())
 }
 
 /// A sequence of one run, all alive: its content is written by `content`, and what follows the runs by `rest`.
@@ -399,7 +397,7 @@ fn removing(seqs: u64) -> Vec<u8> {
     out.u64_le(7);
     out.raw(&[1, 1]);
     out.varint(seqs);
-    out.raw(&[1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1]);
+    out.raw(&[1, 0, 1, 1, 0, 1, 0, 2, 0, 1, 1, 2]);
     out.varint(seqs);
     out.into_vec()
 }

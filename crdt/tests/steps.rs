@@ -141,7 +141,7 @@ fn a_step_in_full_is_refused() {
     out.byte(1);
     out.u64_le(ADA);
     // From 1 to 2: a removal of the first by the second.
-    let rest = |len: u8| [1, 1, 1, 1, 1, 0, 1, 2, 0, 1, 1, len];
+    let rest = |len: u8| [1, 1, 1, 1, 1, 0, 1, 4, 0, 1, 2, len];
     let head = out.into_vec();
     let of = |len| Delta::decode(&[&head[..], &rest(len)].concat());
     assert_eq!(
@@ -149,7 +149,7 @@ fn a_step_in_full_is_refused() {
         "a step not written the short way"
     );
     // Two runs are no step.
-    let two = [&head[..], &[1, 2, 1, 1, 1, 0, 1, 3, 0, 2, 1, 1, 2, 1]].concat();
+    let two = [&head[..], &[1, 2, 1, 1, 1, 0, 1, 6, 0, 2, 2, 2, 1, 1]].concat();
     assert_eq!(Delta::decode(&two).unwrap().encode(), two);
 }
 

@@ -2,12 +2,12 @@
 
 use super::items::{self, kind_code, kind_of, read_key};
 use super::names::Names;
-use super::packed;
 use super::step::{self, Step};
 use super::varint::{DecodeError, Reader, Writer};
+use super::{packed, removals};
 use crate::document::{self, Items, Key, Place};
 use crate::VersionVector;
-use crate::{limits, Delta, Dot, DotRun, Kind, Minute, Removal, Removals, ReplicaId, Stamp};
+use crate::{limits, Delta, Dot, DotRun, Kind, Minute, ReplicaId, Stamp};
 
 /// The first byte of a delta: that it is written in full, and the flags below.
 const FULL: u8 = 0x08;
@@ -116,12 +116,7 @@ fn write_full(out: &mut Writer, delta: &Delta) {
     write_version(out, &delta.from, &VersionVector::new(), &names);
     write_version(out, &delta.to, &delta.from, &names);
     write_containers(out, &delta.items, &names);
-    out.count(delta.removals.len(), REMOVAL_BYTES);
-    for (&by, removal) in &delta.removals {
-        names.write_dot(out, by);
-        names.write_minute(out, removal.minute);
-        write_dot_runs(out, &removal.runs, &names);
-    }
+    removals::write(out, &delta.removals, &names);
     if erased {
         out.count(delta.items.erasures.len(), ERASURE_BYTES);
         for (by, runs) in &delta.items.erasures {
@@ -252,8 +247,7 @@ fn write_containers(out: &mut Writer, items: &Items, names: &Names) {
 const REPLICA_BYTES: usize = 8;
 const ENTRY_BYTES: usize = 1;
 const DOT_RUN_BYTES: usize = 2;
-/// The fewest bytes of a removal and of an erasure.
-const REMOVAL_BYTES: usize = 5;
+/// The fewest bytes of an erasure.
 const ERASURE_BYTES: usize = 4;
 /// The fewest bytes of a container in the table, and of a container's items.
 const PLACE_BYTES: usize = 3;
@@ -396,7 +390,7 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
     let from = read_version(input, &VersionVector::new(), &names)?;
     let to = read_version(input, &from, &names)?;
     let mut items = read_containers(input, &names)?;
-    let removals = read_removals(input, &names)?;
+    let removals = removals::read(input, &names)?;
     if flags & ERASED != 0 {
         items.erasures = read_erasures(input, &names)?;
     }
@@ -412,24 +406,6 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         return Err(input.error("a step not written the short way"));
     }
     Ok(delta)
-}
-
-fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, DecodeError> {
-    let count = input.count(usize::MAX, "too many removals", REMOVAL_BYTES)?;
-    let mut removals = Removals::new();
-    for _ in 0..count {
-        let by = names.read_dot(input)?;
-        if removals
-            .last_key_value()
-            .is_some_and(|(&last, _)| last >= by)
-        {
-            return Err(input.error("removals out of order"));
-        }
-        let minute = names.read_minute(input)?;
-        let runs = read_dot_runs(input, names)?;
-        removals.insert(by, Removal { minute, runs });
-    }
-    Ok(removals)
 }
 
 fn read_dot_runs(input: &mut Reader<'_>, names: &Names) -> Result<Vec<DotRun>, DecodeError> {
