@@ -5,8 +5,14 @@
 //! encoding, and nothing else decodes; PROTOCOL.md gives it as formulas.
 
 mod delta;
+mod entries;
 mod items;
+mod names;
+mod packed;
+mod removals;
+mod runs;
 mod snapshot;
+mod step;
 mod value;
 mod varint;
 

@@ -156,7 +156,7 @@ impl Doc {
     /// The state as bytes that are the same for equal versions: what is alive and what that hangs
     /// on, without the deleted runs that a copy may or may not have kept.
     pub fn canonical(&self) -> Vec<u8> {
-        canonical::prune(self.whole(), &DotSet::new()).encode()
+        canonical::prune(self.whole(), &DotSet::new()).canonical()
     }
 
     /// The whole document as one delta from nothing, without the records of what was removed.

@@ -13,9 +13,9 @@ mod checks;
 /// A delta of one replica: `seqs` dots, a table of containers, their items, and removals.
 fn hostile(seqs: u64, table: &[u8], bodies: &[u8], removals: &[u8]) -> Vec<u8> {
     let mut out = Writer::new();
-    out.raw(&[1, 2, 0, 1]);
+    out.raw(&[0x0a, 0, 1]);
     out.u64_le(7);
-    out.raw(&[0, 1, 0]);
+    out.raw(&[0, 1]);
     out.varint(seqs);
     out.raw(table);
     out.raw(bodies);
@@ -35,12 +35,53 @@ fn repeat(count: u64, mut each: impl FnMut(&mut Writer, u64)) -> Vec<u8> {
     out.into_vec()
 }
 
-fn entry(out: &mut Writer, number: u64, value: impl FnOnce(&mut Writer)) {
-    out.str(&format!("{number:04x}"));
-    out.byte(0);
-    out.varint(number);
-    out.byte(0);
-    value(out);
+/// A number for each, without their count.
+fn column(count: u64, mut each: impl FnMut(&mut Writer, u64)) -> Vec<u8> {
+    let mut out = Writer::new();
+    (1..=count).for_each(|number| each(&mut out, number));
+    out.into_vec()
+}
+
+fn zeros(count: u64) -> Vec<u8> {
+    vec![0; count as usize]
+}
+
+/// A key of four digits, of which those are left out that it has in common with the one before.
+fn key(out: &mut Writer, number: u64) {
+    let [before, key] = [number - 1, number].map(|number| format!("{number:04x}"));
+    let pairs = before.bytes().zip(key.bytes());
+    let shared = pairs.take_while(|(a, b)| number > 1 && a == b).count();
+    out.varint(shared as u64);
+    out.str(&key[shared..]);
+}
+
+/// Entries with these keys and values, with dots from `first` on.
+fn entries_of(n: u64, first: u64, keys: &[u8], values: &[u8]) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.varint(n);
+    out.raw(keys);
+    (0..n).for_each(|i| out.signed(if i == 0 { first.cast_signed() } else { 1 }));
+    // Times and their counters.
+    out.raw(&zeros(2 * n));
+    out.raw(values);
+    out.into_vec()
+}
+
+/// Runs of one element each, which leave out every second dot; `parents` writes what all but the first hang on,
+/// each in its place.
+fn runs_of(n: u64, lives: u8, places: &[u8], parents: &[u8], replicas: &[u8]) -> Vec<u8> {
+    let ones = vec![1; n as usize];
+    let mut out = Writer::new();
+    out.varint(n);
+    out.raw(&vec![2 | lives; n as usize]);
+    out.raw(&ones);
+    out.raw(replicas);
+    // The gaps.
+    out.raw(&ones);
+    out.raw(places);
+    out.raw(&zeros(n));
+    out.raw(parents);
+    out.into_vec()
 }
 
 /// As many as fit.
@@ -59,7 +100,7 @@ fn fitting(bytes: usize, make: impl Fn(u64) -> Vec<u8>) -> Vec<u8> {
 
 fn nulls(n: u64) -> Vec<u8> {
     let nulls = repeat(n, |out, _| out.raw(&[0, 0]));
-    lone(3, 1, &[&[1, 7], &nulls[..], &[0, 1, 0]].concat())
+    lone(3, 1, &[&[1, 7], &nulls[..], &[2, 0, 0]].concat())
 }
 
 fn nested_maps(n: u64) -> Vec<u8> {
@@ -68,77 +109,80 @@ fn nested_maps(n: u64) -> Vec<u8> {
         (0..60).for_each(|_| out.raw(&[8, 1, 0]));
         out.raw(&[0, 0]);
     });
-    lone(3, 1, &[&[1, 7], &maps[..], &[0, 1, 0]].concat())
+    lone(3, 1, &[&[1, 7], &maps[..], &[2, 0, 0]].concat())
 }
 
 fn entries(n: u64) -> Vec<u8> {
-    let values = repeat(n, |out, i| entry(out, i, |out| out.raw(&[0, 0])));
+    let values = entries_of(n, 1, &column(n, key), &zeros(2 * n));
+    lone(0, n, &[&values[..], &[0]].concat())
+}
+
+/// Keys that have much in common with the one before.
+fn alike_keys(n: u64) -> Vec<u8> {
+    let keys = column(n, |out, i| {
+        out.byte(if i == 1 { 0 } else { 64 });
+        out.str(&match i {
+            1 => "k".repeat(64),
+            _ => format!("{i:06x}"),
+        });
+    });
+    let values = entries_of(n, 1, &keys, &zeros(2 * n));
     lone(0, n, &[&values[..], &[0]].concat())
 }
 
 fn siblings(n: u64) -> Vec<u8> {
     let n = n.min(4_096);
-    let values = repeat(n, |out, i| {
-        out.raw(&[0, 0]);
-        out.varint(i);
-        out.raw(&[0, 0, 0]);
-    });
+    let values = entries_of(n, 1, &zeros(2 * n), &zeros(2 * n));
     lone(0, n, &[&values[..], &[0]].concat())
 }
 
 fn marks(n: u64) -> Vec<u8> {
-    let marks = repeat(n, |out, i| {
-        out.str(&format!("{i:04x}"));
-        out.raw(&[2, 0]);
-        out.varint(i);
-        out.byte(0);
+    let keys = column(n, |out, i| {
+        key(out, i);
+        out.byte(2);
     });
+    let marks = entries_of(n, 1, &keys, &[]);
     lone(0, n, &[&[0], &marks[..]].concat())
 }
 
 fn pieces(n: u64) -> Vec<u8> {
-    let pieces = repeat(n, |out, i| {
-        if i % 2 == 0 {
-            out.raw(&[3, b'x']);
-        } else {
-            out.byte(2);
-        }
-    });
-    lone(2, n, &[&[1, 0, 1, 2, 0], &pieces[..], &[0]].concat())
+    let mut out = Writer::new();
+    out.byte(1);
+    out.varint(n << 1);
+    out.raw(&vec![1; n as usize]);
+    out.raw(&[0, 0, 0, 0]);
+    out.raw(&vec![b'x'; (n / 2) as usize]);
+    out.byte(0);
+    lone(2, n, &out.into_vec())
 }
 
 /// Runs of one deleted element at one gap; every second dot, so that they stay apart.
 fn dead_runs(n: u64) -> Vec<u8> {
-    let runs = repeat(n, |out, i| {
-        out.byte(0);
-        out.varint(2 * i);
-        out.raw(&[2, 0, 1, 2]);
-    });
-    lone(2, 2 * n, &[&runs[..], &[0]].concat())
+    let runs = runs_of(n, 0, &zeros(n), &[], &[]);
+    lone(2, 2 * n, &[&runs[..], &[0, 0]].concat())
 }
 
 /// Runs of one character, each to the left of the one before.
 fn chain(n: u64) -> Vec<u8> {
-    let runs = repeat(n, |out, i| {
-        out.byte(0);
-        out.varint(2 * i);
-        if i == 1 {
-            out.byte(2);
-        } else {
-            out.raw(&[1, 0]);
-            out.varint(2 * i - 2);
-        }
-        out.raw(&[0, 1, 3, b'x']);
-    });
-    lone(2, 2 * n, &[&runs[..], &[0]].concat())
+    let mut places = vec![2; n as usize];
+    places[0] = 0;
+    let parents = vec![2; n as usize - 1];
+    let runs = runs_of(n, 1, &places, &parents, &[]);
+    let text = vec![b'x'; n as usize];
+    lone(2, 2 * n, &[&runs[..], &[0], &text, &[0]].concat())
 }
 
 fn children_of_lists(n: u64) -> Vec<u8> {
-    let mut run = Writer::new();
-    run.raw(&[1, 0, 1, 2, 0, 1]);
-    run.varint(n << 1 | 1);
-    (0..n).for_each(|_| run.raw(&[0x10, 0]));
-    lone(1, n, &run.into_vec())
+    one_run(
+        1,
+        n,
+        n,
+        |out| {
+            out.raw(&vec![0x10; n as usize]);
+            out.raw(&zeros(n));
+        },
+        &[],
+    )
 }
 
 /// Counters 64 deep, beside each other.
@@ -153,7 +197,7 @@ fn deep(n: u64) -> Vec<u8> {
     });
     let mut bodies = Writer::new();
     (1..=n).for_each(|i| {
-        bodies.raw(&[1, 0]);
+        bodies.byte(1);
         bodies.varint(i);
         bodies.raw(&[0, 1, 0]);
     });
@@ -177,7 +221,7 @@ fn ways(n: u64) -> Vec<u8> {
     }
     let mut bodies = Writer::new();
     (1..=n).for_each(|i| {
-        bodies.raw(&[1, 0]);
+        bodies.byte(1);
         bodies.varint(i);
         bodies.raw(&[0, 1, 0]);
     });
@@ -185,28 +229,25 @@ fn ways(n: u64) -> Vec<u8> {
 }
 
 fn removals(n: u64) -> Vec<u8> {
-    let removals = repeat(n, |out, i| {
-        out.byte(0);
-        out.varint(i);
-        out.raw(&[0, 1, 0, 1, 1]);
-    });
-    hostile(n, &[1, 0], &[], &removals)
+    let (ones, steps) = (vec![1; n as usize], vec![2; n as usize]);
+    let mut starts = zeros(n);
+    starts[0] = 2;
+    let columns = [varint(n), steps, zeros(n), ones.clone(), starts, ones];
+    hostile(n, &[1, 0], &[], &columns.concat())
 }
 
 fn removed_runs(n: u64) -> Vec<u8> {
-    let runs = repeat(n, |out, i| {
-        out.byte(0);
-        out.varint(2 * i);
-        out.byte(1);
-    });
-    hostile(2 * n, &[1, 0], &[], &[&[1, 0, 1, 0], &runs[..]].concat())
+    let starts = vec![4; n as usize];
+    let columns = [vec![1, 2, 0], varint(n), starts, vec![1; n as usize]];
+    hostile(2 * n, &[1, 0], &[], &columns.concat())
 }
 
-/// A text or a tree of one run: its content is written by `content`, and what follows the runs by `rest`.
+/// A sequence of one run, all alive: its content is written by `content`, and what follows the runs by `rest`.
 fn one_run(kind: u8, seqs: u64, len: u64, content: impl Fn(&mut Writer), rest: &[u8]) -> Vec<u8> {
     let mut run = Writer::new();
-    run.raw(&[1, 0, 1, 2, 0, 1]);
-    run.varint(len << 1 | 1);
+    run.raw(&[1, 3]);
+    run.varint(len);
+    run.raw(&[0, 0, 0]);
     content(&mut run);
     run.raw(rest);
     lone(kind, seqs, &run.into_vec())
@@ -214,20 +255,23 @@ fn one_run(kind: u8, seqs: u64, len: u64, content: impl Fn(&mut Writer), rest: &
 
 /// A text of one character a mark, and the marks; their names and ends are written by `span`.
 fn marked(n: u64, span: impl Fn(&mut Writer, u64)) -> Vec<u8> {
-    let marks = repeat(n, |out, i| {
-        span(out, i);
+    let values = [zeros(n), vec![2; n as usize]].concat();
+    marked_with(n, &values, span)
+}
+
+fn marked_with(n: u64, values: &[u8], span: impl Fn(&mut Writer, u64)) -> Vec<u8> {
+    let marks = entries_of(n, n + 1, &column(n, span), values);
+    let prose = |out: &mut Writer| {
         out.byte(0);
-        out.varint(n + i);
-        out.raw(&[0, 0, 2]);
-    });
-    let prose = |out: &mut Writer| (0..n).for_each(|_| out.byte(b'x'));
+        (0..n).for_each(|_| out.byte(b'x'));
+    };
     one_run(2, 2 * n, n, prose, &marks)
 }
 
 /// The level comes after the ends.
 fn beside(out: &mut Writer, start: u64, end: u64, level: u64) {
     for (flags, seq) in [(2, start), (3, end)] {
-        out.raw(&[flags, 0]);
+        out.byte(flags);
         out.varint(seq);
     }
     out.varint(level);
@@ -249,102 +293,91 @@ fn marks_on_one_range(n: u64) -> Vec<u8> {
     })
 }
 
-fn tree(n: u64, cell: impl Fn(&mut Writer, u64)) -> Vec<u8> {
-    one_run(5, n, n, |out| (1..=n).for_each(|i| cell(out, i)), &[])
+/// What each is, then what it holds.
+fn tree(n: u64, cell: impl Fn(u64) -> (u8, Vec<u8>)) -> Vec<u8> {
+    one_run(5, n, n, |out| cells(out, n, &cell), &[])
 }
 
-fn node(out: &mut Writer, under: Option<u64>) {
-    out.byte(0x20);
-    write_under(out, under);
+fn cells(out: &mut Writer, n: u64, cell: impl Fn(u64) -> (u8, Vec<u8>)) {
+    (1..=n).for_each(|i| out.byte(cell(i).0));
+    (1..=n).for_each(|i| out.raw(&cell(i).1));
 }
 
-fn write_under(out: &mut Writer, under: Option<u64>) {
-    out.byte(u8::from(under.is_some()));
-    if let Some(seq) = under {
-        out.byte(0);
-        out.varint(seq);
-    }
+fn node(under: Option<u64>) -> (u8, Vec<u8>) {
+    (0x20, under_bytes(under))
 }
 
-fn place(out: &mut Writer, of: u64, under: Option<u64>, stamp: u64) {
-    out.byte(0x30);
-    write_under(out, under);
-    out.byte(0);
-    out.varint(of);
-    out.varint(stamp);
+fn under_bytes(under: Option<u64>) -> Vec<u8> {
+    under.map_or_else(|| vec![0], |seq| [vec![1], varint(seq)].concat())
+}
+
+fn place(of: u64, under: Option<u64>, millis: u64) -> (u8, Vec<u8>) {
+    let parts = [under_bytes(under), varint(of), varint(millis), vec![0]];
+    (0x30, parts.concat())
 }
 
 /// Nodes under each other, each under the one before.
 fn nodes_down(n: u64) -> Vec<u8> {
-    tree(n, |out, i| {
-        node(out, Some(i - 1).filter(|&above| above > 0));
-    })
+    tree(n, |i| node(Some(i - 1).filter(|&above| above > 0)))
 }
 
 /// Nodes under each other, each under the one after.
 fn nodes_up(n: u64) -> Vec<u8> {
-    tree(n, |out, i| {
-        node(out, Some(i + 1).filter(|&above| above <= n));
-    })
+    tree(n, |i| node(Some(i + 1).filter(|&above| above <= n)))
 }
 
 /// Nodes that were moved under each other, the last one under the first; and then all under the last.
 fn cycles(n: u64) -> Vec<u8> {
     let third = n / 3 + 1;
-    tree(3 * third, |out, i| {
+    tree(3 * third, |i| {
         match ((i - 1) / third, (i - 1) % third + 1) {
-            (0, _) => node(out, None),
-            (1, i) => place(out, i, Some(i % third + 1), i),
-            (_, i) => place(out, i, Some(third), 0),
+            (0, _) => node(None),
+            (1, i) => place(i, Some(i % third + 1), i),
+            (_, i) => place(i, Some(third), 0),
         }
     })
 }
 
 fn moves_of_a_node(n: u64) -> Vec<u8> {
-    tree(n + 1, |out, i| match i {
-        1 => node(out, None),
-        _ => place(out, 1, None, i),
+    tree(n + 1, |i| match i {
+        1 => node(None),
+        _ => place(1, None, i),
     })
 }
 
 fn moves_of_an_element(n: u64) -> Vec<u8> {
-    let cells = |out: &mut Writer| {
-        out.raw(&[0, 0]);
-        (1..=n).for_each(|i| place(out, 1, None, i));
+    let cell = |i| match i {
+        1 => (0, vec![0]),
+        _ => place(1, None, i - 1),
     };
-    one_run(1, n + 1, n + 1, cells, &[])
+    one_run(1, n + 1, n + 1, |out| cells(out, n + 1, cell), &[])
 }
 
 fn moves_of_elements(n: u64) -> Vec<u8> {
-    let cells = |out: &mut Writer| {
-        (1..=n).for_each(|_| out.raw(&[0, 0]));
-        (1..=n).for_each(|i| place(out, n + 1 - i, None, i));
+    let cell = |i| match i {
+        _ if i <= n => (0, vec![0]),
+        _ => place(2 * n + 1 - i, None, i - n),
     };
-    one_run(1, 2 * n, 2 * n, cells, &[])
+    one_run(1, 2 * n, 2 * n, |out| cells(out, 2 * n, cell), &[])
 }
 
 /// Elements and places of them by turns, which show and hide each other.
 fn elements_and_places(n: u64) -> Vec<u8> {
-    let cells = |out: &mut Writer| {
-        for i in 1..=n {
-            out.raw(&[0, 0]);
-            place(out, 2 * i - 1, None, i);
-        }
+    let cell = |i| match i % 2 {
+        1 => (0, vec![0]),
+        _ => place(i - 1, None, i / 2),
     };
-    one_run(1, 2 * n, 2 * n, cells, &[])
+    one_run(1, 2 * n, 2 * n, |out| cells(out, 2 * n, cell), &[])
 }
 
 /// A text of one character a mark of one name, every second one with another value.
 fn marks_beside_each_other(n: u64) -> Vec<u8> {
-    let marks = repeat(n, |out, i| {
+    let values = (1..=n).map(|i| 1 + (i % 2) as u8);
+    let values = [zeros(n), values.collect()].concat();
+    marked_with(n, &values, |out, i| {
         out.str("b");
         beside(out, i, i, 0);
-        out.byte(0);
-        out.varint(n + i);
-        out.raw(&[0, 0, 1 + (i % 2) as u8]);
-    });
-    let prose = |out: &mut Writer| (0..n).for_each(|_| out.byte(b'x'));
-    one_run(2, 2 * n, n, prose, &marks)
+    })
 }
 
 /// Marks of different names, each within the one before.
@@ -358,22 +391,17 @@ fn nested_names(n: u64) -> Vec<u8> {
 /// One change that erases every second of the dots before it.
 fn erased_runs(n: u64) -> Vec<u8> {
     let runs = repeat(n, |out, i| {
-        out.byte(0);
         out.varint(2 * i);
         out.byte(1);
     });
-    erasing(
-        2 * n + 1,
-        &[&[1, 0][..], &varint(2 * n + 1), &runs].concat(),
-    )
+    erasing(2 * n + 1, &[&[1][..], &varint(2 * n + 1), &runs].concat())
 }
 
 /// Changes that erase one dot each.
 fn erasures(n: u64) -> Vec<u8> {
     let erasures = repeat(n, |out, i| {
-        out.byte(0);
         out.varint(n + i);
-        out.raw(&[1, 0]);
+        out.byte(1);
         out.varint(i);
         out.byte(1);
     });
@@ -389,28 +417,29 @@ fn varint(number: u64) -> Vec<u8> {
 fn erasing(seqs: u64, erasures: &[u8]) -> Vec<u8> {
     let timed = hostile(seqs, &[1, 0], &[], &[0]);
     // Nothing in it has a time.
-    [&[1, 4], &timed[3..], erasures].concat()
+    [&[0x0c], &timed[2..], erasures].concat()
 }
 
 /// What removes all of the others.
 fn removing(seqs: u64) -> Vec<u8> {
     let mut out = Writer::new();
-    out.raw(&[1, 2, 0, 2]);
+    out.raw(&[0x0a, 0, 2]);
     out.u64_le(6);
     out.u64_le(7);
     out.raw(&[1, 1]);
     out.varint(seqs);
-    out.raw(&[1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1]);
+    out.raw(&[1, 0, 1, 1, 0, 1, 0, 2, 0, 1, 1, 2]);
     out.varint(seqs);
     out.into_vec()
 }
 
 type Shape = (&'static str, fn(u64) -> Vec<u8>);
 
-const SHAPES: [Shape; 26] = [
+const SHAPES: [Shape; 27] = [
     ("nulls", nulls),
     ("nested maps", nested_maps),
     ("entries", entries),
+    ("alike keys", alike_keys),
     ("siblings", siblings),
     ("marks", marks),
     ("pieces", pieces),
@@ -439,7 +468,7 @@ const SHAPES: [Shape; 26] = [
 /// A delta of another replica whose elements hang on those of `chain`, or of a long run.
 fn second(replica: u64, seqs: u64, runs: &[u8]) -> Vec<u8> {
     let mut out = Writer::new();
-    out.raw(&[1, 2, 0, 2]);
+    out.raw(&[0x0a, 0, 2]);
     out.u64_le(replica.min(7));
     out.u64_le(replica.max(7));
     let (own, other) = if replica < 7 { (0, 1) } else { (1, 0) };
@@ -454,35 +483,29 @@ fn second(replica: u64, seqs: u64, runs: &[u8]) -> Vec<u8> {
 
 /// One run of characters of two bytes.
 fn prose(n: u64) -> Vec<u8> {
-    let mut run = Writer::new();
-    run.raw(&[1, 0, 1, 2, 0, 1]);
-    run.varint(n << 1 | 1);
-    (0..n).for_each(|_| run.raw("é".as_bytes()));
-    run.byte(0);
-    lone(2, n, &run.into_vec())
+    let text = |out: &mut Writer| {
+        out.varint(n);
+        (0..n).for_each(|_| out.raw("é".as_bytes()));
+    };
+    one_run(2, n, n, text, &[0])
+}
+
+/// Runs of one character that hang to the left of what another replica wrote.
+fn left_of(n: u64, seq: impl Fn(u64) -> u64) -> Vec<u8> {
+    let parents = column(n, |out, i| {
+        out.byte(1);
+        out.varint(seq(i));
+    });
+    let runs = runs_of(n, 1, &vec![2; n as usize], &parents, &zeros(n));
+    let text = vec![b'y'; n as usize];
+    second(6, 2 * n, &[&runs[..], &[0], &text].concat())
 }
 
 /// Elements that each come right before a chain of thousands, which hang on each other; and some that
 /// each come into the midst of one long piece.
 fn pairs_stay_in_bounds() {
-    let before = |n: u64| {
-        let runs = repeat(n, |out, i| {
-            out.byte(0);
-            out.varint(2 * i);
-            out.raw(&[1, 1, 2, 0, 1, 3, b'y']);
-        });
-        second(6, 2 * n, &runs)
-    };
-    let within = |n: u64| {
-        let runs = repeat(n, |out, i| {
-            out.byte(0);
-            out.varint(2 * i);
-            out.raw(&[1, 1]);
-            out.varint(3 * i);
-            out.raw(&[0, 1, 3, b'y']);
-        });
-        second(6, 2 * n, &runs)
-    };
+    let before = |n: u64| left_of(n, |_| 2);
+    let within = |n: u64| left_of(n, |i| 3 * i);
     let pairs = [
         (fitting(64 << 10, chain), fitting(64 << 10, before)),
         (fitting(64 << 10, prose), fitting(64 << 10, within)),
@@ -552,6 +575,7 @@ fn use_it(name: &str, doc: &Doc, slow: &mut Vec<String>) {
 #[test]
 fn hostile_deltas_stay_in_bounds() {
     pairs_stay_in_bounds();
+    compressed_deltas_stay_in_bounds();
     let mut slow = Vec::new();
     for bytes in [64 << 10, 400 << 10] {
         for (name, make) in SHAPES {
@@ -582,6 +606,40 @@ fn hostile_deltas_stay_in_bounds() {
         }
     }
     assert!(slow.is_empty(), "{slow:#?}");
+}
+
+/// A delta compressed, whether a writer would do so or not.
+fn packed(plain: &[u8]) -> Vec<u8> {
+    let block = lz4_flex::block::compress(plain);
+    [&[0x10], &varint(plain.len() as u64)[..], &block].concat()
+}
+
+/// What is compressed may come to as much as if it were not, and to half a megabyte for nothing.
+fn compressed_deltas_stay_in_bounds() {
+    let mut refused = 0;
+    for bytes in [2 << 10, 64 << 10, 400 << 10] {
+        for (name, make) in SHAPES {
+            let plain = fitting(bytes, make);
+            let delta = Delta::decode(&plain).expect("made well");
+            assert!(delta.canonical() == plain, "{name}");
+            let own = delta.encode();
+            assert!(own.len() <= plain.len(), "{name}");
+            assert!(
+                Delta::decode(&own).is_ok_and(|same| same == delta),
+                "{name}"
+            );
+            let bomb = packed(&plain);
+            println!("{name}: {} compressed to {}", plain.len(), bomb.len());
+            let decoded = checks::delta(&bomb);
+            // A writer compresses what a reader takes, and nothing else.
+            assert_eq!(decoded, own.first() == Some(&0x10), "{name}");
+            refused += usize::from(!decoded);
+        }
+    }
+    assert!(refused > 0, "some would be bombs");
+    let zeros = packed(&vec![0; 64 << 20]);
+    assert!(!checks::delta(&zeros));
+    assert!(!checks::delta(&packed(&zeros)));
 }
 
 /// The same shapes, small: what fuzzing begins with.

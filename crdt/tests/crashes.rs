@@ -12,7 +12,7 @@ mod replay;
 use replay::{put, Target};
 
 const TARGETS: [Target; 7] = [
-    ("delta", checks::delta),
+    ("delta", |bytes| _ = checks::delta(bytes)),
     ("merge", checks::merge),
     ("saved", checks::saved),
     ("value", checks::value),

@@ -4,4 +4,6 @@
 #[path = "../../crdt/tests/checks/mod.rs"]
 mod checks;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::delta(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    checks::delta(bytes);
+});

@@ -1,16 +1,16 @@
 //! A document's delta as bytes.
 
-use std::collections::BTreeSet;
-
-use super::items::{self, kind_code, kind_of, read_key, Names};
+use super::items::{self, kind_code, kind_of, read_key};
+use super::names::Names;
+use super::step::{self, Step};
 use super::varint::{DecodeError, Reader, Writer};
-use crate::document::{Items, Key, Place, Step};
+use super::{packed, removals};
+use crate::document::{self, Items, Key, Place};
 use crate::VersionVector;
-use crate::{limits, Delta, Dot, DotRun, Kind, Minute, Removal, Removals, ReplicaId, Stamp};
+use crate::{limits, Delta, Dot, DotRun, Kind, Minute, ReplicaId, Stamp};
 
-/// The format that this version writes, and the newest it reads.
-pub(super) const FORMAT: u8 = 1;
-
+/// The first byte of a delta: that it is written in full, and the flags below.
+const FULL: u8 = 0x08;
 /// Flag: `removals` says all that was removed.
 const COMPLETE: u8 = 1;
 /// Flag: the delta has times, counted from a minute that stands in the header.
@@ -24,23 +24,46 @@ const HAS_ITEMS: u8 = 0x10;
 const KIND: u8 = 0x07;
 
 impl Delta {
-    /// The delta as bytes. Equal deltas have equal bytes.
+    /// The delta as bytes: a step of one replica in few, a large delta compressed where that makes it
+    /// smaller.
     pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode_into(&mut out);
+        out
+    }
+
+    /// Appends what [`Self::encode`] gives, so that a buffer can be used again.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        let mut plain = Writer::after(std::mem::take(out));
+        write(&mut plain, self);
+        let weight = plain.weight();
+        *out = plain.into_vec();
+        #[cfg(debug_assertions)]
+        check_weight(&out[start..], weight);
+        packed::pack(out, start, weight);
+    }
+
+    /// The delta as bytes that are never compressed: equal deltas have equal ones, whatever the
+    /// version of the library that compresses.
+    pub fn canonical(&self) -> Vec<u8> {
         let mut out = Writer::new();
         write(&mut out, self);
         out.into_vec()
     }
 
-    /// Reads what [`Self::encode`] gave, and checks all that can be checked without the document.
+    /// Reads what [`Self::encode`] or [`Self::canonical`] gave, and checks all that can be checked
+    /// without the document.
     ///
     /// # Errors
     /// When the bytes are anything else: cut off, in another order, over a limit, contradicting
-    /// themselves. The time and memory it takes are bounded by the number of bytes.
+    /// themselves. The time and memory it takes are bounded by the number of bytes. In what is
+    /// compressed, the offset is that in the bytes that come out.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut input = Reader::new(bytes);
-        let delta = read(&mut input)?;
-        input.finish()?;
-        Ok(delta)
+        match packed::unpack(bytes)? {
+            None => read_all(&mut Reader::new(bytes)),
+            Some((plain, room)) => read_all(&mut Reader::with_room(&plain, room)),
+        }
     }
 
     /// The greatest stamp among what the delta brings.
@@ -49,26 +72,43 @@ impl Delta {
     }
 }
 
+/// What was noted while writing is what will be counted while reading, or what is saved could not be read.
+#[cfg(debug_assertions)]
+fn check_weight(plain: &[u8], weight: usize) {
+    let mut input = Reader::new(plain);
+    if read_all(&mut input).is_ok() {
+        assert_eq!(input.weight(), weight, "weighed otherwise");
+    }
+}
+
+fn read_all(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
+    let delta = read(input)?;
+    input.finish()?;
+    Ok(delta)
+}
+
 fn write(out: &mut Writer, delta: &Delta) {
-    let names = names_of(delta);
+    if let Some(step) = Step::of(delta) {
+        step.write(out);
+    } else {
+        write_full(out, delta);
+    }
+}
+
+fn write_full(out: &mut Writer, delta: &Delta) {
     let base = first_minute(delta);
     let names = Names {
-        replicas: names,
+        replicas: names_of(delta),
         base: base.unwrap_or_default(),
     };
-    out.byte(FORMAT);
-    let complete = if delta.complete { COMPLETE } else { 0 };
-    let timed = if base.is_some() { TIMED } else { 0 };
-    let erased = if delta.items.erasures.is_empty() {
-        0
-    } else {
-        ERASED
-    };
-    out.byte(complete | timed | erased);
+    let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
+    let erased = !delta.items.erasures.is_empty();
+    let flags = flag(COMPLETE, delta.complete) | flag(TIMED, base.is_some());
+    out.byte(FULL | flags | flag(ERASED, erased));
     if let Some(base) = base {
         out.varint(u64::from(base.get()));
     }
-    out.varint(names.replicas.len() as u64);
+    out.count(names.replicas.len(), REPLICA_BYTES);
     names
         .replicas
         .iter()
@@ -76,14 +116,9 @@ fn write(out: &mut Writer, delta: &Delta) {
     write_version(out, &delta.from, &VersionVector::new(), &names);
     write_version(out, &delta.to, &delta.from, &names);
     write_containers(out, &delta.items, &names);
-    out.varint(delta.removals.len() as u64);
-    for (&by, removal) in &delta.removals {
-        names.write_dot(out, by);
-        names.write_minute(out, removal.minute);
-        write_dot_runs(out, &removal.runs, &names);
-    }
-    if erased > 0 {
-        out.varint(delta.items.erasures.len() as u64);
+    removals::write(out, &delta.removals, &names);
+    if erased {
+        out.count(delta.items.erasures.len(), ERASURE_BYTES);
         for (by, runs) in &delta.items.erasures {
             names.write_dot(out, *by);
             write_dot_runs(out, runs, &names);
@@ -92,7 +127,7 @@ fn write(out: &mut Writer, delta: &Delta) {
 }
 
 fn write_dot_runs(out: &mut Writer, runs: &[DotRun], names: &Names) {
-    out.varint(runs.len() as u64);
+    out.count(runs.len(), DOT_RUN_BYTES);
     for run in runs {
         names.write_dot(out, run.start);
         out.varint(run.len);
@@ -108,20 +143,25 @@ fn first_minute(delta: &Delta) -> Option<Minute> {
 
 /// Every replica that the delta names, in order.
 fn names_of(delta: &Delta) -> Vec<ReplicaId> {
-    let mut names: BTreeSet<ReplicaId> = delta
-        .from
-        .iter()
-        .chain(delta.to.iter())
-        .map(|(replica, _)| replica)
-        .collect();
+    // Neighbours are mostly of one replica; in the end there are few.
+    let mut names: Vec<ReplicaId> = Vec::new();
+    let mut note = |replica| {
+        if names.last() != Some(&replica) {
+            names.push(replica);
+        }
+        if names.len() > 4 * limits::REPLICAS_MAX {
+            names.sort_unstable();
+            names.dedup();
+        }
+    };
+    let versions = delta.from.iter().chain(delta.to.iter());
+    versions.for_each(|(replica, _)| note(replica));
     for items in delta.items.bodies() {
-        items::replicas(items, |replica| {
-            names.insert(replica);
-        });
+        items::replicas(items, &mut note);
     }
     for place in &delta.items.table {
         if let Key::Element(dot) = &place.step.key {
-            names.insert(dot.replica);
+            note(dot.replica);
         }
     }
     let removals = delta
@@ -130,15 +170,19 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
         .map(|(by, removal)| (by, &removal.runs));
     let erasures = delta.items.erasures.iter().map(|(by, runs)| (by, runs));
     for (by, runs) in removals.chain(erasures) {
-        names.insert(by.replica);
-        names.extend(runs.iter().map(|run| run.start.replica));
+        note(by.replica);
+        for run in runs {
+            note(run.start.replica);
+        }
     }
-    names.into_iter().collect()
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The entries of a version, counted from those of another that it is not behind.
 fn write_version(out: &mut Writer, version: &VersionVector, after: &VersionVector, names: &Names) {
-    out.varint(version.len() as u64);
+    out.count(version.len(), ENTRY_BYTES);
     for (replica, seq) in version.iter() {
         names.write_replica(out, replica);
         out.varint(seq - after.get(replica));
@@ -150,7 +194,7 @@ fn read_version(
     after: &VersionVector,
     names: &Names,
 ) -> Result<VersionVector, DecodeError> {
-    let count = input.count(limits::REPLICAS_MAX, "too many replicas", 2)?;
+    let count = input.count(limits::REPLICAS_MAX, "too many replicas", ENTRY_BYTES)?;
     let mut version = VersionVector::new();
     let mut last = None;
     for _ in 0..count {
@@ -175,7 +219,9 @@ fn write_containers(out: &mut Writer, items: &Items, names: &Names) {
         Some(_) => HAS_ITEMS,
         None => 0,
     };
-    out.varint(items.table.len() as u64 + 1);
+    out.count(items.table.len() + 1, 1);
+    out.weigh(items.table.len().saturating_mul(PLACE_BYTES));
+    out.weigh(items.bodies.len().saturating_mul(BODY_BYTES));
     out.byte(has_items(0));
     for (number, Place { parent, step }) in (1..).zip(&items.table) {
         let flags = kind_code(step.kind) | has_items(number);
@@ -197,6 +243,12 @@ fn write_containers(out: &mut Writer, items: &Items, names: &Names) {
     }
 }
 
+/// The fewest bytes of a replica's id, of its part of a version, and of a run of dots.
+const REPLICA_BYTES: usize = 8;
+const ENTRY_BYTES: usize = 1;
+const DOT_RUN_BYTES: usize = 2;
+/// The fewest bytes of an erasure.
+const ERASURE_BYTES: usize = 4;
 /// The fewest bytes of a container in the table, and of a container's items.
 const PLACE_BYTES: usize = 3;
 const BODY_BYTES: usize = 5;
@@ -250,14 +302,14 @@ fn read_place(input: &mut Reader<'_>, flags: u8, names: &Names) -> Result<Place,
         ELEMENT => Key::Element(names.read_dot(input)?),
         _ => return Err(input.error("impossible container")),
     };
-    let step = Step { key, kind };
+    let step = document::Step { key, kind };
     Ok(Place { parent, step })
 }
 
 /// Checks that containers come in the order of their paths, each after what it is in, and that none
 /// is named for nothing; O(depth) a container.
 #[derive(Default)]
-struct Order {
+pub(super) struct Order {
     /// The containers that the last one is in, from the top, and itself.
     way: Vec<u32>,
     /// Whether the last one has items.
@@ -265,7 +317,7 @@ struct Order {
 }
 
 impl Order {
-    fn add(
+    pub(super) fn add(
         &mut self,
         input: &Reader<'_>,
         table: &[Place],
@@ -309,12 +361,12 @@ impl Order {
 }
 
 fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
-    if input.byte()? != FORMAT {
-        return Err(input.error("unknown format"));
-    }
     let flags = input.byte()?;
-    if flags & !(COMPLETE | TIMED | ERASED) != 0 {
-        return Err(input.error("unknown flags"));
+    if flags & step::STEP != 0 {
+        return step::read(input, flags);
+    }
+    if flags & !(COMPLETE | TIMED | ERASED) != FULL {
+        return Err(input.error("unknown format"));
     }
     let base = if flags & TIMED == 0 {
         None
@@ -324,7 +376,7 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         Some(Minute::new(minutes))
     };
     let max = 2 * limits::REPLICAS_MAX;
-    let replicas = input.many(max, "too many replicas", 8, |input, before| {
+    let replicas = input.many(max, "too many replicas", REPLICA_BYTES, |input, before| {
         let replica = ReplicaId::new(input.u64_le()?);
         if before.last() >= Some(&replica) {
             return Err(input.error("replicas out of order"));
@@ -338,7 +390,7 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
     let from = read_version(input, &VersionVector::new(), &names)?;
     let to = read_version(input, &from, &names)?;
     let mut items = read_containers(input, &names)?;
-    let removals = read_removals(input, &names)?;
+    let removals = removals::read(input, &names)?;
     if flags & ERASED != 0 {
         items.erasures = read_erasures(input, &names)?;
     }
@@ -350,44 +402,31 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         complete: flags & COMPLETE != 0,
     };
     check(&delta, base, &names.replicas).map_err(|reason| input.error(reason))?;
+    if Step::of(&delta).is_some() {
+        return Err(input.error("a step not written the short way"));
+    }
     Ok(delta)
 }
 
-fn read_removals(input: &mut Reader<'_>, names: &Names) -> Result<Removals, DecodeError> {
-    let count = input.count(usize::MAX, "too many removals", 6)?;
-    let mut removals = Removals::new();
-    for _ in 0..count {
-        let by = names.read_dot(input)?;
-        if removals
-            .last_key_value()
-            .is_some_and(|(&last, _)| last >= by)
-        {
-            return Err(input.error("removals out of order"));
-        }
-        let minute = names.read_minute(input)?;
-        let runs = read_dot_runs(input, names)?;
-        removals.insert(by, Removal { minute, runs });
-    }
-    Ok(removals)
-}
-
 fn read_dot_runs(input: &mut Reader<'_>, names: &Names) -> Result<Vec<DotRun>, DecodeError> {
-    let runs = input.many(usize::MAX, "too many removals", 3, |input, _| {
-        let start = names.read_dot(input)?;
-        let len = input.varint()?;
-        if len == 0 || len > limits::SEQ_MAX - start.seq + 1 {
-            return Err(input.error("impossible removal"));
-        }
-        Ok(DotRun { start, len })
-    })?;
+    let runs = input.many(
+        usize::MAX,
+        "too many removals",
+        DOT_RUN_BYTES,
+        |input, _| {
+            let start = names.read_dot(input)?;
+            let len = input.varint()?;
+            if len == 0 || len > limits::SEQ_MAX - start.seq + 1 {
+                return Err(input.error("impossible removal"));
+            }
+            Ok(DotRun { start, len })
+        },
+    )?;
     if runs.is_empty() {
         return Err(input.error("empty removal"));
     }
     Ok(runs)
 }
-
-/// The fewest bytes of an erasure.
-const ERASURE_BYTES: usize = 6;
 
 fn read_erasures(
     input: &mut Reader<'_>,

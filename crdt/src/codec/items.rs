@@ -1,72 +1,16 @@
 //! What a delta says of each container, as bytes.
 
-use super::value;
+use super::entries::{ENTRY_BYTES, MARK_BYTES};
+use super::names::Names;
 use super::varint::{DecodeError, Reader, Writer};
+use super::{entries, runs, value};
 use crate::container::cell::{self, Cell, Cells, Moved};
 use crate::container::text::{Anchor, Span, TextItems};
 use crate::container::BodyItems;
 use crate::counter::Tally;
 use crate::map::MapItem;
-use crate::sequence::content::{Chars, Content};
-use crate::sequence::run::{PieceItem, RunItem, Side};
-use crate::{limits, Dot, Kind, Minute, ReplicaId, Sibling, Stamp, Value};
-
-/// The replicas that a delta speaks of, by number, and the minute that its times are counted from.
-#[derive(Debug)]
-pub(super) struct Names {
-    pub(super) replicas: Vec<ReplicaId>,
-    pub(super) base: Minute,
-}
-
-impl Names {
-    pub(super) fn write_replica(&self, out: &mut Writer, replica: ReplicaId) {
-        let number = self.replicas.binary_search(&replica);
-        out.varint(number.expect("the table has every replica of the delta") as u64);
-    }
-
-    pub(super) fn read_replica(&self, input: &mut Reader<'_>) -> Result<ReplicaId, DecodeError> {
-        let number = input.varint()?;
-        let replica = usize::try_from(number)
-            .ok()
-            .and_then(|number| self.replicas.get(number));
-        replica
-            .copied()
-            .ok_or_else(|| input.error("unknown replica"))
-    }
-
-    pub(super) fn write_dot(&self, out: &mut Writer, dot: Dot) {
-        self.write_replica(out, dot.replica);
-        out.varint(dot.seq);
-    }
-
-    pub(super) fn read_dot(&self, input: &mut Reader<'_>) -> Result<Dot, DecodeError> {
-        Ok(Dot::new(self.read_replica(input)?, input.seq()?))
-    }
-
-    fn write_stamp(&self, out: &mut Writer, stamp: Stamp) {
-        out.varint(stamp.get() - Stamp::new(self.base.millis(), 0).get());
-    }
-
-    fn read_stamp(&self, input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
-        let base = Stamp::new(self.base.millis(), 0).get();
-        let stamp = base.checked_add(input.varint()?);
-        stamp
-            .map(Stamp::from_bits)
-            .ok_or_else(|| input.error("stamp over 64 bits"))
-    }
-
-    pub(super) fn write_minute(&self, out: &mut Writer, minute: Minute) {
-        out.varint(u64::from(minute.get() - self.base.get()));
-    }
-
-    pub(super) fn read_minute(&self, input: &mut Reader<'_>) -> Result<Minute, DecodeError> {
-        let minute = u64::from(self.base.get()).checked_add(input.varint()?);
-        let minute = minute.and_then(|minute| u32::try_from(minute).ok());
-        minute
-            .map(Minute::new)
-            .ok_or_else(|| input.error("minute over 32 bits"))
-    }
-}
+use crate::sequence::run::{RunItem, Side};
+use crate::{limits, Dot, Kind, Minute, ReplicaId, Value};
 
 /// A kind as a number.
 pub(super) fn kind_code(kind: Kind) -> u8 {
@@ -98,30 +42,48 @@ pub(super) fn read_key<'a>(input: &mut Reader<'a>) -> Result<&'a str, DecodeErro
 pub(super) fn write(out: &mut Writer, items: &BodyItems, names: &Names) {
     match items {
         BodyItems::Map { values, children } => {
-            write_map(out, values, names, |out, key| out.str(key), value::write);
-            let write_slot = |out: &mut Writer, (key, kind): &(String, Kind)| {
-                out.str(key);
-                out.byte(kind_code(*kind));
+            entries::write(out, values, names, ENTRY_BYTES, write_keys, write_values);
+            let write_slots = |out: &mut Writer, items: &[MapItem<(String, Kind), ()>]| {
+                let mut before = None;
+                for MapItem {
+                    key: (key, kind), ..
+                } in items
+                {
+                    entries::write_key(out, before, key);
+                    out.byte(kind_code(*kind));
+                    before = Some(key);
+                }
             };
-            write_map(out, children, names, write_slot, |_, ()| {});
+            entries::write(out, children, names, ENTRY_BYTES, write_slots, |_, _| {});
         }
         BodyItems::List(runs) | BodyItems::Tree(runs) => {
-            write_runs(out, runs, names, |out, cells: &Cells| {
-                for cell in &cells.0 {
-                    write_cell(out, cell, names);
-                }
+            runs::write(out, runs, names);
+            runs::cells(runs).for_each(|cell| {
+                out.byte(cell_code(cell));
+                out.weigh(CELL_BYTES);
             });
+            runs::cells(runs).for_each(|cell| write_cell(out, cell, names));
         }
         BodyItems::Text(TextItems { runs, marks }) => {
-            write_runs(out, runs, names, |out, chars: &Chars| {
-                out.raw(chars.as_str().as_bytes());
-            });
-            let write_span = |out: &mut Writer, span: &Span| write_span(out, span, names);
-            write_map(out, marks, names, write_span, value::write);
+            runs::write(out, runs, names);
+            runs::write_chars(out, runs);
+            let write_spans = |out: &mut Writer, items: &[MapItem<Span, Value>]| {
+                for item in items {
+                    write_span(out, &item.key, names);
+                }
+            };
+            entries::write(out, marks, names, MARK_BYTES, write_spans, write_values);
         }
-        BodyItems::Set(items) => write_map(out, items, names, value::write, |_, ()| {}),
+        BodyItems::Set(items) => {
+            let write_elements = |out: &mut Writer, items: &[MapItem<Value, ()>]| {
+                for item in items {
+                    value::write(out, &item.key);
+                }
+            };
+            entries::write(out, items, names, ENTRY_BYTES, write_elements, |_, _| {});
+        }
         BodyItems::Counter(tallies) => {
-            out.varint(tallies.len() as u64);
+            out.count(tallies.len(), TALLY_BYTES);
             for tally in tallies {
                 names.write_dot(out, tally.dot);
                 names.write_minute(out, tally.minute);
@@ -132,92 +94,99 @@ pub(super) fn write(out: &mut Writer, items: &BodyItems, names: &Names) {
     }
 }
 
+fn write_keys(out: &mut Writer, items: &[MapItem<String, Value>]) {
+    let mut before = None;
+    for MapItem { key, .. } in items {
+        entries::write_key(out, before, key);
+        before = Some(key);
+    }
+}
+
+fn write_values<K>(out: &mut Writer, items: &[MapItem<K, Value>]) {
+    value::write_all(out, items.iter().map(|item| &item.sibling.value));
+}
+
 pub(super) fn read(
     input: &mut Reader<'_>,
     kind: Kind,
     names: &Names,
 ) -> Result<BodyItems, DecodeError> {
-    let read_cells = |input: &mut Reader<'_>, len| {
-        let len = usize::try_from(len).map_err(|_| input.error("input ends early"))?;
-        let cells = input.times(len, 2, |input, _| read_cell(input, kind, names))?;
-        Ok(Cells(cells))
-    };
     Ok(match kind {
         Kind::Map => BodyItems::Map {
-            values: read_map(
-                input,
-                names,
-                |input| Ok(read_key(input)?.to_owned()),
-                value::read,
-            )?,
-            children: read_map(
-                input,
-                names,
-                |input| {
-                    let key = read_key(input)?.to_owned();
-                    let code = input.byte()?;
-                    Ok((key, kind_of(code, input)?))
-                },
-                |_| Ok(()),
-            )?,
+            values: entries::read(input, names, ENTRY_BYTES, entries::read_key, read_values)?,
+            children: entries::read(input, names, ENTRY_BYTES, read_slot, |_, _| Ok(()))?,
         },
-        Kind::List => BodyItems::List(read_runs(input, names, read_cells)?),
-        Kind::Tree => BodyItems::Tree(read_runs(input, names, read_cells)?),
+        Kind::List => BodyItems::List(read_cells(input, kind, names)?),
+        Kind::Tree => BodyItems::Tree(read_cells(input, kind, names)?),
         Kind::Text => BodyItems::Text(TextItems {
-            runs: read_runs(input, names, read_chars)?,
-            marks: read_map(input, names, |input| read_span(input, names), value::read)?,
+            runs: runs::read_texts(input, names)?,
+            marks: entries::read(
+                input,
+                names,
+                MARK_BYTES,
+                |input, _| read_span(input, names),
+                read_values,
+            )?,
         }),
-        Kind::Set => BodyItems::Set(read_map(input, names, value::read, |_| Ok(()))?),
+        Kind::Set => {
+            let element = |input: &mut Reader<'_>, _: Option<&Value>| value::read(input);
+            BodyItems::Set(entries::read(
+                input,
+                names,
+                ENTRY_BYTES,
+                element,
+                |_, _| Ok(()),
+            )?)
+        }
         Kind::Counter => BodyItems::Counter(read_tallies(input, names)?),
     })
 }
 
-fn write_map<K, V>(
-    out: &mut Writer,
-    items: &[MapItem<K, V>],
-    names: &Names,
-    write_key: impl Fn(&mut Writer, &K),
-    write_value: impl Fn(&mut Writer, &V),
-) {
-    out.varint(items.len() as u64);
-    for MapItem { key, sibling } in items {
-        write_key(out, key);
-        names.write_dot(out, sibling.dot);
-        names.write_stamp(out, sibling.stamp);
-        write_value(out, &sibling.value);
-    }
+fn read_values<K>(
+    input: &mut Reader<'_>,
+    items: &mut [MapItem<K, Value>],
+) -> Result<(), DecodeError> {
+    value::read_all(input, items.iter_mut().map(|item| &mut item.sibling.value))
 }
 
-fn read_map<'a, K: Ord, V>(
-    input: &mut Reader<'a>,
-    names: &Names,
-    mut read_key: impl FnMut(&mut Reader<'a>) -> Result<K, DecodeError>,
-    mut read_value: impl FnMut(&mut Reader<'a>) -> Result<V, DecodeError>,
-) -> Result<Vec<MapItem<K, V>>, DecodeError> {
-    let mut siblings = 0;
-    input.many(usize::MAX, "too many entries", 4, |input, before| {
-        let key = read_key(input)?;
-        let dot = names.read_dot(input)?;
-        let last = before.last();
-        if last.is_some_and(|last: &MapItem<K, V>| (&last.key, last.sibling.dot) >= (&key, dot)) {
-            return Err(input.error("entries out of order"));
-        }
-        siblings = if last.is_some_and(|last| last.key == key) {
-            siblings + 1
-        } else {
-            1
-        };
-        if siblings > limits::SIBLINGS_MAX {
-            return Err(input.over("too many siblings", limits::SIBLINGS_MAX));
-        }
-        let stamp = names.read_stamp(input)?;
-        let value = read_value(input)?;
-        Ok(MapItem {
-            key,
-            sibling: Sibling { dot, stamp, value },
-        })
-    })
+fn read_slot(
+    input: &mut Reader<'_>,
+    before: Option<&(String, Kind)>,
+) -> Result<(String, Kind), DecodeError> {
+    let key = entries::read_key(input, before.map(|(key, _)| key))?;
+    let code = input.byte()?;
+    Ok((key, kind_of(code, input)?))
 }
+
+fn read_cells(
+    input: &mut Reader<'_>,
+    kind: Kind,
+    names: &Names,
+) -> Result<Vec<RunItem<Cells>>, DecodeError> {
+    // What each is, then what each holds.
+    runs::read(
+        input,
+        names,
+        Reader::raw,
+        |input, codes: &mut &[u8], len| {
+            let (own, rest) = codes.split_at(len);
+            *codes = rest;
+            let mut own = own.iter();
+            input.weigh(len.saturating_mul(CELL_BYTES - 1))?;
+            let cells = input.times(len, 1, |input, _| {
+                let code = own.next().expect("a code for each cell");
+                read_cell(input, kind, *code, names)
+            })?;
+            Ok(Cells(cells))
+        },
+    )
+}
+
+/// The fewest bytes of a cell, and of a replica's part of a counter.
+const CELL_BYTES: usize = 2;
+/// What a place takes of memory beyond that of a cell, in bytes of input.
+const PLACE_WEIGHT: usize = 3;
+const TALLY_BYTES: usize = 4;
 
 const CHILD: u8 = 0x10;
 const NODE: u8 = 0x20;
@@ -225,28 +194,30 @@ const PLACE: u8 = 0x30;
 /// Flag of a node or a place: it is under another node.
 const UNDER: u8 = 0x01;
 
-fn write_cell(out: &mut Writer, cell: &Cell, names: &Names) {
-    let under_flag = |under: &Option<Dot>| if under.is_some() { UNDER } else { 0 };
+fn cell_code(cell: &Cell) -> u8 {
     match cell {
-        Cell::Value(value) => value::write(out, value),
-        Cell::Child(kind) => {
-            out.byte(CHILD);
-            out.byte(kind_code(*kind));
+        Cell::Value(value) => value::code(value),
+        Cell::Child(_) => CHILD,
+        Cell::Node { .. } => NODE,
+        Cell::Place(_) => PLACE,
+    }
+}
+
+/// What a cell holds; what it is was said before.
+fn write_cell(out: &mut Writer, cell: &Cell, names: &Names) {
+    let write_under = |out: &mut Writer, under: &Option<Dot>| {
+        out.byte(if under.is_some() { UNDER } else { 0 });
+        if let Some(dot) = under {
+            names.write_dot(out, *dot);
         }
-        Cell::Node { under } => {
-            out.byte(NODE);
-            out.byte(under_flag(under));
-            if let Some(dot) = under {
-                names.write_dot(out, *dot);
-            }
-        }
+    };
+    match cell {
+        Cell::Value(value) => value::write_content(out, value),
+        Cell::Child(kind) => out.byte(kind_code(*kind)),
+        Cell::Node { under } => write_under(out, under),
         Cell::Place(moved) => {
-            out.byte(PLACE);
-            out.byte(under_flag(&moved.under));
-            moved
-                .under
-                .iter()
-                .for_each(|dot| names.write_dot(out, *dot));
+            out.weigh(PLACE_WEIGHT);
+            write_under(out, &moved.under);
             names.write_dot(out, moved.of);
             names.write_stamp(out, moved.stamp);
         }
@@ -254,10 +225,13 @@ fn write_cell(out: &mut Writer, cell: &Cell, names: &Names) {
 }
 
 /// A cell of a list or a tree, as `kind` says.
-fn read_cell(input: &mut Reader<'_>, kind: Kind, names: &Names) -> Result<Cell, DecodeError> {
-    let mut ahead = input.clone();
-    let first = ahead.byte()?;
-    let fits = match first {
+fn read_cell(
+    input: &mut Reader<'_>,
+    kind: Kind,
+    code: u8,
+    names: &Names,
+) -> Result<Cell, DecodeError> {
+    let fits = match code {
         NODE => kind == Kind::Tree,
         PLACE => true,
         _ => kind == Kind::List,
@@ -265,22 +239,22 @@ fn read_cell(input: &mut Reader<'_>, kind: Kind, names: &Names) -> Result<Cell, 
     if !fits {
         return Err(input.error("impossible element"));
     }
-    if !matches!(first, CHILD | NODE | PLACE) {
-        return value::read(input).map(Cell::Value);
-    }
-    *input = ahead;
-    if first == CHILD {
+    if code == CHILD {
         let code = input.byte()?;
         return kind_of(code, input).map(Cell::Child);
+    }
+    if !matches!(code, NODE | PLACE) {
+        return value::read_sized(input, code).map(Cell::Value);
     }
     let under = match input.byte()? {
         0 => None,
         UNDER if kind == Kind::Tree => Some(names.read_dot(input)?),
         _ => return Err(input.error("impossible element")),
     };
-    if first == NODE {
+    if code == NODE {
         return Ok(Cell::Node { under });
     }
+    input.weigh(PLACE_WEIGHT)?;
     Ok(Cell::Place(Box::new(Moved {
         under,
         of: names.read_dot(input)?,
@@ -335,141 +309,9 @@ fn read_span(input: &mut Reader<'_>, names: &Names) -> Result<Span, DecodeError>
     })
 }
 
-/// `len` characters of UTF-8.
-fn read_chars(input: &mut Reader<'_>, len: u64) -> Result<Chars, DecodeError> {
-    let mut ahead = input.clone();
-    let mut bytes = 0;
-    for _ in 0..len {
-        // How long a character is stands in its first byte; the whole is checked below.
-        let first = ahead.byte()?;
-        let more = match first {
-            0xf0.. => 3,
-            0xe0.. => 2,
-            0xc0.. => 1,
-            _ => 0,
-        };
-        ahead.raw(more)?;
-        bytes += 1 + more;
-    }
-    let raw = input.raw(bytes)?;
-    let text = std::str::from_utf8(raw).map_err(|_| input.error("text is not UTF-8"))?;
-    let chars = Chars::from(text);
-    if chars.extent().chars as u64 == len {
-        Ok(chars)
-    } else {
-        Err(input.error("text is not as long as it says"))
-    }
-}
-
-const HAS_PARENT: u64 = 1;
-const RIGHT: u64 = 2;
-/// The parent is the dot before the first one.
-const FOLLOWS: u64 = 4;
-
-fn write_runs<C: Content>(
-    out: &mut Writer,
-    runs: &[RunItem<C>],
-    names: &Names,
-    write_content: impl Fn(&mut Writer, &C),
-) {
-    out.varint(runs.len() as u64);
-    for run in runs {
-        names.write_dot(out, run.start);
-        let follows = run.parent.is_some_and(|parent| parent.plus(1) == run.start);
-        let mut flags = if run.side == Side::Right { RIGHT } else { 0 };
-        match run.parent {
-            Some(_) if follows => flags |= HAS_PARENT | FOLLOWS,
-            Some(_) => flags |= HAS_PARENT,
-            None => {}
-        }
-        out.varint(flags);
-        if let Some(parent) = run.parent.filter(|_| !follows) {
-            names.write_dot(out, parent);
-        }
-        names.write_minute(out, run.minute);
-        out.varint(run.pieces.len() as u64);
-        for piece in &run.pieces {
-            out.varint(piece.len << 1 | u64::from(piece.content.is_some()));
-            if let Some(content) = &piece.content {
-                write_content(out, content);
-            }
-        }
-    }
-}
-
-fn read_runs<'a, C: Content>(
-    input: &mut Reader<'a>,
-    names: &Names,
-    mut read_content: impl FnMut(&mut Reader<'a>, u64) -> Result<C, DecodeError>,
-) -> Result<Vec<RunItem<C>>, DecodeError> {
-    input.many(usize::MAX, "too many runs", 5, |input, before| {
-        let start = names.read_dot(input)?;
-        if before
-            .last()
-            .is_some_and(|last: &RunItem<C>| last.start >= start)
-        {
-            return Err(input.error("runs out of order"));
-        }
-        let flags = input.varint()?;
-        let side = if flags & RIGHT == 0 {
-            Side::Left
-        } else {
-            Side::Right
-        };
-        let parent = match flags & !RIGHT {
-            0 if side == Side::Right => None,
-            HAS_PARENT => Some(names.read_dot(input)?)
-                .filter(|parent| parent.plus(1) != start)
-                .ok_or_else(|| input.error("parent not written the short way"))
-                .map(Some)?,
-            f if f == HAS_PARENT | FOLLOWS && start.seq > 1 => {
-                Some(Dot::new(start.replica, start.seq - 1))
-            }
-            _ => return Err(input.error("impossible parent")),
-        };
-        let minute = names.read_minute(input)?;
-        let pieces = read_pieces(input, start, &mut read_content)?;
-        Ok(RunItem {
-            start,
-            parent,
-            side,
-            minute,
-            pieces,
-        })
-    })
-}
-
-fn read_pieces<'a, C: Content>(
-    input: &mut Reader<'a>,
-    start: Dot,
-    read_content: &mut impl FnMut(&mut Reader<'a>, u64) -> Result<C, DecodeError>,
-) -> Result<Vec<PieceItem<C>>, DecodeError> {
-    let mut next = start.seq;
-    let pieces = input.many(usize::MAX, "too many pieces", 1, |input, before| {
-        let code = input.varint()?;
-        let (len, alive) = (code >> 1, code & 1 == 1);
-        let last = before.last();
-        let follows = last.is_some_and(|last: &PieceItem<C>| last.content.is_some() == alive);
-        if len == 0 || len > limits::SEQ_MAX + 1 - next || follows {
-            return Err(input.error("impossible piece"));
-        }
-        next += len;
-        let content = if alive {
-            Some(read_content(input, len)?)
-        } else {
-            None
-        };
-        Ok(PieceItem { len, content })
-    })?;
-    if pieces.is_empty() {
-        return Err(input.error("empty run"));
-    }
-    Ok(pieces)
-}
-
 fn read_tallies(input: &mut Reader<'_>, names: &Names) -> Result<Vec<Tally>, DecodeError> {
     let max = limits::REPLICAS_MAX;
-    input.many(max, "too many replicas", 4, |input, before| {
+    input.many(max, "too many replicas", TALLY_BYTES, |input, before| {
         let dot = names.read_dot(input)?;
         if before
             .last()

@@ -1,18 +1,20 @@
 //! A saved document: the delta from nothing to all, with a checksum.
 
-use super::delta::FORMAT;
 use crate::{Delta, LoadError};
 
+/// The format that this version writes, and the newest it reads.
+const FORMAT: u8 = 1;
 const MAGIC: &[u8; 4] = b"DWD\x1a";
 
 /// Magic, format, checksum of what follows, delta.
 pub(crate) fn save(whole: &Delta) -> Vec<u8> {
-    let delta = whole.encode();
-    let mut saved = Vec::with_capacity(delta.len() + 9);
-    saved.extend_from_slice(MAGIC);
+    let mut saved = MAGIC.to_vec();
     saved.push(FORMAT);
-    saved.extend_from_slice(&crc32fast::hash(&delta).to_le_bytes());
-    saved.extend_from_slice(&delta);
+    saved.extend_from_slice(&[0; 4]);
+    let start = saved.len();
+    whole.encode_into(&mut saved);
+    let checksum = crc32fast::hash(&saved[start..]);
+    saved[start - 4..start].copy_from_slice(&checksum.to_le_bytes());
     saved
 }
 

@@ -18,12 +18,35 @@ pub struct DecodeError {
 #[derive(Default, Debug)]
 pub struct Writer {
     bytes: Vec<u8>,
+    /// What a reader counts of memory for what was counted here: see [`Reader::weigh`].
+    weight: usize,
 }
 
 impl Writer {
     /// An empty writer.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A writer that goes on after these bytes.
+    pub(super) fn after(bytes: Vec<u8>) -> Self {
+        Self { bytes, weight: 0 }
+    }
+
+    /// The count of things that follow, as [`Reader::count`] reads it.
+    pub(super) fn count(&mut self, count: usize, bytes_each: usize) {
+        self.varint(count as u64);
+        self.weigh(count.saturating_mul(bytes_each));
+    }
+
+    /// Notes that a reader will take memory for what takes so many bytes at least.
+    pub(super) fn weigh(&mut self, bytes: usize) {
+        self.weight = self.weight.saturating_add(bytes);
+    }
+
+    /// All that was noted so.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// One byte.
@@ -89,6 +112,10 @@ pub struct Reader<'a> {
     offset: usize,
     /// What was counted and is yet to be read takes so many bytes at least.
     owed: usize,
+    /// What may still be counted, where the bytes there are do not bound it: they were compressed.
+    room: usize,
+    /// What was counted.
+    weight: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -98,7 +125,47 @@ impl<'a> Reader<'a> {
             bytes,
             offset: 0,
             owed: 0,
+            room: usize::MAX,
+            weight: 0,
         }
+    }
+
+    /// A reader that refuses to count more than this.
+    pub(super) fn with_room(bytes: &'a [u8], room: usize) -> Self {
+        Self {
+            room,
+            ..Self::new(bytes)
+        }
+    }
+
+    /// Notes that memory is taken for what takes so many bytes at least.
+    ///
+    /// # Errors
+    /// When that is more than the input may take.
+    pub(super) fn weigh(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        self.weight = self.weight.saturating_add(bytes);
+        if self.weight > self.room {
+            return Err(self.error("too much for its size"));
+        }
+        Ok(())
+    }
+
+    /// All that was noted so.
+    #[cfg(debug_assertions)]
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Goes on where another reader of the same bytes stands.
+    pub(super) fn skip_to(&mut self, other: &Self) {
+        self.offset = other.offset;
+    }
+
+    /// The bytes that are left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.bytes[self.offset..];
+        self.offset = self.bytes.len();
+        rest
     }
 
     /// Where the reader stands.
@@ -146,6 +213,15 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When it has more than 64 bits or is longer than it need be.
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
+        // Most are short.
+        if let Some(&byte) = self.bytes.get(self.offset).filter(|&&byte| byte < 0x80) {
+            self.offset += 1;
+            return Ok(u64::from(byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -236,6 +312,7 @@ impl<'a> Reader<'a> {
         if count.saturating_mul(bytes_each) > free {
             return Err(self.error("input ends early"));
         }
+        self.weigh(count.saturating_mul(bytes_each))?;
         Ok(count)
     }
 
@@ -254,7 +331,7 @@ impl<'a> Reader<'a> {
         mut read: impl FnMut(&mut Self, &[T]) -> Result<T, DecodeError>,
     ) -> Result<Vec<T>, DecodeError> {
         let count = self.count(max, what, bytes_each)?;
-        self.times(count, bytes_each, &mut read)
+        self.each(count, bytes_each, &mut read)
     }
 
     /// As [`Self::many`], where the count was read before.
@@ -266,6 +343,16 @@ impl<'a> Reader<'a> {
         count: usize,
         bytes_each: usize,
         mut read: impl FnMut(&mut Self, &[T]) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        self.weigh(count.saturating_mul(bytes_each))?;
+        self.each(count, bytes_each, &mut read)
+    }
+
+    fn each<T>(
+        &mut self,
+        count: usize,
+        bytes_each: usize,
+        read: &mut impl FnMut(&mut Self, &[T]) -> Result<T, DecodeError>,
     ) -> Result<Vec<T>, DecodeError> {
         let bytes = count.saturating_mul(bytes_each);
         if bytes > self.remaining().saturating_sub(self.owed) {

@@ -63,7 +63,7 @@ impl Doc {
         if written.is_empty() {
             return Ok(None);
         }
-        let replica = draft.get() | hash(&written.encode()) & !NAME_HALF;
+        let replica = draft.get() | hash(&written.canonical()) & !NAME_HALF;
         let other = |id: u64| id & NAME_HALF == draft.get() && id != replica;
         if self.version().iter().any(|(id, _)| other(id.get())) {
             return Err(SeedError::Changed.into());

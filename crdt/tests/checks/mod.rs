@@ -21,6 +21,10 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const DECODE_FACTOR: usize = 16;
 /// Beyond 64 KiB: a deleted element and a living one of one byte, by turns, take three bytes, and 80 of memory.
 const DECODE_FACTOR_LARGE: usize = 28;
+/// Of compressed bytes.
+const DECODE_FACTOR_PACKED: usize = 32;
+/// How a compressed delta begins.
+const PACKED: u8 = 0x10;
 const SMALL: usize = 64 << 10;
 /// The same for merging: what a document takes for its smallest parts.
 const MERGE_FACTOR: usize = 256;
@@ -62,18 +66,29 @@ fn bounded<T>(len: usize, factor: usize, time: Duration, call: impl Fn() -> T) -
 }
 
 fn decode(bytes: &[u8]) -> Option<Delta> {
+    let is_packed = bytes.first() == Some(&PACKED);
     let factor = match bytes.len() {
+        _ if is_packed => DECODE_FACTOR_PACKED,
         ..=SMALL => DECODE_FACTOR,
         _ => DECODE_FACTOR_LARGE,
     };
     bounded(bytes.len(), factor, DECODE_TIME, || Delta::decode(bytes)).ok()
 }
 
-/// A delta has one encoding.
-pub(crate) fn delta(bytes: &[u8]) {
-    if let Some(delta) = decode(bytes) {
-        assert!(delta.encode() == bytes, "another encoding");
-    }
+/// A delta has one encoding, which may be compressed; whether it is one.
+pub(crate) fn delta(bytes: &[u8]) -> bool {
+    let Some(delta) = decode(bytes) else {
+        return false;
+    };
+    let plain = delta.canonical();
+    let is_packed = bytes.first() == Some(&PACKED);
+    assert!(is_packed || plain == bytes, "another encoding");
+    let mut again = vec![7];
+    delta.encode_into(&mut again);
+    assert!(again[1..] == delta.encode() && again[0] == 7);
+    let again = Delta::decode(&again[1..]).expect("own delta");
+    assert!(again.canonical() == plain, "another delta");
+    true
 }
 
 /// A document of three replicas with something of every kind, some of it deleted, some contested.

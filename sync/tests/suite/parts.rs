@@ -36,6 +36,22 @@ fn three(seed: u64) -> (World, usize, [usize; 2]) {
     (world, relay, clients)
 }
 
+/// As long as a word so many times, but letters at random after it: nothing gets smaller by compression.
+fn noise(words: usize) -> String {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let letters = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'a' + (state >> 32) as u8 % 26)
+    });
+    "driftwood "
+        .chars()
+        .chain(letters)
+        .take(10 * words)
+        .collect()
+}
+
 fn delivered(world: &World, tag: u8) -> usize {
     world.delivered.get(&tag).copied().unwrap_or(0)
 }
@@ -43,7 +59,7 @@ fn delivered(world: &World, tag: u8) -> usize {
 #[test]
 fn a_large_delta_comes_in_parts_and_as_one() {
     let (mut world, relay, [anna, ben]) = three(1);
-    world.type_text(anna, "notes", &"driftwood ".repeat(200));
+    world.type_text(anna, "notes", &noise(200));
     world.settle();
     world.type_text(anna, "notes", "short ");
     world.settle();
@@ -66,7 +82,7 @@ fn a_large_delta_comes_in_parts_and_as_one() {
 #[test]
 fn what_builds_on_a_large_delta_waits_for_it() {
     let (mut world, _, [anna, ben]) = three(7);
-    world.type_text(anna, "notes", &"driftwood ".repeat(200));
+    world.type_text(anna, "notes", &noise(200));
     for round in 0..40 {
         world.work(anna);
         world.deliver(false);
@@ -84,7 +100,7 @@ fn what_builds_on_a_large_delta_waits_for_it() {
 fn a_broken_link_goes_on_where_it_stopped() {
     for seed in 0..20 {
         let (mut world, relay, [anna, ben]) = three(seed);
-        world.type_text(anna, "notes", &"driftwood ".repeat(500));
+        world.type_text(anna, "notes", &noise(500));
         let mut cuts = 0;
         while world.saved(anna, anna, "notes", Level::Relay) < world.made(anna, "notes") {
             let before = delivered(&world, PART);
@@ -116,7 +132,7 @@ fn a_broken_link_goes_on_where_it_stopped() {
 #[test]
 fn what_a_broken_link_left_is_given_up_after_a_while() {
     let (mut world, relay, [anna, _]) = three(2);
-    world.type_text(anna, "notes", &"driftwood ".repeat(100));
+    world.type_text(anna, "notes", &noise(100));
     for _ in 0..8 {
         world.work(anna);
         world.deliver(false);
@@ -149,7 +165,7 @@ fn small_changes_pass_by_and_a_second_sender_waits() {
     }
     world.open(anna, "notes");
     world.connect_all();
-    world.type_text(anna, "notes", &"driftwood ".repeat(100));
+    world.type_text(anna, "notes", &noise(100));
     world.settle();
     // A newcomer gets it from both relays at once, and stores it once.
     let ben = newcomer(&mut world, relays);
@@ -167,7 +183,7 @@ fn who_waits_takes_over_from_a_link_that_breaks() {
         let mut world = World::new(seed);
         let relays = [(); 2].map(|()| world.add(Role::Relay, small));
         let anna = newcomer(&mut world, relays);
-        world.type_text(anna, "notes", &"driftwood ".repeat(100));
+        world.type_text(anna, "notes", &noise(100));
         world.settle();
         let ben = newcomer(&mut world, relays);
         let notes = name("notes");
@@ -226,8 +242,8 @@ fn several_large_documents_come_side_by_side_within_the_limits() {
             }
         }
         for document in ["a", "b", "c", "d"] {
-            world.type_text(anna, document, &"driftwood ".repeat(110));
-            world.type_text(ben, document, &"seaweed ".repeat(120));
+            world.type_text(anna, document, &noise(110));
+            world.type_text(ben, document, &noise(96));
         }
         world.connect_all();
         world.settle();
@@ -244,7 +260,7 @@ fn parts_wait_for_a_congested_link() {
     let (mut world, relay, [anna, ben]) = three(5);
     let link = world.link_between(ben, relay).unwrap();
     world.input(relay, Input::Congested { link });
-    world.type_text(anna, "notes", &"driftwood ".repeat(100));
+    world.type_text(anna, "notes", &noise(100));
     world.settle();
     assert!(world.text(ben, "notes").is_empty());
     world.input(relay, Input::Drained { link });
@@ -274,7 +290,7 @@ fn a_delta_over_the_limit_is_refused_and_not_tried_for_ever() {
     world.route(anna, relay, (LinkKind::Up, LinkKind::Down));
     world.open(anna, "notes");
     world.connect_all();
-    world.type_text(anna, "notes", &"driftwood ".repeat(200));
+    world.type_text(anna, "notes", &noise(200));
     world.settle();
     assert!(world.hosts[anna]
         .problems
