@@ -1,0 +1,525 @@
+//! The rows of a history: making it, sending it, merging it, saving and loading it.
+
+use super::{prepared, sample, take_turns, Budget, Sample};
+use crate::contender::{Contender, Op, Replica, Structure};
+use crate::measure::{memory, timed, Cap, Memory};
+use crate::op::Shown;
+use crate::table::{Column, Table, Unit};
+use crate::workload::{History, Session};
+use anyhow::{ensure, Result};
+use std::time::Duration;
+
+/// What one contender made of the history, for the rows after the editing.
+struct Kept<O> {
+    /// Small updates, one for each edit.
+    updates: Vec<Vec<u8>>,
+    saved: Vec<u8>,
+    full: Option<Vec<u8>>,
+    /// What another replica says of its edit.
+    extra: Vec<u8>,
+    done: Done<O>,
+}
+
+enum Done<O> {
+    Plain(Box<dyn Structure<O>>),
+    Replica(Box<dyn Replica<O>>),
+}
+
+/// What a row is measured with.
+struct Case<'a, O> {
+    history: &'a History<O>,
+    contender: &'a Contender<O>,
+    kept: Option<&'a mut Kept<O>>,
+    cap: Duration,
+}
+
+type Measure<O> = fn(&mut Case<'_, O>) -> Result<Sample>;
+
+/// A row: its name, what it counts, how it is measured, and whether what was kept is needed for that.
+struct Row<O> {
+    name: &'static str,
+    unit: Unit,
+    needs_kept: bool,
+    measure: Measure<O>,
+}
+
+const TOO_SLOW: &str = "replay takes too long";
+const NOT_KEPT: &str = "replay takes too long, or fails";
+
+/// Measures the rows whose names `wanted` takes.
+pub fn run<O: Op>(
+    history: &History<O>,
+    contenders: &[Contender<O>],
+    wanted: &dyn Fn(&str) -> bool,
+    budget: &Budget,
+) -> Result<Option<Table>> {
+    let rows: Vec<Row<O>> = rows().into_iter().filter(|row| wanted(row.name)).collect();
+    if rows.is_empty() || contenders.is_empty() {
+        return Ok(None);
+    }
+    let mut kept = Vec::new();
+    for contender in contenders {
+        let needed = rows.iter().any(|row| row.needs_kept);
+        let keep = || keep(history, contender, budget.cap);
+        kept.push(if needed {
+            prepared(contender.name, keep)?
+        } else {
+            None
+        });
+    }
+    let column = |contender: &Contender<O>| Column {
+        name: contender.name,
+        is_plain: contender.is_plain(),
+    };
+    let title = match history.about.as_str() {
+        "" => history.name.clone(),
+        about => format!("{} ({about})", history.name),
+    };
+    let names: Vec<_> = rows.iter().map(|row| (row.name, row.unit)).collect();
+    let columns = contenders.iter().map(column).collect();
+    let table = take_turns(title, columns, &names, budget, |row, column| {
+        let row = &rows[row];
+        let kept = kept[column].as_mut();
+        if row.needs_kept && kept.is_none() {
+            return Ok(Sample::Because(NOT_KEPT));
+        }
+        (row.measure)(&mut Case {
+            history,
+            contender: &contenders[column],
+            kept,
+            cap: budget.cap,
+        })
+    })?;
+    Ok(Some(table))
+}
+
+/// The names of all rows.
+pub fn names() -> Vec<&'static str> {
+    rows::<crate::op::Patch>()
+        .iter()
+        .map(|row| row.name)
+        .collect()
+}
+
+fn rows<O: Op>() -> Vec<Row<O>> {
+    use Unit::{Bytes, BytesEach, Ms};
+    let alone = |name, unit, measure| Row {
+        name,
+        unit,
+        needs_kept: false,
+        measure,
+    };
+    let kept = |name, unit, measure| Row {
+        name,
+        unit,
+        needs_kept: true,
+        measure,
+    };
+    vec![
+        alone(
+            "a1 local replay, a transaction an edit (ms)",
+            Ms,
+            replay as Measure<O>,
+        ),
+        alone(
+            "a2 local replay, all in one transaction (ms)",
+            Ms,
+            replay_together,
+        ),
+        alone(
+            "a3 local replay + an encoded delta each (ms)",
+            Ms,
+            replay_encoded,
+        ),
+        alone(
+            "g1 whole session, a replica for each agent (ms)",
+            Ms,
+            whole_session,
+        ),
+        kept(
+            "b1 merge full history into empty + read (ms)",
+            Ms,
+            merge_full,
+        ),
+        kept("b2 encode full history (ms)", Ms, encode_full),
+        kept("b3 full history (bytes)", Bytes, |case| full_size(case)),
+        kept("c1 merge small deltas one by one (ms)", Ms, |case| {
+            merge_small(case, false)
+        }),
+        kept("c2 merge small deltas at once + read (ms)", Ms, |case| {
+            merge_small(case, true)
+        }),
+        kept("c3 average small delta (bytes)", BytesEach, average_delta),
+        kept("d1 save (ms)", Ms, save),
+        kept("d2 saved (bytes)", Bytes, |case| {
+            Ok(bytes(case.kept().saved.len()))
+        }),
+        kept(
+            "d3 saved, history dropped (bytes)",
+            Bytes,
+            saved_without_history,
+        ),
+        kept("e1 load + read (ms)", Ms, load),
+        kept(
+            "e2 load, merge a delta, edit, read (ms)",
+            Ms,
+            load_and_go_on,
+        ),
+        alone("f heap held after local replay (bytes)", Bytes, |case| {
+            replay_memory(case, |m| m.held)
+        }),
+        alone("f heap at most, local replay (bytes)", Bytes, |case| {
+            replay_memory(case, |m| m.peak)
+        }),
+        kept("f heap held after load + read (bytes)", Bytes, |case| {
+            load_memory(case, |m| m.held)
+        }),
+        kept("f heap at most, load + read (bytes)", Bytes, |case| {
+            load_memory(case, |m| m.peak)
+        }),
+        kept(
+            "f heap held after merging full history (bytes)",
+            Bytes,
+            |case| merge_memory(case, |m| m.held),
+        ),
+        kept(
+            "f heap at most, merging full history (bytes)",
+            Bytes,
+            |case| merge_memory(case, |m| m.peak),
+        ),
+    ]
+}
+
+impl<O> Case<'_, O> {
+    fn kept(&mut self) -> &mut Kept<O> {
+        self.kept.as_mut().expect("the row says that it needs it")
+    }
+
+    fn check(&self, shown: &Shown, expected: &Shown) -> Result<()> {
+        let (name, history) = (self.contender.name, &self.history.name);
+        ensure!(
+            shown == expected,
+            "{name} shows {shown:?} in place of {expected:?} for {history}"
+        );
+        Ok(())
+    }
+
+    /// Whether local edits are made by one writer, and measured with this contender.
+    fn edits(&self) -> bool {
+        self.history.session.is_none() && !self.contender.edits_like_another
+    }
+}
+
+fn bytes(len: usize) -> Sample {
+    Sample::Exact(len as f64)
+}
+
+/// Makes what the later rows start from. Nothing, when that takes too long.
+fn keep<O: Op>(
+    history: &History<O>,
+    contender: &Contender<O>,
+    limit: Duration,
+) -> Result<Option<Kept<O>>> {
+    let cap = Cap::of(limit);
+    let Some(mut replica) = contender.new_replica(1) else {
+        if history.session.is_some() {
+            return Ok(None);
+        }
+        let mut plain = contender.structure(1);
+        plain.apply_each(&history.ops, &cap);
+        let saved = plain.save();
+        let (updates, full, extra) = (Vec::new(), None, Vec::new());
+        return Ok(Some(Kept {
+            updates,
+            saved,
+            full,
+            extra,
+            done: Done::Plain(plain),
+        }));
+    };
+    let updates = match &history.session {
+        None => replica.apply_each_encoded(&history.ops, &cap),
+        Some(session) => {
+            let (mut replicas, updates) = play(history, session, contender, &cap);
+            replica = replicas.swap_remove(0);
+            updates
+        }
+    };
+    if updates.len() < history.ops.len() {
+        return Ok(None);
+    }
+    let shown = replica.read();
+    ensure!(
+        shown == history.end,
+        "{} shows {shown:?} for {}",
+        contender.name,
+        history.name
+    );
+    let saved = replica.save();
+    let other = contender.load_replica(77, &saved);
+    let mut other = other.expect("what can be made new can be loaded");
+    Ok(Some(Kept {
+        updates,
+        saved,
+        full: replica.full(),
+        extra: other.apply_encoded(&history.extra[0]),
+        done: Done::Replica(replica),
+    }))
+}
+
+fn replay<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    if !case.edits() {
+        return Ok(Sample::Absent);
+    }
+    let ops = &case.history.ops;
+    let mut fresh = case.contender.structure(1);
+    let (sample, ()) = sample(ops.len(), case.cap, |cap| (fresh.apply_each(ops, cap), ()));
+    if let Sample::Took(_) = sample {
+        case.check(&fresh.read(), &case.history.end)?;
+    }
+    Ok(sample)
+}
+
+fn replay_together<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let Some(mut fresh) = case.contender.new_replica(1).filter(|_| case.edits()) else {
+        return Ok(Sample::Absent);
+    };
+    let ops = &case.history.ops;
+    let (sample, has) = sample(ops.len(), case.cap, |cap| {
+        let done = fresh.apply_together(ops, cap);
+        (done.unwrap_or(ops.len()), done.is_some())
+    });
+    if !has {
+        return Ok(Sample::Absent);
+    }
+    if let Sample::Took(_) = sample {
+        case.check(&fresh.read(), &case.history.end)?;
+    }
+    Ok(sample)
+}
+
+fn replay_encoded<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let alone = case.history.session.is_none();
+    let Some(mut fresh) = case.contender.new_replica(1).filter(|_| alone) else {
+        return Ok(Sample::Absent);
+    };
+    let ops = &case.history.ops;
+    let (sample, updates) = sample(ops.len(), case.cap, |cap| {
+        let updates = fresh.apply_each_encoded(ops, cap);
+        (updates.len(), updates)
+    });
+    drop(updates);
+    if let Sample::Took(_) = sample {
+        case.check(&fresh.read(), &case.history.end)?;
+    }
+    Ok(sample)
+}
+
+/// The session with a replica for each agent; everyone has everything at the end, unless the time was over.
+fn play<O: Op>(
+    history: &History<O>,
+    session: &Session,
+    contender: &Contender<O>,
+    cap: &Cap,
+) -> (Vec<Box<dyn Replica<O>>>, Vec<Vec<u8>>) {
+    let replica = |agent| contender.new_replica(1 + agent as u64);
+    let replicas: Option<Vec<_>> = (0..session.agents).map(replica).collect();
+    let mut replicas = replicas.expect("a plain structure has no replicas");
+    let mut merged = vec![vec![false; history.ops.len()]; session.agents];
+    let mut updates: Vec<Vec<u8>> = Vec::with_capacity(history.ops.len());
+    cap.each(&session.turns, |turn| {
+        let replica = &mut replicas[turn.agent];
+        for &update in &turn.merges {
+            replica.merge(&updates[update]);
+            merged[turn.agent][update] = true;
+        }
+        for edit in turn.edits.clone() {
+            updates.push(replica.apply_encoded(&history.ops[edit]));
+            merged[turn.agent][edit] = true;
+        }
+    });
+    if updates.len() == history.ops.len() {
+        for (replica, merged) in replicas.iter_mut().zip(merged) {
+            let missing = updates.iter().zip(merged).filter(|(_, merged)| !merged);
+            missing.for_each(|(update, _)| replica.merge(update));
+        }
+    }
+    (replicas, updates)
+}
+
+fn whole_session<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let Some(session) = case
+        .history
+        .session
+        .as_ref()
+        .filter(|_| !case.contender.is_plain())
+    else {
+        return Ok(Sample::Absent);
+    };
+    let ops = case.history.ops.len();
+    let (sample, mut replicas) = sample(ops, case.cap, |cap| {
+        let (replicas, updates) = play(case.history, session, case.contender, cap);
+        (updates.len(), replicas)
+    });
+    if let Sample::Took(_) = sample {
+        for replica in &mut replicas {
+            case.check(&replica.read(), &case.history.end)?;
+        }
+    }
+    Ok(sample)
+}
+
+/// Times `work` on an empty replica.
+fn into_empty<O: Op>(
+    case: &Case<'_, O>,
+    work: impl FnOnce(&mut dyn Replica<O>) -> Shown,
+) -> Result<Sample> {
+    let mut empty = case
+        .contender
+        .new_replica(9)
+        .expect("only replicas have updates");
+    let (ms, shown) = timed(|| work(&mut *empty));
+    case.check(&shown, &case.history.end)?;
+    Ok(Sample::Took(ms))
+}
+
+fn merge_full<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let Some(full) = case.kept().full.clone() else {
+        return Ok(Sample::Absent);
+    };
+    into_empty(case, |empty| {
+        empty.merge(&full);
+        empty.read()
+    })
+}
+
+fn encode_full<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let Done::Replica(done) = &mut case.kept().done else {
+        return Ok(Sample::Absent);
+    };
+    let (ms, full) = timed(|| done.full());
+    Ok(full.map_or(Sample::Absent, |_| Sample::Took(ms)))
+}
+
+fn full_size<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let full = case.kept().full.as_ref();
+    Ok(full.map_or(Sample::Absent, |full| bytes(full.len())))
+}
+
+fn merge_small<O: Op>(case: &mut Case<'_, O>, together: bool) -> Result<Sample> {
+    let Some(mut empty) = case.contender.new_replica(9) else {
+        return Ok(Sample::Absent);
+    };
+    let limit = case.cap;
+    let updates = &case.kept().updates;
+    let (sample, shown) = sample(updates.len(), limit, |cap| {
+        if !together {
+            return (empty.merge_each(updates, cap), None);
+        }
+        let merged = empty.merge_together(updates, cap);
+        (merged, (merged == updates.len()).then(|| empty.read()))
+    });
+    if let Sample::Took(_) = sample {
+        let shown = shown.unwrap_or_else(|| empty.read());
+        case.check(&shown, &case.history.end)?;
+    }
+    Ok(sample)
+}
+
+fn average_delta<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let updates = &case.kept().updates;
+    if updates.is_empty() {
+        return Ok(Sample::Absent);
+    }
+    let total: usize = updates.iter().map(Vec::len).sum();
+    Ok(Sample::Exact(total as f64 / updates.len() as f64))
+}
+
+fn save<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let (ms, _) = match &mut case.kept().done {
+        Done::Plain(done) => timed(|| done.save()),
+        Done::Replica(done) => timed(|| done.save()),
+    };
+    Ok(Sample::Took(ms))
+}
+
+fn saved_without_history<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let Done::Replica(done) = &mut case.kept().done else {
+        return Ok(Sample::Absent);
+    };
+    let saved = done.save_without_history();
+    Ok(saved.map_or(Sample::Absent, |saved| bytes(saved.len())))
+}
+
+fn load<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    let contender = case.contender;
+    let saved = &case.kept().saved;
+    let (ms, (_loaded, shown)) = timed(|| {
+        let mut loaded = contender.load_structure(8, saved);
+        let shown = loaded.read();
+        (loaded, shown)
+    });
+    case.check(&shown, &case.history.end)?;
+    Ok(Sample::Took(ms))
+}
+
+fn load_and_go_on<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    if case.contender.is_plain() {
+        return Ok(Sample::Absent);
+    }
+    let (contender, history) = (case.contender, case.history);
+    let kept = case.kept();
+    let (ms, (_loaded, shown)) = timed(|| {
+        let loaded = contender.load_replica(8, &kept.saved);
+        let mut loaded = loaded.expect("plain structures are none");
+        loaded.merge(&kept.extra);
+        loaded.apply(&history.extra[1]);
+        let shown = loaded.read();
+        (loaded, shown)
+    });
+    case.check(&shown, &history.after_extra)?;
+    Ok(Sample::Took(ms))
+}
+
+fn replay_memory<O: Op>(case: &mut Case<'_, O>, which: fn(Memory) -> usize) -> Result<Sample> {
+    if !case.edits() {
+        return Ok(Sample::Absent);
+    }
+    let (contender, ops) = (case.contender, &case.history.ops);
+    let cap = Cap::of(case.cap);
+    let (used, (_fresh, done)) = memory(|| {
+        let mut fresh = contender.structure(1);
+        let done = fresh.apply_each(ops, &cap);
+        (fresh, done)
+    });
+    if done < ops.len() {
+        return Ok(Sample::Because(TOO_SLOW));
+    }
+    Ok(bytes(which(used)))
+}
+
+fn load_memory<O: Op>(case: &mut Case<'_, O>, which: fn(Memory) -> usize) -> Result<Sample> {
+    let contender = case.contender;
+    let saved = &case.kept().saved;
+    let (used, _loaded) = memory(|| {
+        let mut loaded = contender.load_structure(8, saved);
+        drop(loaded.read());
+        loaded
+    });
+    Ok(bytes(which(used)))
+}
+
+fn merge_memory<O: Op>(case: &mut Case<'_, O>, which: fn(Memory) -> usize) -> Result<Sample> {
+    let contender = case.contender;
+    let Some(full) = &case.kept().full else {
+        return Ok(Sample::Absent);
+    };
+    let (used, _merged) = memory(|| {
+        let mut empty = contender.new_replica(9);
+        if let Some(empty) = &mut empty {
+            empty.merge(full);
+        }
+        empty
+    });
+    Ok(bytes(which(used)))
+}
