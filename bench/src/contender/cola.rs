@@ -111,7 +111,8 @@ impl Replica<Patch> for Cola {
 impl Open<Patch> for Cola {
     fn new(id: u64) -> Self {
         Self {
-            positions: cola::Replica::new(id, 0),
+            // The empty text is an insertion of its own, which all copies must have from one and the same replica.
+            positions: cola::Replica::new(1, 0).fork(id),
             text: crop::Rope::new(),
         }
     }
