@@ -37,7 +37,7 @@ async function startUp() {
   const empty = cpu();
   const engine = await import(`./contenders/${engineName}.mjs`);
   await engine.prepare?.(1);
-  const copy = engine.create(70_001, () => {});
+  const copy = engine.create(3_000_000_007, () => {});
   copy.insert(0, "x");
   return { "import + first edit (ms)": cpu() - empty };
 }
@@ -55,7 +55,7 @@ async function run() {
 async function makeSaved() {
   const engine = await import(`./contenders/${engineName}.mjs`);
   await engine.prepare?.(1);
-  const copy = engine.create(70_001);
+  const copy = engine.create(3_000_000_007);
   for (const [at, deleted, inserted] of host.trace.patches) {
     if (deleted > 0) copy.delete(at, deleted);
     if (inserted) copy.insert(at, inserted);

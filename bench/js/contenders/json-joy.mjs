@@ -1,18 +1,21 @@
 /** json-joy. Copies are forks of one that has the containers. */
-import { createRequire } from "node:module";
+import crdt from "json-joy/lib/json-crdt/index.js";
+import patch from "json-joy/lib/json-crdt-patch/index.js";
 
-const require = createRequire(import.meta.url);
-const { Model } = require("json-joy/lib/json-crdt");
-const { Patch } = require("json-joy/lib/json-crdt-patch");
+const { Model } = crdt;
+const { Patch } = patch;
 
 const first = Model.create(undefined, 70_000);
 first.api.root({ text: "", list: [], map: {} });
 first.api.flush();
 const base = first.toBinary();
 
+/** As large as the random ones that it takes by itself. */
+const session = (client) => client * 1_000_003;
+
 class Copy {
   constructor(client, onDelta, saved = base) {
-    this.model = Model.load(saved, client);
+    this.model = Model.load(saved, session(client));
     this.onDelta = onDelta;
     this.text = this.model.api.str(["text"]);
     this.list = this.model.api.arr(["list"]);

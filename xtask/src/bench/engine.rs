@@ -9,8 +9,6 @@ use std::path::PathBuf;
 use std::process::Command;
 
 const TARGET: &str = "target/bench";
-/// Where traces are when nobody says.
-const TRACES: &str = "../shared/traces";
 
 /// The options of `cargo xtask bench engine`.
 #[derive(clap::Args, Default)]
@@ -91,8 +89,7 @@ fn bench(workspace: &Workspace, args: &Args) -> Command {
     let program = workspace.path(TARGET).join("release/driftwood-bench");
     let program = program.with_extension(std::env::consts::EXE_EXTENSION);
     let mut bench = workspace.command(&program.to_string_lossy());
-    let found = || Some(workspace.path(TRACES)).filter(|folder| folder.is_dir());
-    if let Some(traces) = args.traces.clone().or_else(found) {
+    if let Some(traces) = super::traces(workspace, args.traces.as_ref()) {
         bench.arg("--traces").arg(traces);
     }
     for (flag, given) in [("--quick", args.quick), ("--smoke", args.smoke)] {
