@@ -58,7 +58,7 @@ struct Run<'a> {
 pub fn run(args: &Args) -> Result<()> {
     // A peer's panic ends up in its cell; one line of it is enough.
     panic::set_hook(Box::new(|info| {
-        eprintln!("{}", info.to_string().replace('\n', ": "))
+        eprintln!("{}", info.to_string().replace('\n', ": "));
     }));
     let started = report::Started::now();
     let scale = match args {

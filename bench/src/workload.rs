@@ -155,10 +155,15 @@ pub fn typed(name: &str, ops: usize, seed: u64) -> History<Patch> {
 
 /// An insertion in the middle, and one before it.
 fn two_patches(text: &str) -> [Patch; 2] {
+    let chars = text.chars().count();
     [2, 3].map(|part| {
-        let at_byte = text.floor_char_boundary(text.len() / part);
+        let at = chars / part;
+        let at_byte = text
+            .char_indices()
+            .nth(at)
+            .map_or(text.len(), |(byte, _)| byte);
         Patch {
-            at: text[..at_byte].chars().count(),
+            at,
             at_byte,
             inserted: "x".to_owned(),
             ..Patch::default()

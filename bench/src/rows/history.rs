@@ -1,8 +1,10 @@
 //! The rows of a history: making it, sending it, merging it, saving and loading it.
 
-use super::{prepared, sample, take_turns, Budget, Sample};
+mod measures;
+
+use super::{prepared, take_turns, Budget, Sample};
 use crate::contender::{Contender, Op, Replica, Structure};
-use crate::measure::{memory, timed, Cap, Memory};
+use crate::measure::Cap;
 use crate::op::Shown;
 use crate::table::{Column, Table, Unit};
 use crate::workload::{History, Session};
@@ -119,73 +121,79 @@ fn rows<O: Op>() -> Vec<Row<O>> {
         alone(
             "a1 local replay, a transaction an edit (ms)",
             Ms,
-            replay as Measure<O>,
+            measures::replay as Measure<O>,
         ),
         alone(
             "a2 local replay, all in one transaction (ms)",
             Ms,
-            replay_together,
+            measures::replay_together,
         ),
         alone(
             "a3 local replay + an encoded delta each (ms)",
             Ms,
-            replay_encoded,
+            measures::replay_encoded,
         ),
         alone(
             "g1 whole session, a replica for each agent (ms)",
             Ms,
-            whole_session,
+            measures::whole_session,
         ),
         kept(
             "b1 merge full history into empty + read (ms)",
             Ms,
-            merge_full,
+            measures::merge_full,
         ),
-        kept("b2 encode full history (ms)", Ms, encode_full),
-        kept("b3 full history (bytes)", Bytes, |case| full_size(case)),
+        kept("b2 encode full history (ms)", Ms, measures::encode_full),
+        kept("b3 full history (bytes)", Bytes, |case| {
+            measures::full_size(case)
+        }),
         kept("c1 merge small deltas one by one (ms)", Ms, |case| {
-            merge_small(case, false)
+            measures::merge_small(case, false)
         }),
         kept("c2 merge small deltas at once + read (ms)", Ms, |case| {
-            merge_small(case, true)
+            measures::merge_small(case, true)
         }),
-        kept("c3 average small delta (bytes)", BytesEach, average_delta),
-        kept("d1 save (ms)", Ms, save),
+        kept(
+            "c3 average small delta (bytes)",
+            BytesEach,
+            measures::average_delta,
+        ),
+        kept("d1 save (ms)", Ms, measures::save),
         kept("d2 saved (bytes)", Bytes, |case| {
             Ok(bytes(case.kept().saved.len()))
         }),
         kept(
             "d3 saved, history dropped (bytes)",
             Bytes,
-            saved_without_history,
+            measures::saved_without_history,
         ),
-        kept("e1 load + read (ms)", Ms, load),
+        kept("e1 load + read (ms)", Ms, measures::load),
         kept(
             "e2 load, merge a delta, edit, read (ms)",
             Ms,
-            load_and_go_on,
+            measures::load_and_go_on,
         ),
         alone("f heap held after local replay (bytes)", Bytes, |case| {
-            replay_memory(case, |m| m.held)
+            measures::replay_memory(case, |m| m.held)
         }),
         alone("f heap at most, local replay (bytes)", Bytes, |case| {
-            replay_memory(case, |m| m.peak)
+            measures::replay_memory(case, |m| m.peak)
         }),
         kept("f heap held after load + read (bytes)", Bytes, |case| {
-            load_memory(case, |m| m.held)
+            measures::load_memory(case, |m| m.held)
         }),
         kept("f heap at most, load + read (bytes)", Bytes, |case| {
-            load_memory(case, |m| m.peak)
+            measures::load_memory(case, |m| m.peak)
         }),
         kept(
             "f heap held after merging full history (bytes)",
             Bytes,
-            |case| merge_memory(case, |m| m.held),
+            |case| measures::merge_memory(case, |m| m.held),
         ),
         kept(
             "f heap at most, merging full history (bytes)",
             Bytes,
-            |case| merge_memory(case, |m| m.peak),
+            |case| measures::merge_memory(case, |m| m.peak),
         ),
     ]
 }
@@ -267,53 +275,7 @@ fn keep<O: Op>(
     }))
 }
 
-fn replay<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    if !case.edits() {
-        return Ok(Sample::Absent);
-    }
-    let ops = &case.history.ops;
-    let mut fresh = case.contender.structure(1);
-    let (sample, ()) = sample(ops.len(), case.cap, |cap| (fresh.apply_each(ops, cap), ()));
-    if let Sample::Took(_) = sample {
-        case.check(&fresh.read(), &case.history.end)?;
-    }
-    Ok(sample)
-}
-
-fn replay_together<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let Some(mut fresh) = case.contender.new_replica(1).filter(|_| case.edits()) else {
-        return Ok(Sample::Absent);
-    };
-    let ops = &case.history.ops;
-    let (sample, has) = sample(ops.len(), case.cap, |cap| {
-        let done = fresh.apply_together(ops, cap);
-        (done.unwrap_or(ops.len()), done.is_some())
-    });
-    if !has {
-        return Ok(Sample::Absent);
-    }
-    if let Sample::Took(_) = sample {
-        case.check(&fresh.read(), &case.history.end)?;
-    }
-    Ok(sample)
-}
-
-fn replay_encoded<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let alone = case.history.session.is_none();
-    let Some(mut fresh) = case.contender.new_replica(1).filter(|_| alone) else {
-        return Ok(Sample::Absent);
-    };
-    let ops = &case.history.ops;
-    let (sample, updates) = sample(ops.len(), case.cap, |cap| {
-        let updates = fresh.apply_each_encoded(ops, cap);
-        (updates.len(), updates)
-    });
-    drop(updates);
-    if let Sample::Took(_) = sample {
-        case.check(&fresh.read(), &case.history.end)?;
-    }
-    Ok(sample)
-}
+type Replicas<O> = Vec<Box<dyn Replica<O>>>;
 
 /// The session with a replica for each agent; everyone has everything at the end, unless the time was over.
 fn play<O: Op>(
@@ -321,7 +283,7 @@ fn play<O: Op>(
     session: &Session,
     contender: &Contender<O>,
     cap: &Cap,
-) -> (Vec<Box<dyn Replica<O>>>, Vec<Vec<u8>>) {
+) -> (Replicas<O>, Vec<Vec<u8>>) {
     let replica = |agent| contender.new_replica(1 + agent as u64);
     let replicas: Option<Vec<_>> = (0..session.agents).map(replica).collect();
     let mut replicas = replicas.expect("a plain structure has no replicas");
@@ -345,181 +307,4 @@ fn play<O: Op>(
         }
     }
     (replicas, updates)
-}
-
-fn whole_session<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let Some(session) = case
-        .history
-        .session
-        .as_ref()
-        .filter(|_| !case.contender.is_plain())
-    else {
-        return Ok(Sample::Absent);
-    };
-    let ops = case.history.ops.len();
-    let (sample, mut replicas) = sample(ops, case.cap, |cap| {
-        let (replicas, updates) = play(case.history, session, case.contender, cap);
-        (updates.len(), replicas)
-    });
-    if let Sample::Took(_) = sample {
-        for replica in &mut replicas {
-            case.check(&replica.read(), &case.history.end)?;
-        }
-    }
-    Ok(sample)
-}
-
-/// Times `work` on an empty replica.
-fn into_empty<O: Op>(
-    case: &Case<'_, O>,
-    work: impl FnOnce(&mut dyn Replica<O>) -> Shown,
-) -> Result<Sample> {
-    let mut empty = case
-        .contender
-        .new_replica(9)
-        .expect("only replicas have updates");
-    let (ms, shown) = timed(|| work(&mut *empty));
-    case.check(&shown, &case.history.end)?;
-    Ok(Sample::Took(ms))
-}
-
-fn merge_full<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let Some(full) = case.kept().full.clone() else {
-        return Ok(Sample::Absent);
-    };
-    into_empty(case, |empty| {
-        empty.merge(&full);
-        empty.read()
-    })
-}
-
-fn encode_full<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let Done::Replica(done) = &mut case.kept().done else {
-        return Ok(Sample::Absent);
-    };
-    let (ms, full) = timed(|| done.full());
-    Ok(full.map_or(Sample::Absent, |_| Sample::Took(ms)))
-}
-
-fn full_size<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let full = case.kept().full.as_ref();
-    Ok(full.map_or(Sample::Absent, |full| bytes(full.len())))
-}
-
-fn merge_small<O: Op>(case: &mut Case<'_, O>, together: bool) -> Result<Sample> {
-    let Some(mut empty) = case.contender.new_replica(9) else {
-        return Ok(Sample::Absent);
-    };
-    let limit = case.cap;
-    let updates = &case.kept().updates;
-    let (sample, shown) = sample(updates.len(), limit, |cap| {
-        if !together {
-            return (empty.merge_each(updates, cap), None);
-        }
-        let merged = empty.merge_together(updates, cap);
-        (merged, (merged == updates.len()).then(|| empty.read()))
-    });
-    if let Sample::Took(_) = sample {
-        let shown = shown.unwrap_or_else(|| empty.read());
-        case.check(&shown, &case.history.end)?;
-    }
-    Ok(sample)
-}
-
-fn average_delta<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let updates = &case.kept().updates;
-    if updates.is_empty() {
-        return Ok(Sample::Absent);
-    }
-    let total: usize = updates.iter().map(Vec::len).sum();
-    Ok(Sample::Exact(total as f64 / updates.len() as f64))
-}
-
-fn save<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let (ms, _) = match &mut case.kept().done {
-        Done::Plain(done) => timed(|| done.save()),
-        Done::Replica(done) => timed(|| done.save()),
-    };
-    Ok(Sample::Took(ms))
-}
-
-fn saved_without_history<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let Done::Replica(done) = &mut case.kept().done else {
-        return Ok(Sample::Absent);
-    };
-    let saved = done.save_without_history();
-    Ok(saved.map_or(Sample::Absent, |saved| bytes(saved.len())))
-}
-
-fn load<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    let contender = case.contender;
-    let saved = &case.kept().saved;
-    let (ms, (_loaded, shown)) = timed(|| {
-        let mut loaded = contender.load_structure(8, saved);
-        let shown = loaded.read();
-        (loaded, shown)
-    });
-    case.check(&shown, &case.history.end)?;
-    Ok(Sample::Took(ms))
-}
-
-fn load_and_go_on<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
-    if case.contender.is_plain() {
-        return Ok(Sample::Absent);
-    }
-    let (contender, history) = (case.contender, case.history);
-    let kept = case.kept();
-    let (ms, (_loaded, shown)) = timed(|| {
-        let loaded = contender.load_replica(8, &kept.saved);
-        let mut loaded = loaded.expect("plain structures are none");
-        loaded.merge(&kept.extra);
-        loaded.apply(&history.extra[1]);
-        let shown = loaded.read();
-        (loaded, shown)
-    });
-    case.check(&shown, &history.after_extra)?;
-    Ok(Sample::Took(ms))
-}
-
-fn replay_memory<O: Op>(case: &mut Case<'_, O>, which: fn(Memory) -> usize) -> Result<Sample> {
-    if !case.edits() {
-        return Ok(Sample::Absent);
-    }
-    let (contender, ops) = (case.contender, &case.history.ops);
-    let cap = Cap::of(case.cap);
-    let (used, (_fresh, done)) = memory(|| {
-        let mut fresh = contender.structure(1);
-        let done = fresh.apply_each(ops, &cap);
-        (fresh, done)
-    });
-    if done < ops.len() {
-        return Ok(Sample::Because(TOO_SLOW));
-    }
-    Ok(bytes(which(used)))
-}
-
-fn load_memory<O: Op>(case: &mut Case<'_, O>, which: fn(Memory) -> usize) -> Result<Sample> {
-    let contender = case.contender;
-    let saved = &case.kept().saved;
-    let (used, _loaded) = memory(|| {
-        let mut loaded = contender.load_structure(8, saved);
-        drop(loaded.read());
-        loaded
-    });
-    Ok(bytes(which(used)))
-}
-
-fn merge_memory<O: Op>(case: &mut Case<'_, O>, which: fn(Memory) -> usize) -> Result<Sample> {
-    let contender = case.contender;
-    let Some(full) = &case.kept().full else {
-        return Ok(Sample::Absent);
-    };
-    let (used, _merged) = memory(|| {
-        let mut empty = contender.new_replica(9);
-        if let Some(empty) = &mut empty {
-            empty.merge(full);
-        }
-        empty
-    });
-    Ok(bytes(which(used)))
 }

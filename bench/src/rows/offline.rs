@@ -84,13 +84,19 @@ fn replica<O: Op>(contender: &Contender<O>, number: u64) -> Box<dyn Replica<O>> 
         .expect("plain structures were left out")
 }
 
+fn merge_all<O>(replica: &mut dyn Replica<O>, updates: &[Vec<u8>]) {
+    for update in updates {
+        replica.merge(update);
+    }
+}
+
 fn keep<O: Op>(apart: &Apart<O>, contender: &Contender<O>, cap: &Cap) -> Result<Option<Kept>> {
     let mut first = replica(contender, 1);
     let Some(base) = first.apply_offline(&apart.base, cap) else {
         return Ok(None);
     };
     let mut second = replica(contender, 2);
-    base.iter().for_each(|update| second.merge(update));
+    merge_all(&mut *second, &base);
     let (Some(a), Some(b)) = (
         first.apply_offline(&apart.edits[0], cap),
         second.apply_offline(&apart.edits[1], cap),
@@ -98,8 +104,8 @@ fn keep<O: Op>(apart: &Apart<O>, contender: &Contender<O>, cap: &Cap) -> Result<
         return Ok(None);
     };
     let saved = [first.save(), second.save()];
-    b.iter().for_each(|update| first.merge(update));
-    a.iter().for_each(|update| second.merge(update));
+    merge_all(&mut *first, &b);
+    merge_all(&mut *second, &a);
     let end = first.read();
     let name = contender.name;
     ensure!(
@@ -119,14 +125,12 @@ fn meet<O: Op>(contender: &Contender<O>, kept: &Kept) -> Result<Sample> {
     let load = |index: usize| contender.load_replica(1 + index as u64, &kept.saved[index]);
     let mut peers = [0, 1].map(|index| load(index).expect("plain structures were left out"));
     // A copy that was loaded lazily has to be there in whole: what is timed is the merging.
-    peers.iter_mut().for_each(|peer| drop(peer.read()));
+    for peer in &mut peers {
+        drop(peer.read());
+    }
     let (ms, shown) = timed(|| {
-        kept.updates[1]
-            .iter()
-            .for_each(|update| peers[0].merge(update));
-        kept.updates[0]
-            .iter()
-            .for_each(|update| peers[1].merge(update));
+        merge_all(&mut *peers[0], &kept.updates[1]);
+        merge_all(&mut *peers[1], &kept.updates[0]);
         [peers[0].read(), peers[1].read()]
     });
     let name = contender.name;

@@ -1,6 +1,6 @@
 //! Numbers that are random enough, and the same in every run.
 
-/// SplitMix64.
+/// The generator that is known as `SplitMix64`.
 pub struct Random(u64);
 
 impl Random {
