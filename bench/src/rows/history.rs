@@ -62,7 +62,8 @@ pub fn run<O: Op>(
     let mut kept = Vec::new();
     for contender in contenders {
         let needed = rows.iter().any(|row| row.needs_kept);
-        let keep = || keep(history, contender, budget.cap);
+        // More time than for a row: without this there is nothing in any that follows.
+        let keep = || keep(history, contender, 3 * budget.cap);
         kept.push(if needed {
             prepared(contender.name, keep)?
         } else {
