@@ -94,6 +94,19 @@ impl Shown {
         Self::Numbers { count, sum }
     }
 
+    /// Whether both are texts of the same letters, in whatever order.
+    pub fn has_letters_of(&self, other: &Self) -> bool {
+        let sorted = |text: &str| {
+            let mut letters: Vec<char> = text.chars().collect();
+            letters.sort_unstable();
+            letters
+        };
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) => sorted(a) == sorted(b),
+            _ => false,
+        }
+    }
+
     /// Of a counter.
     pub fn counter(value: i64) -> Self {
         Self::list(std::iter::once(value))

@@ -28,11 +28,11 @@ const FULL: Scale = Scale {
     growth: 100_000,
 };
 const QUICK: Scale = Scale {
-    operations: 10_000,
+    operations: 4_000,
     keys: 1_000,
-    offline: 2_000,
+    offline: 1_000,
     peers: 200,
-    growth: 10_000,
+    growth: 1_000,
 };
 const SMOKE: Scale = Scale {
     operations: 300,
@@ -113,7 +113,7 @@ fn budget(args: &Args) -> Budget {
             ..
         } => (*rounds, f64::INFINITY, 600.0),
         Args { smoke: true, .. } => (1, 0.0, 60.0),
-        Args { quick: true, .. } => (3, 300.0, 1.5),
+        Args { quick: true, .. } => (2, 80.0, 1.0),
         _ => (5, 1_500.0, 12.0),
     };
     Budget {

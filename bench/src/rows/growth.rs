@@ -13,7 +13,7 @@ use std::time::Duration;
 const TIMES_MAX: f64 = 12.0;
 
 /// What one measurement may take. What is quadratic would not end at a million.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// A measure at both sizes; nothing, when the time was over.
 struct Growth {

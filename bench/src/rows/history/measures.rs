@@ -5,12 +5,12 @@
     reason = "all rows are measured by functions of one type"
 )]
 
-use super::{bytes, play, Case, Done, TOO_SLOW};
+use super::{bytes, is_as, play, Case, Done, TOO_SLOW};
 use crate::contender::{Op, Replica};
 use crate::measure::{memory, timed, Cap, Memory};
 use crate::op::Shown;
 use crate::rows::{sample, Sample};
-use anyhow::Result;
+use anyhow::{ensure, Result};
 
 pub(super) fn replay<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
     if !case.edits() {
@@ -20,7 +20,7 @@ pub(super) fn replay<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
     let mut fresh = case.contender.structure(1);
     let (sample, ()) = sample(ops.len(), case.cap, |cap| (fresh.apply_each(ops, cap), ()));
     if let Sample::Took(_) = sample {
-        case.check(&fresh.read(), &case.history.end)?;
+        case.check_end(&fresh.read())?;
     }
     Ok(sample)
 }
@@ -38,7 +38,7 @@ pub(super) fn replay_together<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
         return Ok(Sample::Absent);
     }
     if let Sample::Took(_) = sample {
-        case.check(&fresh.read(), &case.history.end)?;
+        case.check_end(&fresh.read())?;
     }
     Ok(sample)
 }
@@ -55,7 +55,7 @@ pub(super) fn replay_encoded<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
     });
     drop(updates);
     if let Sample::Took(_) = sample {
-        case.check(&fresh.read(), &case.history.end)?;
+        case.check_end(&fresh.read())?;
     }
     Ok(sample)
 }
@@ -75,9 +75,10 @@ pub(super) fn whole_session<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
         (updates.len(), replicas)
     });
     if let Sample::Took(_) = sample {
-        for replica in &mut replicas {
-            case.check(&replica.read(), &case.history.end)?;
-        }
+        let shown: Vec<_> = replicas.iter_mut().map(|replica| replica.read()).collect();
+        let agree = shown.windows(2).all(|pair| pair[0] == pair[1]);
+        ensure!(agree, "the copies of {} differ", case.contender.name);
+        case.check_end(&shown[0])?;
     }
     Ok(sample)
 }
@@ -92,8 +93,18 @@ fn into_empty<O: Op>(
         .new_replica(9)
         .expect("only replicas have updates");
     let (ms, shown) = timed(|| work(&mut *empty));
-    case.check(&shown, &case.history.end)?;
+    case.check_end(&shown)?;
     Ok(Sample::Took(ms))
+}
+
+/// Whether the text is letter by letter the one that was recorded, for those who care.
+pub(super) fn as_recorded<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
+    if case.history.session.is_none() {
+        return Ok(Sample::Absent);
+    }
+    let recorded = &case.history.end;
+    let same = case.kept().end == *recorded;
+    Ok(Sample::Because(if same { "yes" } else { "no" }))
 }
 
 pub(super) fn merge_full<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
@@ -134,7 +145,7 @@ pub(super) fn merge_small<O: Op>(case: &mut Case<'_, O>, together: bool) -> Resu
     });
     if let Sample::Took(_) = sample {
         let shown = shown.unwrap_or_else(|| empty.read());
-        case.check(&shown, &case.history.end)?;
+        case.check_end(&shown)?;
     }
     Ok(sample)
 }
@@ -172,7 +183,7 @@ pub(super) fn load<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
         let shown = loaded.read();
         (loaded, shown)
     });
-    case.check(&shown, &case.history.end)?;
+    case.check_end(&shown)?;
     Ok(Sample::Took(ms))
 }
 
@@ -190,7 +201,12 @@ pub(super) fn load_and_go_on<O: Op>(case: &mut Case<'_, O>) -> Result<Sample> {
         let shown = loaded.read();
         (loaded, shown)
     });
-    case.check(&shown, &history.after_extra)?;
+    let fits = is_as(history, &shown, &history.after_extra);
+    ensure!(
+        fits,
+        "{} shows {shown:?} after two further edits",
+        contender.name
+    );
     Ok(Sample::Took(ms))
 }
 
