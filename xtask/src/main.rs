@@ -3,6 +3,7 @@
 //! These are the very commands that the README names and that CI runs. They need Rust, Node and nothing else of ours:
 //! whatever is missing they install from the package registries, and say what they do while they do it.
 
+mod bench;
 mod browser;
 mod build;
 mod demo;
@@ -51,6 +52,8 @@ enum Command {
     Soak(schedules::Args),
     /// Put known bugs into the engine, one at a time, and see that the schedules find each of them
     Mutants(mutants::Args),
+    /// Measure Driftwood beside other engines
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,5 +77,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fuzz(args) => fuzz::run(&workspace, &args),
         Command::Soak(args) => schedules::soak(&workspace, &args),
         Command::Mutants(args) => mutants::run(&workspace, &args),
+        Command::Bench(args) => bench::run(&workspace, &args),
     }
 }

@@ -6,7 +6,7 @@
 use crate::setup::WASM_TARGET;
 use crate::tally::{self, Suite};
 use crate::workspace::Workspace;
-use crate::{browser, build, hygiene, process, schedules, setup};
+use crate::{bench, browser, build, hygiene, process, schedules, setup};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -54,7 +54,7 @@ const CORE_IN_WASM: [&str; 8] = [
 ];
 const WASM: [&str; 4] = ["--package", "driftwood-wasm", "--target", WASM_TARGET];
 
-pub(super) static STEPS: [Step; 17] = [
+pub(super) static STEPS: [Step; 18] = [
     Step {
         name: "setup",
         about: "wasm target, wasm tools, npm packages",
@@ -108,6 +108,12 @@ pub(super) static STEPS: [Step; 17] = [
         about: "200,000 random schedules against the engine, in release",
         needs: &[],
         run: random_schedules,
+    },
+    Step {
+        name: "bench",
+        about: "the bench on tiny input, Driftwood and plain structures: that it builds, and that all is as expected",
+        needs: &[],
+        run: |workspace| bench::smoke(workspace).map(|()| Done::GOOD),
     },
     Step {
         name: "binaries",
