@@ -20,10 +20,12 @@ mod build;
 mod causal;
 mod chunks;
 pub(crate) mod content;
+mod edit;
 mod fugue;
 mod homes;
 mod id;
 mod index;
+mod link;
 pub(crate) mod near;
 mod parts;
 pub(crate) mod run;
@@ -32,12 +34,13 @@ mod store;
 
 use std::cmp::Ordering;
 
-use crate::{Change, Dot, DotRun, EditError, Minute, ReplicaId};
+use crate::{Dot, DotRun, EditError, Minute, ReplicaId};
 use content::{Content, Extent, Unit};
-use fugue::{Neighbour, RunLink, Runs};
+use fugue::{Neighbour, Runs};
 use homes::Homes;
 use id::Id;
 use index::{Index, Piece, Place, Put};
+use link::RunLink;
 use run::{PieceItem, RunItem};
 pub(crate) use span::Life;
 use span::Span;
@@ -221,157 +224,6 @@ impl<C: Content> Sequence<C> {
         Ok(before + piece.extent_to(within))
     }
 
-    /// Inserts content before the element at `offset`, which [`Self::resolve`] has bounded; gives
-    /// the dot of its first element. O(log n).
-    pub(crate) fn insert_at(&mut self, offset: usize, content: C, change: &mut Change) -> Dot {
-        let left = match offset.checked_sub(1) {
-            None => None,
-            Some(before) => {
-                let found = self.index.seek(Unit::Chars, before);
-                let (place, start) = found.expect("the caller has bounded the offset");
-                Some((place, (before - start.chars) as u64))
-            }
-        };
-        let right = || {
-            Some(
-                self.id(self.dot_at(offset)?)
-                    .expect("what is shown is known"),
-            )
-        };
-        let start = change.dots(content.extent().chars as u64);
-        let minute = change.stamp().into();
-        if let Some((place, within)) = left {
-            let span = self.index.span(place);
-            if within + 1 == span.len() && self.types_on(span, start, minute) {
-                self.type_on(place, span, start, content);
-                return start;
-            }
-        }
-        // Right after the left neighbour is the place whenever nothing hangs on that or the right
-        // neighbour is the very next element.
-        let after = left.map(|(place, within)| (place, within + 1));
-        let (place, within) = after.unwrap_or((self.index.first(), 0));
-        let next = match self.index.span_from(place) {
-            Some(span) if within < span.len() => Some((span, within)),
-            _ => self.index.span_from(place.next()).map(|span| (span, 0)),
-        };
-        let left = left.map(|(place, within)| self.index.span(place).start().plus(within));
-        let (parent, side) = match next {
-            _ if !self.runs.has_right(left) => (left, run::Side::Right),
-            Some((span, within)) if span.life().is_shown() => {
-                (Some(span.start().plus(within)), run::Side::Left)
-            }
-            _ => {
-                let (parent, side) = self.runs.anchor(left, right());
-                self.integrate_new(start, parent, side, minute, content);
-                return start;
-            }
-        };
-        self.runs.insert(&RunLink {
-            dots: DotRun {
-                start,
-                len: content.extent().chars as u64,
-            },
-            parent: parent.map(|parent| self.dot_of(parent)),
-            side,
-            minute,
-        });
-        let place = if within == 0 || self.index.leaf(place.leaf).is_empty() {
-            place
-        } else {
-            self.cut_at(place, within)
-        };
-        self.put_content(place, start, content, &mut |_, _| ());
-        start
-    }
-
-    /// Whether elements from `start` on, right after those of `span`, are the rest of its run.
-    fn types_on(&self, span: Span, start: Dot, minute: Minute) -> bool {
-        let end = span.end();
-        end.seq == start.seq
-            && self.runs.agents.replica(end.agent) == start.replica
-            && self
-                .runs
-                .last_of(end.agent)
-                .is_some_and(|run| run.end() == start.seq && run.minute == minute)
-            && !self.runs.has_right(Some(Id {
-                seq: end.seq - 1,
-                ..end
-            }))
-    }
-
-    /// Adds to the run that ends with this span.
-    fn type_on(&mut self, place: Place, span: Span, start: Dot, content: C) {
-        let len = content.extent().chars as u64;
-        self.runs.lengthen_last(span.agent(), len);
-        let is_shown = content.fate(0) == (len as usize, true);
-        if span.life() == Life::Shown && span.len() + len <= SPAN_MAX && is_shown {
-            self.homes.assign(span.end(), len, place.leaf);
-            let put = self.index.append(place, content);
-            self.settle(put);
-        } else {
-            self.put_content(place.next(), start, content, &mut |_, _| ());
-        }
-    }
-
-    /// Inserts content between two elements that are needed and between which none is; gives the
-    /// dot of its first element. O(log n).
-    pub(crate) fn insert_between(
-        &mut self,
-        left: Option<Dot>,
-        right: Option<Dot>,
-        content: C,
-        change: &mut Change,
-    ) -> Dot {
-        let known = |dot| self.id(dot).expect("the neighbours are in the sequence");
-        let (parent, side) = self.runs.anchor(left.map(known), right.map(known));
-        let start = change.dots(content.extent().chars as u64);
-        self.integrate_new(start, parent, side, change.stamp().into(), content);
-        start
-    }
-
-    fn integrate_new(
-        &mut self,
-        start: Dot,
-        parent: Option<Id>,
-        side: run::Side,
-        minute: Minute,
-        content: C,
-    ) {
-        let run = RunItem {
-            start,
-            parent: parent.map(|parent| self.dot_of(parent)),
-            side,
-            minute,
-            pieces: vec![PieceItem {
-                len: content.extent().chars as u64,
-                content: Some(content),
-            }],
-        };
-        self.integrate(run, &mut |_, _| ());
-    }
-
-    /// Deletes the elements from `offset` on, which [`Self::resolve`] has bounded; gives the dots of
-    /// what was deleted. The caller notes by which change. O(spans · log n).
-    pub(crate) fn delete_at(&mut self, offset: usize, len: usize) -> Vec<DotRun> {
-        let mut deleted = Vec::new();
-        let mut left = len;
-        while left > 0 {
-            let found = self.index.seek(Unit::Chars, offset);
-            let (place, before) = found.expect("the caller has bounded the range");
-            let span = self.index.span(place);
-            let within = offset - before.chars;
-            let count = left.min(span.len() as usize - within);
-            deleted.push(DotRun {
-                start: self.dot_of(span.start().plus(within as u64)),
-                len: count as u64,
-            });
-            self.bury(place, within as u64, count as u64);
-            left -= count;
-        }
-        deleted
-    }
-
     /// The element at an offset.
     pub(crate) fn dot_at(&self, offset: usize) -> Option<Dot> {
         let (place, before) = self.index.find(Unit::Chars, offset)?;
@@ -486,13 +338,12 @@ impl<C: Content> Sequence<C> {
             let before = Place { slot, ..place };
             if self.continues(self.index.span(before), span) {
                 self.homes.assign(span.start(), span.len(), place.leaf);
-                let put = match content {
-                    Some(content) => self.index.append(before, content),
-                    None => {
-                        let whole = self.index.span(before);
-                        let whole = whole.with_len(whole.len() + span.len());
-                        self.index.replace(before, 1, &[whole])
-                    }
+                let put = if let Some(content) = content {
+                    self.index.append(before, content)
+                } else {
+                    let whole = self.index.span(before);
+                    let whole = whole.with_len(whole.len() + span.len());
+                    self.index.replace(before, 1, &[whole])
                 };
                 return self.settle(put).next();
             }

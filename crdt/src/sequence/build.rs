@@ -7,10 +7,11 @@
 use std::ops::Range;
 
 use super::content::Content;
-use super::fugue::{hook, Listed, RunLink, Runs, Slot};
+use super::fugue::Runs;
 use super::homes::Homes;
 use super::id::Id;
 use super::index::Builder;
+use super::link::{hook, Listed, RunLink, Slot};
 use super::run::RunItem;
 use super::span::{Life, Span};
 use super::{Sequence, SPAN_MAX};
@@ -83,13 +84,17 @@ impl<'a, C: Content> Plan<'a, C> {
             runs.agents.add(item.start.replica);
         }
         let mut starts = Vec::new();
+        let known = |parent: crate::Dot| runs.agents.id(parent).is_some();
+        if !items.iter().filter_map(|item| item.parent).all(known) {
+            return None;
+        }
         for (number, item) in items.iter().enumerate() {
             let start = runs.push(&RunLink {
                 dots: item.dots(),
                 parent: item.parent,
                 side: item.side,
                 minute: item.minute,
-            })?;
+            });
             starts.extend(start.map(|start| (start, number)));
         }
         let kids = starts.into_iter().map(|(start, item)| Kid {

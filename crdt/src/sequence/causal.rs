@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::content::Content;
-use super::fugue::{RunLink, Runs};
+use super::fugue::Runs;
+use super::link::RunLink;
 use super::run::{PieceItem, RunItem, Side};
 use super::Sequence;
 use crate::{Dot, DotRun, DotSet, MergeError, VersionVector};

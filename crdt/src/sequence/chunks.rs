@@ -8,7 +8,7 @@ const CHUNK: usize = if cfg!(debug_assertions) { 6 } else { 128 };
 /// insertion moves at most a chunk and, once in a chunk's worth of them, the vector.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Chunks<T> {
-    chunks: Vec<Vec<T>>,
+    parts: Vec<Vec<T>>,
     heads: Vec<T>,
     len: usize,
 }
@@ -16,7 +16,7 @@ pub(super) struct Chunks<T> {
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
         Self {
-            chunks: Vec::new(),
+            parts: Vec::new(),
             heads: Vec::new(),
             len: 0,
         }
@@ -37,16 +37,16 @@ impl<T: Copy> Chunks<T> {
     }
 
     pub(super) fn get(&self, at: At) -> Option<&T> {
-        self.chunks.get(at.chunk)?.get(at.slot)
+        self.parts.get(at.chunk)?.get(at.slot)
     }
 
     pub(super) fn last(&self) -> Option<&T> {
-        self.chunks.last()?.last()
+        self.parts.last()?.last()
     }
 
     /// Changes an item without changing its place in the order.
     pub(super) fn update(&mut self, at: At, change: impl FnOnce(&mut T)) {
-        let item = &mut self.chunks[at.chunk][at.slot];
+        let item = &mut self.parts[at.chunk][at.slot];
         change(item);
         if at.slot == 0 {
             self.heads[at.chunk] = *item;
@@ -55,10 +55,10 @@ impl<T: Copy> Chunks<T> {
 
     /// The last item, of which there is one.
     pub(super) fn last_at(&self) -> Option<At> {
-        let chunk = self.chunks.len().checked_sub(1)?;
+        let chunk = self.parts.len().checked_sub(1)?;
         Some(At {
             chunk,
-            slot: self.chunks[chunk].len() - 1,
+            slot: self.parts[chunk].len() - 1,
         })
     }
 
@@ -72,7 +72,7 @@ impl<T: Copy> Chunks<T> {
                 .partition_point(&before)
                 .saturating_sub(1),
         };
-        let slot = match self.chunks.get(chunk) {
+        let slot = match self.parts.get(chunk) {
             Some(items) if items.last().is_some_and(&before) => items.len(),
             Some(items) => items.partition_point(&before),
             None => 0,
@@ -83,7 +83,7 @@ impl<T: Copy> Chunks<T> {
     /// The last item that is `before` what is looked for.
     pub(super) fn last_before(&self, before: impl Fn(&T) -> bool) -> Option<(At, &T)> {
         let at = self.prev(self.first_not(before))?;
-        Some((at, &self.chunks[at.chunk][at.slot]))
+        Some((at, &self.parts[at.chunk][at.slot]))
     }
 
     /// The item before this place.
@@ -94,7 +94,7 @@ impl<T: Copy> Chunks<T> {
         let chunk = at.chunk.checked_sub(1)?;
         Some(At {
             chunk,
-            slot: self.chunks[chunk].len() - 1,
+            slot: self.parts[chunk].len() - 1,
         })
     }
 
@@ -111,12 +111,12 @@ impl<T: Copy> Chunks<T> {
 
     /// All items.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> + '_ {
-        self.chunks.iter().flatten()
+        self.parts.iter().flatten()
     }
 
     /// The items from this place on.
     pub(super) fn iter_from(&self, at: At) -> impl Iterator<Item = &T> + '_ {
-        let chunks = self.chunks.get(at.chunk..).unwrap_or_default();
+        let chunks = self.parts.get(at.chunk..).unwrap_or_default();
         let first = chunks.first().map_or(&[][..], |chunk| &chunk[at.slot..]);
         first.iter().chain(chunks.iter().skip(1).flatten())
     }
@@ -125,9 +125,9 @@ impl<T: Copy> Chunks<T> {
     /// constant.
     pub(super) fn insert(&mut self, at: At, item: T) {
         self.len += 1;
-        let is_last = at.chunk + 1 == self.chunks.len();
-        let Some(chunk) = self.chunks.get_mut(at.chunk) else {
-            self.chunks.push(vec![item]);
+        let is_last = at.chunk + 1 == self.parts.len();
+        let Some(chunk) = self.parts.get_mut(at.chunk) else {
+            self.parts.push(vec![item]);
             self.heads.push(item);
             return;
         };
@@ -140,7 +140,7 @@ impl<T: Copy> Chunks<T> {
         }
         // What grows at its end leaves full chunks behind.
         if is_last && at.slot == chunk.len() {
-            self.chunks.push(vec![item]);
+            self.parts.push(vec![item]);
             self.heads.push(item);
             return;
         }
@@ -151,27 +151,26 @@ impl<T: Copy> Chunks<T> {
         }
         self.heads[at.chunk] = chunk[0];
         self.heads.insert(at.chunk + 1, rest[0]);
-        self.chunks.insert(at.chunk + 1, rest);
+        self.parts.insert(at.chunk + 1, rest);
     }
 
     /// Adds an item after all others.
     pub(super) fn push(&mut self, item: T) {
-        let chunk = self.chunks.len().saturating_sub(1);
-        let slot = self.chunks.last().map_or(0, Vec::len);
+        let chunk = self.parts.len().saturating_sub(1);
+        let slot = self.parts.last().map_or(0, Vec::len);
         self.insert(At { chunk, slot }, item);
     }
 
     /// Removes an item.
     pub(super) fn remove(&mut self, at: At) -> T {
         self.len -= 1;
-        let chunk = &mut self.chunks[at.chunk];
+        let chunk = &mut self.parts[at.chunk];
         let item = chunk.remove(at.slot);
-        match chunk.first() {
-            Some(&head) => self.heads[at.chunk] = head,
-            None => {
-                self.chunks.remove(at.chunk);
-                self.heads.remove(at.chunk);
-            }
+        if let Some(&head) = chunk.first() {
+            self.heads[at.chunk] = head;
+        } else {
+            self.parts.remove(at.chunk);
+            self.heads.remove(at.chunk);
         }
         item
     }

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::chunks::{At, Chunks};
 use super::id::{Agent, Agents, Id};
+use super::link::{hook, packed, unpacked, Listed, Run, RunLink, Slot};
 use crate::sequence::run::Side;
 use crate::{Dot, DotRun, Minute, ReplicaId};
 
@@ -34,118 +35,6 @@ enum Walk {
     Done(Neighbour),
 }
 
-/// A run, or the part of one that was asked for.
-#[derive(Clone, Debug)]
-pub(super) struct RunLink {
-    pub(super) dots: DotRun,
-    pub(super) parent: Option<Dot>,
-    pub(super) side: Side,
-    pub(super) minute: Minute,
-}
-
-/// No replica: that of the parent of what hangs on the sequence itself.
-const NOBODY: Agent = Agent::MAX;
-
-fn packed(parent: Option<Id>) -> Id {
-    parent.unwrap_or(Id {
-        agent: NOBODY,
-        seq: 0,
-    })
-}
-
-fn unpacked(parent: Id) -> Option<Id> {
-    (parent.agent != NOBODY).then_some(parent)
-}
-
-/// A run of one replica's elements.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Run {
-    pub(super) seq: u64,
-    pub(super) len: u64,
-    parent_seq: u64,
-    pub(super) minute: Minute,
-    parent_agent: Agent,
-    pub(super) side: Side,
-    /// Whether another run hangs on it, or did.
-    pub(super) is_parent: bool,
-}
-
-impl Run {
-    fn new(seq: u64, link: &RunLink, parent: Option<Id>) -> Self {
-        let parent = packed(parent);
-        Self {
-            seq,
-            len: link.dots.len,
-            parent_seq: parent.seq,
-            minute: link.minute,
-            parent_agent: parent.agent,
-            side: link.side,
-            is_parent: false,
-        }
-    }
-
-    pub(super) fn parent(&self) -> Option<Id> {
-        unpacked(Id {
-            agent: self.parent_agent,
-            seq: self.parent_seq,
-        })
-    }
-
-    pub(super) fn end(&self) -> u64 {
-        self.seq + self.len
-    }
-}
-
-/// A run among those that hang on an element. Within a run each element's next one is a right child
-/// too, and is not listed.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Listed {
-    parent_seq: u64,
-    child_seq: u64,
-    slot: Slot,
-    parent_agent: Agent,
-    child_agent: Agent,
-}
-
-impl Listed {
-    fn new(slot: Slot, parent: Option<Id>, child: Id) -> Self {
-        let parent = packed(parent);
-        Self {
-            parent_seq: parent.seq,
-            child_seq: child.seq,
-            slot,
-            parent_agent: parent.agent,
-            child_agent: child.agent,
-        }
-    }
-
-    pub(super) fn child(&self) -> Id {
-        Id {
-            agent: self.child_agent,
-            seq: self.child_seq,
-        }
-    }
-
-    pub(super) fn parent(&self) -> Id {
-        Id {
-            agent: self.parent_agent,
-            seq: self.parent_seq,
-        }
-    }
-
-    pub(super) fn place(&self) -> Hook {
-        (self.slot, self.parent_agent, self.parent_seq)
-    }
-}
-
-/// Where under which element children hang.
-pub(super) type Hook = (Slot, Agent, u64);
-
-pub(super) fn hook(slot: Slot, parent: Option<Id>) -> Hook {
-    let parent = packed(parent);
-    (slot, parent.agent, parent.seq)
-}
-
 /// All runs, by replica and by what they hang on.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub(super) struct Runs {
@@ -154,16 +43,6 @@ pub(super) struct Runs {
     of: Vec<Chunks<Run>>,
     /// In order of hook, then of child.
     children: Chunks<Listed>,
-}
-
-/// Where under its parent a run hangs: what is on the right is before or after the place of the
-/// parent's next dot. Those after it are kept apart, so that the way to the last element of a run's
-/// tree is found without looking at all that hangs on the run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Slot {
-    Left,
-    Before,
-    After,
 }
 
 impl Runs {
@@ -282,14 +161,11 @@ impl Runs {
     }
 
     /// Adds a run after all others of its replica without listing it as a child: the whole list follows,
-    /// see [`Self::list`]. Gives its first element if it is no part of the one before; `None` when its
-    /// parent's replica is unknown.
-    pub(super) fn push(&mut self, run: &RunLink) -> Option<Option<Id>> {
-        let start = self.agents.id(run.dots.start)?;
-        let parent = match run.parent {
-            Some(parent) => Some(self.agents.id(parent)?),
-            None => None,
-        };
+    /// see [`Self::list`]. Gives its first element if it is no part of the one before. The replicas are
+    /// known.
+    pub(super) fn push(&mut self, run: &RunLink) -> Option<Id> {
+        let known = |dot| self.agents.id(dot).expect("the replica has a number");
+        let (start, parent) = (known(run.dots.start), run.parent.map(known));
         if self.of.len() <= usize::from(start.agent) {
             let count = usize::from(start.agent) + 1;
             self.of.resize_with(count, Chunks::default);
@@ -303,11 +179,11 @@ impl Runs {
             let before = runs.get(last).expect("it is the last");
             if before.end() == start.seq && before.minute == run.minute {
                 runs.update(last, |before| before.len += run.dots.len);
-                return Some(None);
+                return None;
             }
         }
         runs.push(Run::new(start.seq, run, parent));
-        Some(Some(start))
+        Some(start)
     }
 
     /// A run as a child of what it hangs on.

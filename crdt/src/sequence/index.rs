@@ -6,12 +6,15 @@
 //! deleted is gone at once. Spans are only removed where a neighbour in the same leaf takes their
 //! elements, so leaves never become empty and need no rebalancing.
 
+mod builder;
+mod split;
+
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::content::{Content, Extent, Unit};
-use super::id::Id;
 use super::span::Span;
+pub(super) use builder::Builder;
 
 /// Spans a leaf and children a node may have; few in debug builds, so that small tests split them.
 const FANOUT: usize = if cfg!(debug_assertions) { 6 } else { 32 };
@@ -465,127 +468,6 @@ impl<C: Content> Index<C> {
         }
     }
 
-    /// Cuts the leaf in two if it has too much; gives where the span is then.
-    fn split_if_full(&mut self, place: Place) -> Put {
-        let leaf = &self.leaves[place.leaf as usize];
-        let content = leaf.content.extent().chars;
-        if leaf.spans.len() <= FANOUT && (content <= CONTENT_MAX || leaf.spans.len() < 2) {
-            return (place, None);
-        }
-        let count = leaf.spans.len();
-        // What grows at its end leaves full leaves behind.
-        let at = if leaf.next == NONE && place.slot + 1 == count {
-            count - 1
-        } else if content <= CONTENT_MAX {
-            count / 2
-        } else {
-            let mut sum = 0;
-            let half = leaf.spans.iter().position(|span| {
-                sum += span.content_len();
-                sum > content / 2
-            });
-            half.unwrap_or(count / 2).clamp(1, count - 1)
-        };
-        let new = self.split_leaf(place.leaf, at);
-        match place.slot.checked_sub(at) {
-            Some(slot) => (Place { leaf: new, slot }, Some(new)),
-            None => (place, Some(new)),
-        }
-    }
-
-    fn split_leaf(&mut self, id: u32, slot: usize) -> u32 {
-        let new = self.leaves.len() as u32;
-        let leaf = &mut self.leaves[id as usize];
-        let at = leaf.content_before(slot);
-        let before = leaf.extent_before(slot);
-        let rest = Leaf {
-            spans: leaf.spans.split_off(slot),
-            content: leaf.content.split_off(at),
-            extent: leaf.extent - before,
-            parent: NONE,
-            rank: 0,
-            next: std::mem::replace(&mut leaf.next, new),
-        };
-        leaf.extent = before;
-        let (parent, rank) = (leaf.parent, leaf.rank);
-        let extents = (before, rest.extent);
-        self.leaves.push(rest);
-        self.add_sibling((parent, rank), (id, extents.0), (new, extents.1), true);
-        new
-    }
-
-    /// Puts `new` after `old`, the child of this rank of `parent`, splitting upwards as far as needed.
-    fn add_sibling(
-        &mut self,
-        (parent, rank): (u32, u32),
-        (old, old_extent): (u32, Extent),
-        (new, new_extent): (u32, Extent),
-        leaves: bool,
-    ) {
-        let old = Child {
-            id: old,
-            extent: old_extent,
-        };
-        let new = Child {
-            id: new,
-            extent: new_extent,
-        };
-        if parent == NONE {
-            self.root = self.nodes.len() as u32;
-            self.nodes.push(Node {
-                children: vec![old, new],
-                parent: NONE,
-                rank: 0,
-            });
-            self.height += 1;
-            self.adopt(self.root, 0, leaves);
-            return;
-        }
-        let node = &mut self.nodes[parent as usize];
-        let rank = rank as usize;
-        node.children[rank] = old;
-        node.children.insert(rank + 1, new);
-        let (up, count) = ((node.parent, node.rank), node.children.len());
-        self.adopt(parent, rank + 1, leaves);
-        if count > FANOUT {
-            let half = if rank + 2 == count {
-                count - 1
-            } else {
-                count / 2
-            };
-            let node = &mut self.nodes[parent as usize];
-            let children = node.children.split_off(half);
-            let sum = |children: &[Child]| {
-                let extents = children.iter().map(|child| child.extent);
-                extents.fold(Extent::default(), |sum, extent| sum + extent)
-            };
-            let (left, right) = (sum(&node.children), sum(&children));
-            let new = self.nodes.len() as u32;
-            self.nodes.push(Node {
-                children,
-                parent: NONE,
-                rank: 0,
-            });
-            self.adopt(new, 0, leaves);
-            self.add_sibling(up, (parent, left), (new, right), false);
-        }
-    }
-
-    /// Tells the children of a node from this rank on whose and which they are.
-    fn adopt(&mut self, parent: u32, from: usize, leaves: bool) {
-        let children = &self.nodes[parent as usize].children;
-        let ids: Vec<u32> = children[from..].iter().map(|child| child.id).collect();
-        for (rank, id) in (from as u32..).zip(ids) {
-            if leaves {
-                let leaf = &mut self.leaves[id as usize];
-                (leaf.parent, leaf.rank) = (parent, rank);
-            } else {
-                let node = &mut self.nodes[id as usize];
-                (node.parent, node.rank) = (parent, rank);
-            }
-        }
-    }
-
     /// Checks every link and every cached length.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn assert_invariants(&self) {
@@ -639,97 +521,6 @@ impl<C: Content> Index<C> {
             assert!(leaf.spans.len() <= FANOUT, "leaf too long");
         }
         assert_eq!(total, self.extent, "cached length of all");
-    }
-}
-
-/// An index that is filled from its start to its end.
-pub(super) struct Builder<C> {
-    leaves: Vec<Leaf<C>>,
-    /// Which elements are in which leaf.
-    places: Vec<(Id, u64, u32)>,
-}
-
-impl<C: Content> Builder<C> {
-    pub(super) fn new() -> Self {
-        Self {
-            leaves: Vec::new(),
-            places: Vec::new(),
-        }
-    }
-
-    /// Adds a span, or makes the last one longer if that goes on and both have at most `max` elements.
-    pub(super) fn push(&mut self, span: Span, content: Option<C::View<'_>>, max: u64) {
-        let full = |leaf: &Leaf<C>| {
-            let content = leaf.content.extent().chars + span.content_len();
-            leaf.spans.len() >= FANOUT || content > CONTENT_MAX
-        };
-        if self.leaves.last().is_none_or(full) {
-            self.leaves.push(Leaf::new());
-        }
-        let number = self.leaves.len() as u32 - 1;
-        let leaf = self.leaves.last_mut().expect("one was just added");
-        match leaf.spans.last_mut() {
-            Some(last)
-                if last.end() == span.start()
-                    && last.life() == span.life()
-                    && last.len() + span.len() <= max =>
-            {
-                *last = last.with_len(last.len() + span.len());
-            }
-            _ => leaf.spans.push(span),
-        }
-        if let Some(content) = content {
-            leaf.content.append_view(content);
-        }
-        match self.places.last_mut() {
-            Some((id, len, leaf)) if *leaf == number && id.plus(*len) == span.start() => {
-                *len += span.len();
-            }
-            _ => self.places.push((span.start(), span.len(), number)),
-        }
-    }
-
-    /// The index, and which elements are in which leaf.
-    pub(super) fn finish(self) -> (Index<C>, Vec<(Id, u64, u32)>) {
-        if self.leaves.is_empty() {
-            return (Index::new(), self.places);
-        }
-        let mut index = Index {
-            leaves: self.leaves,
-            ..Index::new()
-        };
-        let count = index.leaves.len();
-        for (leaf, next) in index.leaves.iter_mut().zip(1..) {
-            leaf.extent = leaf.extent_before(leaf.spans.len());
-            leaf.next = if next < count { next as u32 } else { NONE };
-            index.extent += leaf.extent;
-        }
-        let mut layer: Vec<Child> = (0..)
-            .zip(&index.leaves)
-            .map(|(id, leaf)| Child {
-                id,
-                extent: leaf.extent,
-            })
-            .collect();
-        while layer.len() > 1 {
-            let mut above = Vec::new();
-            for children in layer.chunks(FANOUT) {
-                let id = index.nodes.len() as u32;
-                let extents = children.iter().map(|child| child.extent);
-                let extent = extents.fold(Extent::default(), |sum, extent| sum + extent);
-                above.push(Child { id, extent });
-                index.nodes.push(Node {
-                    children: children.to_vec(),
-                    parent: NONE,
-                    rank: 0,
-                });
-                index.adopt(id, 0, index.height == 0);
-            }
-            index.height += 1;
-            layer = above;
-        }
-        index.root = layer[0].id;
-        (index, self.places)
     }
 }
 

@@ -1,0 +1,127 @@
+//! What is kept of a run, and where it hangs.
+
+use super::id::{Agent, Id};
+use crate::sequence::run::Side;
+use crate::{Dot, DotRun, Minute};
+
+/// A run, or the part of one that was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct RunLink {
+    pub(super) dots: DotRun,
+    pub(super) parent: Option<Dot>,
+    pub(super) side: Side,
+    pub(super) minute: Minute,
+}
+
+/// No replica: that of the parent of what hangs on the sequence itself.
+const NOBODY: Agent = Agent::MAX;
+
+pub(super) fn packed(parent: Option<Id>) -> Id {
+    parent.unwrap_or(Id {
+        agent: NOBODY,
+        seq: 0,
+    })
+}
+
+pub(super) fn unpacked(parent: Id) -> Option<Id> {
+    (parent.agent != NOBODY).then_some(parent)
+}
+
+/// A run of one replica's elements.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Run {
+    pub(super) seq: u64,
+    pub(super) len: u64,
+    parent_seq: u64,
+    pub(super) minute: Minute,
+    parent_agent: Agent,
+    pub(super) side: Side,
+    /// Whether another run hangs on it, or did.
+    pub(super) is_parent: bool,
+}
+
+impl Run {
+    pub(super) fn new(seq: u64, link: &RunLink, parent: Option<Id>) -> Self {
+        let parent = packed(parent);
+        Self {
+            seq,
+            len: link.dots.len,
+            parent_seq: parent.seq,
+            minute: link.minute,
+            parent_agent: parent.agent,
+            side: link.side,
+            is_parent: false,
+        }
+    }
+
+    pub(super) fn parent(&self) -> Option<Id> {
+        unpacked(Id {
+            agent: self.parent_agent,
+            seq: self.parent_seq,
+        })
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.seq + self.len
+    }
+}
+
+/// A run among those that hang on an element. Within a run each element's next one is a right child
+/// too, and is not listed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Listed {
+    parent_seq: u64,
+    child_seq: u64,
+    pub(super) slot: Slot,
+    parent_agent: Agent,
+    child_agent: Agent,
+}
+
+impl Listed {
+    pub(super) fn new(slot: Slot, parent: Option<Id>, child: Id) -> Self {
+        let parent = packed(parent);
+        Self {
+            parent_seq: parent.seq,
+            child_seq: child.seq,
+            slot,
+            parent_agent: parent.agent,
+            child_agent: child.agent,
+        }
+    }
+
+    pub(super) fn child(&self) -> Id {
+        Id {
+            agent: self.child_agent,
+            seq: self.child_seq,
+        }
+    }
+
+    pub(super) fn parent(&self) -> Id {
+        Id {
+            agent: self.parent_agent,
+            seq: self.parent_seq,
+        }
+    }
+
+    pub(super) fn place(&self) -> Hook {
+        (self.slot, self.parent_agent, self.parent_seq)
+    }
+}
+
+/// Where under which element children hang.
+pub(super) type Hook = (Slot, Agent, u64);
+
+pub(super) fn hook(slot: Slot, parent: Option<Id>) -> Hook {
+    let parent = packed(parent);
+    (slot, parent.agent, parent.seq)
+}
+
+/// Where under its parent a run hangs: what is on the right is before or after the place of the
+/// parent's next dot. Those after it are kept apart, so that the way to the last element of a run's
+/// tree is found without looking at all that hangs on the run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Slot {
+    Left,
+    Before,
+    After,
+}
