@@ -56,7 +56,8 @@ impl<T> Slots<T> {
     pub(crate) fn remove(&mut self, slot: u32) -> T {
         let value = self.slot(slot).take();
         self.free.push(slot);
-        if self.free.len() > CHUNK && self.free.len() == self.chunks.iter().map(Vec::len).sum() {
+        let all: usize = self.chunks.iter().map(Vec::len).sum();
+        if self.free.len() > CHUNK && self.free.len() == all {
             *self = Self::default();
         }
         value.expect("a slot is free only once it is not known any more")

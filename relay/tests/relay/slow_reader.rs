@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::proxy::Proxy;
 use crate::staged::Staged;
-use crate::support::{until, Guest, Relay};
+use crate::support::{noise, until, Guest, Relay};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_holds_up_nobody_and_misses_nothing() {
@@ -34,10 +34,9 @@ async fn a_slow_reader_holds_up_nobody_and_misses_nothing() {
 
     // Far more than the sockets' buffers and the queue hold.
     proxy.stall();
-    let paragraph = "x".repeat(32 << 10);
     for _ in 0..16 {
         for _ in 0..16 {
-            ann.write("trip", &paragraph);
+            ann.write("trip", &noise(32 << 10));
         }
         until(
             "bob keeps up",

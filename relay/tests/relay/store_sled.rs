@@ -10,7 +10,7 @@ use driftwood_sync::ErrorCode;
 use tempfile::TempDir;
 
 use crate::store_contract::{append, replay};
-use crate::support::{name, Author, PATIENCE};
+use crate::support::{name, noise, Author, PATIENCE};
 
 fn open(path: &Path) -> SledStore {
     SledStore::open(path).expect("a store")
@@ -80,7 +80,7 @@ fn a_checkpoint_that_was_interrupted_anywhere_changes_nothing() {
             append(
                 &store,
                 "trip",
-                &author.write(&"long enough for two chunks ".repeat(200)),
+                &author.write(&noise(5_400)),
             );
         }
         if checkpoint {
@@ -167,7 +167,7 @@ fn a_half_written_record_at_the_end_is_dropped_and_one_in_the_middle_is_damage()
     let store = open(folder.path());
     append(&store, "trip", &author.write("kept"));
     let kept = author.doc.canonical();
-    append(&store, "trip", &author.write(&"half".repeat(3000)));
+    append(&store, "trip", &author.write(&noise(12_000)));
     drop(store);
     let remove_last_chunk = || {
         let engine = engine(folder.path());
@@ -185,7 +185,7 @@ fn a_half_written_record_at_the_end_is_dropped_and_one_in_the_middle_is_damage()
     assert_eq!(replay(&store, "trip").canonical(), kept);
     // Its place is taken again.
     let mut other = Author::new(2);
-    append(&store, "trip", &other.write(&"other".repeat(3000)));
+    append(&store, "trip", &other.write(&noise(15_000)));
     drop(store);
     let store = open(folder.path());
     assert!(replay(&store, "trip")
@@ -364,7 +364,7 @@ fn large_records_stay_out_of_the_engines_side_files() {
     let store = open(folder.path());
     let mut author = Author::new(1);
     for _ in 0..8 {
-        append(&store, "trip", &author.write(&"z".repeat(900 << 10)));
+        append(&store, "trip", &author.write(&noise(900 << 10)));
         store.flush().expect("flushed");
     }
     store.checkpoint(&name("trip")).expect("made");
@@ -397,7 +397,7 @@ fn no_damaged_byte_of_the_database_goes_unnoticed() {
         let mut authors = [Author::new(1), Author::new(2)];
         for _ in 0..records {
             for (author, document) in authors.iter_mut().zip(["one", "two"]) {
-                append(&store, document, &author.write(&"word ".repeat(words)));
+                append(&store, document, &author.write(&noise(5 * words)));
             }
             store.flush().expect("flushed");
         }

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,20 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
         Ok(value) => value,
         Err(elapsed) => panic!("waited in vain ({elapsed}): {what}"),
     }
+}
+
+/// Letters that compression makes hardly shorter, others with every call.
+pub(crate) fn noise(len: usize) -> String {
+    static CALLS: AtomicU32 = AtomicU32::new(1);
+    let mut state = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9);
+    let letter = |_| {
+        // Marsaglia's xorshift.
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        char::from(b'!' + (state >> 8) as u8 % 94)
+    };
+    (0..len).map(letter).collect()
 }
 
 /// A document that is written to, delta by delta.
