@@ -240,6 +240,13 @@ impl<C: Content> Sequence<C> {
         Some((Place { leaf, slot }, within))
     }
 
+    /// As [`Self::locate`], but only after a place in the same leaf.
+    fn locate_after(&self, place: Place, id: Id) -> Option<(Place, u64)> {
+        let leaf = place.leaf;
+        let mut spans = (0..).zip(self.index.leaf(leaf)).skip(place.slot + 1);
+        spans.find_map(|(slot, span)| Some((Place { leaf, slot }, span.find(id)?)))
+    }
+
     /// Puts elements where the tree says they belong. Their parent is here.
     fn integrate(&mut self, run: RunItem<C>, on_insert: &mut dyn FnMut(Extent, &C)) {
         let link = RunLink {
@@ -507,11 +514,16 @@ impl<C: Content> Sequence<C> {
         let id = self.id(dots.start).expect("the elements are known");
         let end = id.seq + dots.len;
         let mut next = id;
+        let mut last = None;
         std::iter::from_fn(move || {
             if next.seq == end {
                 return None;
             }
-            let (place, within) = self.locate(next).expect("the elements are known");
+            // The rest of a run is mostly further on in the same leaf.
+            let found = last.and_then(|last| self.locate_after(last, next));
+            let found = found.or_else(|| self.locate(next));
+            let (place, within) = found.expect("the elements are known");
+            last = Some(place);
             let piece = self.index.piece(place);
             let part = DotRun {
                 start: self.dot_of(next),

@@ -9,9 +9,9 @@ use std::ops::Range;
 use super::content::Content;
 use super::fugue::Runs;
 use super::homes::Homes;
-use super::id::Id;
+use super::id::{Agents, Id};
 use super::index::Builder;
-use super::link::{hook, Listed, RunLink, Slot};
+use super::link::{unpacked, Listed, Run, Slot};
 use super::run::RunItem;
 use super::span::{Life, Span};
 use super::{Sequence, SPAN_MAX};
@@ -19,14 +19,28 @@ use super::{Sequence, SPAN_MAX};
 /// All runs of a sequence and what hangs on what, before its elements are in order.
 pub(super) struct Plan<'a, C> {
     items: &'a [RunItem<C>],
-    runs: Runs,
+    agents: Agents,
+    /// In order of dot.
+    runs: Vec<Planned>,
+    /// In the order of [`Runs`].
     kids: Vec<Kid>,
+    /// Those that hang on the sequence itself.
+    roots: Range<usize>,
 }
 
-/// A run that hangs on an element or on the sequence itself, and the first item that has some of it.
+struct Planned {
+    start: Id,
+    run: Run,
+    /// The first item that has some of it.
+    item: usize,
+    /// Those of the kids that hang on it, by slot.
+    kids: [Range<usize>; 3],
+}
+
+/// A run as a child of what it hangs on.
 struct Kid {
     listed: Listed,
-    item: usize,
+    run: usize,
 }
 
 impl Kid {
@@ -79,42 +93,113 @@ enum Step {
 impl<'a, C: Content> Plan<'a, C> {
     /// `None` when something hangs on what is not among the items, or on itself. O(n log n).
     pub(super) fn new(items: &'a [RunItem<C>]) -> Option<Self> {
-        let mut runs = Runs::default();
+        let mut agents = Agents::default();
         for item in items {
-            runs.agents.add(item.start.replica);
+            agents.add(item.start.replica);
         }
-        let mut starts = Vec::new();
-        let known = |parent: crate::Dot| runs.agents.id(parent).is_some();
-        if !items.iter().filter_map(|item| item.parent).all(known) {
-            return None;
-        }
+        let mut runs: Vec<Planned> = Vec::with_capacity(items.len());
         for (number, item) in items.iter().enumerate() {
-            let start = runs.push(&RunLink {
-                dots: item.dots(),
-                parent: item.parent,
-                side: item.side,
-                minute: item.minute,
-            });
-            starts.extend(start.map(|start| (start, number)));
+            let start = agents.id(item.start)?;
+            let parent = match item.parent {
+                Some(parent) => Some(agents.id(parent)?),
+                None => None,
+            };
+            let run = Run::new(start.seq, item.len(), parent, item.side, item.minute);
+            match runs.last_mut() {
+                Some(last) if last.start.agent == start.agent && run.goes_on(&last.run, start) => {
+                    last.run.len += run.len;
+                }
+                _ => runs.push(Planned {
+                    start,
+                    run,
+                    item: number,
+                    kids: [0..0, 0..0, 0..0],
+                }),
+            }
         }
-        let kids = starts.into_iter().map(|(start, item)| Kid {
-            listed: runs.listed(start),
-            item,
+        let kids = runs.iter().enumerate().map(|(number, planned)| {
+            let (run, start) = (&planned.run, planned.start);
+            let slot = agents.slot_of(run.side, run.parent(), start);
+            Kid {
+                listed: Listed::new(slot, run.parent(), start),
+                run: number,
+            }
         });
         let mut kids: Vec<Kid> = kids.collect();
-        // The items are in order of dot, so children of one element are in order too.
-        kids.sort_unstable_by_key(|kid| (kid.listed.place(), kid.item));
-        runs.list(kids.iter().map(|kid| kid.listed))?;
-        let plan = Self { items, runs, kids };
+        // The runs are in order of dot, so children of one element are in order too.
+        kids.sort_unstable_by_key(|kid| (kid.listed.place(), kid.run));
+        let mut plan = Self {
+            items,
+            agents,
+            runs,
+            kids,
+            roots: 0..0,
+        };
+        plan.hang()?;
+        plan.is_tree().then_some(plan)
+    }
+
+    /// Finds what hangs on each run, in one pass for each slot; `None` when something hangs on nothing.
+    fn hang(&mut self) -> Option<()> {
+        let mut at = 0;
+        for (number, kid) in self.kids.iter().enumerate() {
+            let (slot, ..) = kid.listed.place();
+            if number > 0 && self.kids[number - 1].listed.slot != slot {
+                at = 0;
+            }
+            let range = match unpacked(kid.listed.parent()) {
+                None if slot == Slot::After => &mut self.roots,
+                None => return None,
+                Some(parent) => {
+                    let is_before = |planned: &Planned| {
+                        (planned.start.agent, planned.run.end()) <= (parent.agent, parent.seq)
+                    };
+                    while self.runs.get(at).is_some_and(is_before) {
+                        at += 1;
+                    }
+                    let planned = self.runs.get_mut(at)?;
+                    if planned.start.agent != parent.agent || planned.start.seq > parent.seq {
+                        return None;
+                    }
+                    planned.run.is_parent = true;
+                    &mut planned.kids[slot as usize]
+                }
+            };
+            if range.start == range.end {
+                *range = number..number;
+            }
+            range.end = number + 1;
+        }
+        Some(())
+    }
+
+    /// Whether all hangs, in the end, on the sequence itself.
+    fn is_tree(&self) -> bool {
+        let mut open = vec![self.roots.clone()];
         let mut count = 0;
-        plan.walk(|part| count += part.len);
-        let all: u64 = items.iter().map(RunItem::len).sum();
-        (count == all).then_some(plan)
+        while let Some(kids) = open.pop() {
+            count += kids.len();
+            for kid in &self.kids[kids] {
+                let planned = &self.runs[kid.run];
+                if planned.run.is_parent {
+                    open.extend(planned.kids.iter().cloned());
+                }
+            }
+        }
+        count == self.runs.len()
     }
 
     /// Whether the plan has the element.
     pub(super) fn knows(&self, dot: crate::Dot) -> bool {
-        self.runs.run_of(dot).is_some()
+        let Some(id) = self.agents.id(dot) else {
+            return false;
+        };
+        let place = |planned: &Planned| (planned.start.agent, planned.start.seq);
+        let after = self
+            .runs
+            .partition_point(|planned| place(planned) <= (id.agent, id.seq));
+        let run = after.checked_sub(1).map(|before| &self.runs[before]);
+        run.is_some_and(|run| run.start.agent == id.agent && id.seq < run.run.end())
     }
 
     /// The sequence; O(n log n) for the replicas' numbers, else O(n).
@@ -142,8 +227,13 @@ impl<'a, C: Content> Plan<'a, C> {
             }
         });
         let (index, places) = builder.finish();
+        let runs = self
+            .runs
+            .iter()
+            .map(|planned| (planned.start.agent, planned.run));
+        let children = self.kids.iter().map(|kid| kid.listed);
         Sequence {
-            runs: self.runs,
+            runs: Runs::from_sorted(self.agents, runs, children),
             index,
             homes: Homes::from_places(places),
             restored: Vec::new(),
@@ -153,7 +243,7 @@ impl<'a, C: Content> Plan<'a, C> {
     /// Gives the elements in reading order.
     fn walk(&self, mut give: impl FnMut(Part<'a, C>)) {
         let mut way: Vec<Visit> = Vec::new();
-        for root in self.hooked(Slot::After, None, None) {
+        for root in self.roots.clone() {
             way.push(self.visit(root));
             while let Some(visit) = way.last_mut() {
                 match visit.step(&self.kids) {
@@ -169,39 +259,20 @@ impl<'a, C: Content> Plan<'a, C> {
     }
 
     fn visit(&self, kid: usize) -> Visit {
-        let child = self.kids[kid].listed.child();
-        let (_, run) = self.runs.find(child).expect("every child is a run");
-        let last = Id {
-            seq: run.end() - 1,
-            ..child
-        };
-        let [left, before, after] = [Slot::Left, Slot::Before, Slot::After].map(|slot| {
-            if run.is_parent {
-                self.hooked(slot, Some(child), Some(last))
-            } else {
-                0..0
-            }
-        });
+        let planned = &self.runs[self.kids[kid].run];
+        let [left, before, after] = planned.kids.clone();
         Visit {
-            run: child,
-            end: run.end(),
-            next: child.seq,
+            run: planned.start,
+            end: planned.run.end(),
+            next: planned.start.seq,
             left,
             before,
             after,
             group: 0..0,
-            item: self.kids[kid].item,
+            item: planned.item,
             piece: 0,
             within: 0,
         }
-    }
-
-    /// What hangs on these elements.
-    fn hooked(&self, slot: Slot, first: Option<Id>, last: Option<Id>) -> Range<usize> {
-        let (first, last) = (hook(slot, first), hook(slot, last));
-        let start = self.kids.partition_point(|kid| kid.listed.place() < first);
-        let rest = &self.kids[start..];
-        start..start + rest.partition_point(|kid| kid.listed.place() <= last)
     }
 
     /// Gives elements of a run up to a seq, as they lie in the items.

@@ -46,23 +46,12 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// The order of dots.
     fn compare(&self, a: Id, b: Id) -> Ordering {
-        if a.agent == b.agent {
-            return a.seq.cmp(&b.seq);
-        }
-        let replica = |id: Id| self.agents.replica(id.agent);
-        replica(a).cmp(&replica(b))
+        self.agents.compare(a, b)
     }
 
     fn slot_of(&self, side: Side, parent: Option<Id>, start: Id) -> Slot {
-        match (side, parent) {
-            (Side::Left, _) => Slot::Left,
-            (Side::Right, Some(parent)) if self.compare(start, parent.plus(1)).is_lt() => {
-                Slot::Before
-            }
-            (Side::Right, _) => Slot::After,
-        }
+        self.agents.slot_of(side, parent, start)
     }
 
     fn runs(&self, agent: Agent) -> Option<&Chunks<Run>> {
@@ -148,7 +137,7 @@ impl Runs {
                 return;
             }
         }
-        let new = Run::new(start.seq, run, parent);
+        let new = Run::new(start.seq, run.dots.len, parent, run.side, run.minute);
         let runs = &mut self.of[usize::from(agent)];
         runs.insert(runs.first_not(|run| run.seq < start.seq), new);
         let listed = Listed::new(self.slot_of(run.side, parent, start), parent, start);
@@ -160,52 +149,22 @@ impl Runs {
         }
     }
 
-    /// Adds a run after all others of its replica without listing it as a child: the whole list follows,
-    /// see [`Self::list`]. Gives its first element if it is no part of the one before. The replicas are
-    /// known.
-    pub(super) fn push(&mut self, run: &RunLink) -> Option<Id> {
-        let known = |dot| self.agents.id(dot).expect("the replica has a number");
-        let (start, parent) = (known(run.dots.start), run.parent.map(known));
-        if self.of.len() <= usize::from(start.agent) {
-            let count = usize::from(start.agent) + 1;
-            self.of.resize_with(count, Chunks::default);
+    /// All runs in order of dot, and as children in the order in which they are listed.
+    pub(super) fn from_sorted(
+        agents: Agents,
+        runs: impl Iterator<Item = (Agent, Run)>,
+        children: impl Iterator<Item = Listed>,
+    ) -> Self {
+        let mut of: Vec<Chunks<Run>> = Vec::new();
+        of.resize_with(agents.len(), Chunks::default);
+        runs.for_each(|(agent, run)| of[usize::from(agent)].push(run));
+        let mut listed = Chunks::default();
+        children.for_each(|child| listed.push(child));
+        Self {
+            agents,
+            of,
+            children: listed,
         }
-        let runs = &mut self.of[usize::from(start.agent)];
-        let goes_on = parent.is_some_and(|parent| parent.plus(1) == start);
-        if let Some(last) = runs
-            .last_at()
-            .filter(|_| goes_on && run.side == Side::Right)
-        {
-            let before = runs.get(last).expect("it is the last");
-            if before.end() == start.seq && before.minute == run.minute {
-                runs.update(last, |before| before.len += run.dots.len);
-                return None;
-            }
-        }
-        runs.push(Run::new(start.seq, run, parent));
-        Some(start)
-    }
-
-    /// A run as a child of what it hangs on.
-    pub(super) fn listed(&self, start: Id) -> Listed {
-        let run = self.run(start);
-        let slot = self.slot_of(run.side, run.parent(), start);
-        Listed::new(slot, run.parent(), start)
-    }
-
-    /// Says what hangs on what, in order; `None` when something hangs on what is unknown.
-    pub(super) fn list(&mut self, children: impl Iterator<Item = Listed>) -> Option<()> {
-        for listed in children {
-            if let Some(parent) = unpacked(listed.parent()) {
-                let (at, run) = self.find(parent)?;
-                if !run.is_parent {
-                    let runs = &mut self.of[usize::from(parent.agent)];
-                    runs.update(at, |run| run.is_parent = true);
-                }
-            }
-            self.children.push(listed);
-        }
-        Some(())
     }
 
     /// Where a child is listed, or would be.

@@ -77,4 +77,8 @@ impl Agents {
     pub(super) fn in_order(&self) -> impl Iterator<Item = Agent> + '_ {
         self.sorted.iter().copied()
     }
+
+    pub(super) fn len(&self) -> usize {
+        self.replicas.len()
+    }
 }

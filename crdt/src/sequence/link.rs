@@ -1,6 +1,8 @@
 //! What is kept of a run, and where it hangs.
 
-use super::id::{Agent, Id};
+use std::cmp::Ordering;
+
+use super::id::{Agent, Agents, Id};
 use crate::sequence::run::Side;
 use crate::{Dot, DotRun, Minute};
 
@@ -41,17 +43,25 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(seq: u64, link: &RunLink, parent: Option<Id>) -> Self {
+    pub(super) fn new(seq: u64, len: u64, parent: Option<Id>, side: Side, minute: Minute) -> Self {
         let parent = packed(parent);
         Self {
             seq,
-            len: link.dots.len,
+            len,
             parent_seq: parent.seq,
-            minute: link.minute,
+            minute,
             parent_agent: parent.agent,
-            side: link.side,
+            side,
             is_parent: false,
         }
+    }
+
+    /// Whether this, which starts with `start`, is the rest of the run before.
+    pub(super) fn goes_on(&self, before: &Self, start: Id) -> bool {
+        self.side == Side::Right
+            && self.parent().is_some_and(|parent| parent.plus(1) == start)
+            && before.end() == start.seq
+            && before.minute == self.minute
     }
 
     pub(super) fn parent(&self) -> Option<Id> {
@@ -124,4 +134,24 @@ pub(super) enum Slot {
     Left,
     Before,
     After,
+}
+
+impl Agents {
+    /// The order of dots.
+    pub(super) fn compare(&self, a: Id, b: Id) -> Ordering {
+        if a.agent == b.agent {
+            return a.seq.cmp(&b.seq);
+        }
+        self.replica(a.agent).cmp(&self.replica(b.agent))
+    }
+
+    pub(super) fn slot_of(&self, side: Side, parent: Option<Id>, start: Id) -> Slot {
+        match (side, parent) {
+            (Side::Left, _) => Slot::Left,
+            (Side::Right, Some(parent)) if self.compare(start, parent.plus(1)).is_lt() => {
+                Slot::Before
+            }
+            (Side::Right, _) => Slot::After,
+        }
+    }
 }
