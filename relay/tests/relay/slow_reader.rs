@@ -34,9 +34,9 @@ async fn a_slow_reader_holds_up_nobody_and_misses_nothing() {
 
     // Far more than the sockets' buffers and the queue hold.
     proxy.stall();
-    for _ in 0..16 {
-        for _ in 0..16 {
-            ann.write("trip", &noise(32 << 10));
+    for round in 0..16 {
+        for number in 0..16 {
+            ann.write("trip", &noise(16 * round + number, 32 << 10));
         }
         until(
             "bob keeps up",

@@ -72,8 +72,8 @@ fn only_what_is_missing_is_loaded() {
 fn a_long_log_can_be_loaded_piece_by_piece() {
     on_each(|store| {
         let mut author = Author::new(1);
-        for _ in 0..50 {
-            append(store, "trip", &author.write(&noise(1000)));
+        for number in 0..50 {
+            append(store, "trip", &author.write(&noise(number, 1000)));
         }
         let mut reader = Doc::new(ReplicaId::new(9));
         let mut rounds = 0;
@@ -141,7 +141,7 @@ fn an_unknown_document_is_empty() {
 fn a_delta_of_megabytes_comes_back_whole() {
     on_each(|store| {
         let mut author = Author::new(1);
-        let large = author.write(&noise(3_000_000));
+        let large = author.write(&noise(0, 3_000_000));
         append(store, "trip", &large);
         append(store, "trip", &author.write("small"));
         let loaded = store.load(&name("trip")).expect("loaded");
@@ -203,8 +203,8 @@ fn a_checkpoint_shortens_the_log_and_keeps_what_it_says() {
 fn many_bytes_call_for_a_checkpoint_as_well() {
     on_each(|store| {
         let mut author = Author::new(1);
-        for _ in 0..200 {
-            append(store, "trip", &author.write(&noise(8 << 10)));
+        for number in 0..200 {
+            append(store, "trip", &author.write(&noise(number, 8 << 10)));
         }
         assert_eq!(store.due(), [name("trip")]);
         store.checkpoint(&name("trip")).expect("made");
@@ -286,7 +286,7 @@ proptest! {
                     let author = &mut model[usize::from(document)];
                     let early = author.doc.set_replica(ReplicaId::new(u64::from(replica)));
                     prop_assert!(early.is_empty());
-                    let delta = author.write(&noise(usize::from(length)));
+                    let delta = author.write(&noise(u32::from(length), usize::from(length)));
                     append(open, &document.to_string(), &delta);
                 }
                 Act::Flush => open.flush().expect("flushed"),

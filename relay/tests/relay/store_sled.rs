@@ -76,12 +76,8 @@ fn a_checkpoint_that_was_interrupted_anywhere_changes_nothing() {
         let folder = TempDir::new().expect("temporary folder");
         let mut author = Author::new(1);
         let store = open(folder.path());
-        for _ in 0..TAIL_RECORDS + 20 {
-            append(
-                &store,
-                "trip",
-                &author.write(&noise(5_400)),
-            );
+        for number in 0..TAIL_RECORDS as u32 + 20 {
+            append(&store, "trip", &author.write(&noise(number, 5_400)));
         }
         if checkpoint {
             store.checkpoint(&name("trip")).expect("made");
@@ -167,7 +163,7 @@ fn a_half_written_record_at_the_end_is_dropped_and_one_in_the_middle_is_damage()
     let store = open(folder.path());
     append(&store, "trip", &author.write("kept"));
     let kept = author.doc.canonical();
-    append(&store, "trip", &author.write(&noise(12_000)));
+    append(&store, "trip", &author.write(&noise(0, 12_000)));
     drop(store);
     let remove_last_chunk = || {
         let engine = engine(folder.path());
@@ -185,7 +181,7 @@ fn a_half_written_record_at_the_end_is_dropped_and_one_in_the_middle_is_damage()
     assert_eq!(replay(&store, "trip").canonical(), kept);
     // Its place is taken again.
     let mut other = Author::new(2);
-    append(&store, "trip", &other.write(&noise(15_000)));
+    append(&store, "trip", &other.write(&noise(1, 15_000)));
     drop(store);
     let store = open(folder.path());
     assert!(replay(&store, "trip")
@@ -363,8 +359,8 @@ fn large_records_stay_out_of_the_engines_side_files() {
     let folder = TempDir::new().expect("temporary folder");
     let store = open(folder.path());
     let mut author = Author::new(1);
-    for _ in 0..8 {
-        append(&store, "trip", &author.write(&noise(900 << 10)));
+    for number in 0..8 {
+        append(&store, "trip", &author.write(&noise(number, 900 << 10)));
         store.flush().expect("flushed");
     }
     store.checkpoint(&name("trip")).expect("made");
@@ -395,9 +391,9 @@ fn no_damaged_byte_of_the_database_goes_unnoticed() {
         let folder = TempDir::new().expect("temporary folder");
         let store = open(folder.path());
         let mut authors = [Author::new(1), Author::new(2)];
-        for _ in 0..records {
+        for number in 0..records as u32 {
             for (author, document) in authors.iter_mut().zip(["one", "two"]) {
-                append(&store, document, &author.write(&noise(5 * words)));
+                append(&store, document, &author.write(&noise(number, 5 * words)));
             }
             store.flush().expect("flushed");
         }

@@ -7,7 +7,6 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,10 +36,9 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Letters that compression makes hardly shorter, others with every call.
-pub(crate) fn noise(len: usize) -> String {
-    static CALLS: AtomicU32 = AtomicU32::new(1);
-    let mut state = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9);
+/// Letters that compression makes hardly shorter, others for each number.
+pub(crate) fn noise(number: u32, len: usize) -> String {
+    let mut state = (number + 1).wrapping_mul(0x9e37_79b9);
     let letter = |_| {
         // Marsaglia's xorshift.
         state ^= state << 13;
