@@ -69,9 +69,7 @@ fn what_came_back_before_its_neighbour_is_dropped_with_it() {
     assert_eq!(a.canonical(), b.canonical());
 }
 
-/// A fault that is known and still there.
 #[test]
-#[ignore = "after a deletion is undone, an older mark covers what came back"]
 fn undoing_a_deletion_leaves_marks_as_they_were() {
     let mut a = doc(1);
     let mut undo = UndoManager::new(UndoOptions {

@@ -110,8 +110,7 @@ impl World {
         }
     }
 
-    /// Holds what a copy shows against what the model shows of what somebody knew. Marks are left out:
-    /// the ends of those on what was deleted come back near to where they were, not always there.
+    /// Holds what a copy shows against what the model shows of what somebody knew.
     fn check_fork(&self, doc: &Doc, known: &Replica, what: &str) {
         let view = View::of(&self.history, known);
         let (shown, expected) = (doc.to_value(), view.value(TOP));
@@ -119,6 +118,16 @@ impl World {
             shown == expected,
             "{what}, it shows something else than before\n    {shown:?}, not\n    {expected:?}"
         );
+        for place in 1..self.history.names.len() {
+            let name = &self.history.names[place];
+            if name.kind != Kind::Text || name.parent != TOP {
+                continue;
+            }
+            let found = doc.at(&path_of(&self.history, place));
+            let segments = found.as_text().segments().into_iter();
+            let segments: Vec<_> = segments.map(|s| (s.text, s.embed, s.marks)).collect();
+            assert_eq!(segments, view.segments(place), "{what}, the marks");
+        }
     }
 }
 

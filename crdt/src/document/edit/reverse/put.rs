@@ -1,5 +1,6 @@
 //! Bringing back what was removed from a container, kind by kind.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::container::cell::{Cell, Moved};
@@ -9,9 +10,10 @@ use crate::container::tree::TreeBody;
 use crate::container::{Body, ChangeKind, ListPatch, MapBody, TextPatch};
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent};
+use crate::sequence::run::Side;
 use crate::sequence::Sequence;
 use crate::undo::names::Names;
-use crate::undo::write::{Lost, LostEntry, Part, Slot, Spot};
+use crate::undo::write::{Lost, LostEntry, LostMark, Part, Slot, Spot};
 use crate::{Change, Dot, DotRun, DotSet, OrSet, PnCounter, Tally, Value};
 
 /// So many values that were concurrent may come back at one key; of more, the one that was shown.
@@ -143,7 +145,7 @@ fn tallies_back(
 fn pieces_back(
     text: &mut TextBody,
     pieces: &[(Spot, Chars)],
-    marks: &[MapItem<Span, Value>],
+    marks: &[LostMark],
     names: &mut Names,
     change: &mut Change,
 ) -> Vec<TextPatch> {
@@ -156,7 +158,7 @@ fn pieces_back(
         };
         pieces.iter().any(|piece| run(piece).contains(*dot))
     };
-    let ends = marks.iter().flat_map(|mark| mark.key.anchors());
+    let ends = marks.iter().flat_map(|mark| mark.item.key.anchors());
     let ends = ends.map(|dot| names.now(dot)).filter(|dot| !comes(dot));
     let ends: BTreeSet<Dot> = ends.collect();
     for (spot, piece) in pieces {
@@ -201,21 +203,18 @@ fn pieces_back(
 /// Puts marks again, between the characters as they are named now.
 pub(super) fn marks(
     text: &mut TextBody,
-    marks: &[MapItem<Span, Value>],
+    marks: &[LostMark],
     names: &mut Names,
     change: &mut Change,
 ) {
-    for MapItem { key, sibling } in marks {
+    for LostMark { item, between } in marks {
+        let MapItem { key, sibling } = item;
         if names.has(sibling.dot) {
             continue;
         }
-        let now = |anchor: Anchor| Anchor {
-            at: anchor.at.map(|dot| names.now(dot)),
-            side: anchor.side,
-        };
         let span = Span {
-            start: now(key.start),
-            end: now(key.end),
+            start: end_again(text, key.start, between[0], names),
+            end: end_again(text, key.end, between[1], names),
             ..key.clone()
         };
         let ends = [span.start.at, span.end.at];
@@ -223,6 +222,44 @@ pub(super) fn marks(
             let new = text.put_mark(&span, sibling.value.clone(), change);
             names.add(sibling.dot, new);
         }
+    }
+}
+
+/// Where a mark's end is to be again: beside its character. One that is deleted may stand elsewhere
+/// than it did among those that came again since; then beside the one that was shown next to it.
+fn end_again(
+    text: &TextBody,
+    end: Anchor,
+    (left, right): (Option<Dot>, Option<Dot>),
+    names: &Names,
+) -> Anchor {
+    let Some(dot) = end.at.map(|dot| names.now(dot)) else {
+        return end;
+    };
+    let (left, right) = (
+        left.map(|dot| names.now(dot)),
+        right.map(|dot| names.now(dot)),
+    );
+    let is_after = |a: Dot, b: Dot| text.chars.compare(a, b) == Some(Ordering::Greater);
+    let strayed = left.is_some_and(|left| is_after(left, dot))
+        || right.is_some_and(|right| is_after(dot, right));
+    let run = DotRun { start: dot, len: 1 };
+    if !strayed || !text.chars.alive_in(run).is_empty() {
+        return Anchor {
+            at: Some(dot),
+            ..end
+        };
+    }
+    match (end.side, left, right) {
+        (Side::Right, None, _) => Anchor {
+            at: None,
+            side: Side::Left,
+        },
+        (Side::Left, _, None) => Anchor {
+            at: None,
+            side: Side::Right,
+        },
+        (Side::Right, at, _) | (Side::Left, _, at) => Anchor { at, side: end.side },
     }
 }
 
