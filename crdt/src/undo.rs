@@ -219,6 +219,7 @@ impl UndoManager {
         if writes.is_empty() {
             return;
         }
+        self.names.add_ends(writes.iter().flat_map(Write::ends));
         self.redo.clear();
         let near = |last: u64| now_ms.saturating_sub(last) < self.options.group_ms;
         let grouped = self.open.replace(now_ms).is_some_and(near);
@@ -232,6 +233,7 @@ impl UndoManager {
         while self.undo.len() > self.options.depth {
             self.undo.pop_front();
         }
+        self.tidy();
     }
 
     /// Takes a step back; also gives the step that this was.
@@ -243,6 +245,7 @@ impl UndoManager {
             writes.extend(edit.reverse(write, &mut self.names));
         }
         let (delta, changes) = edit.commit_with_changes();
+        self.names.add_ends(writes.iter().flat_map(Write::ends));
         if writes.is_empty() {
             return None;
         }

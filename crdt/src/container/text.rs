@@ -17,7 +17,6 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent, Unit};
 use crate::sequence::run::{RunItem, Side};
 use crate::sequence::Patch;
-use crate::undo::write::LostMark;
 use crate::{
     Change, Dot, DotRun, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector,
 };
@@ -223,32 +222,14 @@ impl TextBody {
             .collect()
     }
 
-    /// These marks, and where they are.
-    pub(crate) fn lost_marks(&self, dots: &DotSet) -> Vec<LostMark> {
-        let marks = self.marks.items_of(dots).into_iter();
-        marks.map(|item| self.lost_mark(item)).collect()
-    }
-
-    fn lost_mark(&self, item: MapItem<Span, Value>) -> LostMark {
-        let between = [item.key.start, item.key.end].map(|end| match end.at {
-            None => (None, None),
-            Some(dot) => {
-                let shown = &|_| Vec::new();
-                let left = self.chars.needed_before(dot, shown);
-                (left, self.chars.needed_after(Some(dot), shown))
-            }
-        });
-        LostMark { item, between }
-    }
-
     fn drop_marks(&mut self, spans: Vec<Span>, by: Dot, change: &mut Change) {
         for span in spans {
             if let (Some(record), Some(register)) = (&mut change.record, self.marks.register(&span))
             {
                 let siblings = register.siblings().iter().cloned();
-                record.marks.extend(siblings.map(|sibling| {
-                    let key = span.clone();
-                    self.lost_mark(MapItem { key, sibling })
+                record.marks.extend(siblings.map(|sibling| MapItem {
+                    key: span.clone(),
+                    sibling,
                 }));
             }
             let dots = self.marks.take(&span);

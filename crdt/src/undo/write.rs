@@ -36,6 +36,17 @@ impl Write {
             at.chain(part.made.dots()).chain(part.lost.dots())
         })
     }
+
+    /// The characters beside which the marks end that it removed.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = Dot> + '_ {
+        self.parts.iter().flat_map(|part| {
+            let marks = match &part.lost {
+                Lost::Text { marks, .. } => &marks[..],
+                _ => &[],
+            };
+            marks.iter().flat_map(|mark| mark.key.anchors())
+        })
+    }
 }
 
 impl From<Part> for Write {
@@ -60,7 +71,7 @@ pub(crate) enum Lost {
     Cells(Vec<(Spot, Cell)>),
     Text {
         pieces: Vec<(Spot, Chars)>,
-        marks: Vec<LostMark>,
+        marks: Vec<MapItem<Span, Value>>,
     },
     Set(Vec<(Dot, Value)>),
     Counter {
@@ -92,23 +103,6 @@ pub(crate) struct Spot {
     pub(crate) dot: Dot,
     pub(crate) left: Option<Dot>,
     pub(crate) right: Option<Dot>,
-}
-
-/// A mark, and between which shown characters its start and its end were.
-#[derive(Clone, Debug)]
-pub(crate) struct LostMark {
-    pub(crate) item: MapItem<Span, Value>,
-    pub(crate) between: [(Option<Dot>, Option<Dot>); 2],
-}
-
-impl LostMark {
-    /// All dots that it speaks of.
-    fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        let beside = self.between.iter();
-        let beside = beside.flat_map(|(left, right)| left.iter().chain(right).copied());
-        let anchors = self.item.key.anchors();
-        beside.chain(anchors).chain([self.item.sibling.dot])
-    }
 }
 
 impl Lost {
@@ -150,7 +144,10 @@ impl Lost {
                 for (spot, chars) in pieces {
                     dots.extend(spot.dots(chars.extent().chars as u64));
                 }
-                dots.extend(marks.iter().flat_map(LostMark::dots));
+                for mark in marks {
+                    dots.push(mark.sibling.dot);
+                    dots.extend(mark.key.anchors());
+                }
             }
             Self::Set(values) => dots.extend(values.iter().map(|(dot, _)| dot)),
             Self::Counter { tallies, .. } => dots.extend(tallies.iter().map(|tally| tally.dot)),
@@ -190,7 +187,7 @@ impl Lost {
             }
             Body::Text(text) => Self::Text {
                 pieces: capture_text(text, dots),
-                marks: text.lost_marks(dots),
+                marks: text.marks.items_of(dots),
             },
             Body::List(list) => Self::Cells(capture_cells(&list.cells, dots)),
             Body::Tree(tree) => Self::Cells(capture_cells(&tree.cells, dots)),
@@ -273,7 +270,7 @@ pub(crate) struct Record {
     /// What the write at hand is about to remove, or has removed, from its container.
     pub(crate) lost: Lost,
     /// The marks that it has removed.
-    pub(crate) marks: Vec<LostMark>,
+    pub(crate) marks: Vec<MapItem<Span, Value>>,
     /// What it has removed from other containers.
     pub(crate) inside: Vec<Part>,
 }

@@ -128,7 +128,7 @@ impl NodeEdit<'_> {
         if old.is_empty() {
             return;
         }
-        let marks = text.lost_marks(&old);
+        let marks = text.marks.items_of(&old);
         let written = self.write_at(self.at, |body, change| {
             let Body::Text(text) = body else {
                 unreachable!("this is a text")

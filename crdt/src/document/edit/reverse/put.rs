@@ -1,6 +1,5 @@
 //! Bringing back what was removed from a container, kind by kind.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::container::cell::{Cell, Moved};
@@ -10,10 +9,9 @@ use crate::container::tree::TreeBody;
 use crate::container::{Body, ChangeKind, ListPatch, MapBody, TextPatch};
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent};
-use crate::sequence::run::Side;
 use crate::sequence::Sequence;
 use crate::undo::names::Names;
-use crate::undo::write::{Lost, LostEntry, LostMark, Part, Slot, Spot};
+use crate::undo::write::{Lost, LostEntry, Part, Slot, Spot};
 use crate::{Change, Dot, DotRun, DotSet, OrSet, PnCounter, Tally, Value};
 
 /// So many values that were concurrent may come back at one key; of more, the one that was shown.
@@ -39,7 +37,7 @@ pub(super) fn back(
             ChangeKind::Tree(nodes_back(tree, cells, made, names, change))
         }
         (Body::Text(text), Lost::Text { pieces, marks }) => {
-            let patches = pieces_back(text, pieces, marks, names, change);
+            let patches = pieces_back(text, pieces, names, change);
             self::marks(text, marks, names, change);
             ChangeKind::Text(patches)
         }
@@ -145,22 +143,16 @@ fn tallies_back(
 fn pieces_back(
     text: &mut TextBody,
     pieces: &[(Spot, Chars)],
-    marks: &[LostMark],
     names: &mut Names,
     change: &mut Change,
 ) -> Vec<TextPatch> {
     let mut patches = Vec::new();
-    // The deleted characters beside which marks are to end again.
-    let comes = |dot: &Dot| {
-        let run = |(spot, chars): &(Spot, Chars)| DotRun {
-            start: spot.dot,
-            len: chars.extent().chars as u64,
-        };
-        pieces.iter().any(|piece| run(piece).contains(*dot))
-    };
-    let ends = marks.iter().flat_map(|mark| mark.item.key.anchors());
-    let ends = ends.map(|dot| names.now(dot)).filter(|dot| !comes(dot));
-    let ends: BTreeSet<Dot> = ends.collect();
+    // Beside what comes again, marks will end where it is then.
+    let runs = pieces.iter().map(|(spot, chars)| DotRun {
+        start: spot.dot,
+        len: chars.extent().chars as u64,
+    });
+    let coming: Vec<Dot> = runs.flat_map(|run| names.take_ends(run)).collect();
     for (spot, piece) in pieces {
         if names.has(spot.dot) {
             continue;
@@ -170,7 +162,7 @@ fn pieces_back(
         let right = spot.right.map(|right| names.now(right));
         let last = spot.dot.plus(len - 1);
         // What somebody else typed between the characters stays between them.
-        let kept = |run| text.kept_of(run, &ends);
+        let kept = |run| text.kept_of(run, names.ends());
         let before = |dot| text.chars.needed_before(dot, &kept);
         let together = before(spot.dot) == before(last);
         let parts: Vec<(u64, Chars)> = if together {
@@ -182,11 +174,10 @@ fn pieces_back(
         for (at, chars) in parts {
             let old = spot.dot.plus(at);
             let len = chars.extent().chars as u64;
-            let place = text
-                .chars
-                .left_of_lost(old, left, right, &|run| text.kept_of(run, &ends));
+            let kept = |run| text.kept_of(run, names.ends());
+            let place = text.chars.left_of_lost(old, left, right, &kept);
             let inserted = chars.as_str().to_owned();
-            let new = text.put_after(place, chars, &ends, change);
+            let new = text.put_after(place, chars, names.ends(), change);
             (0..len).for_each(|i| names.add(old.plus(i), new.plus(i)));
             left = Some(new.plus(len - 1));
             let at = text.chars.offset_of(new);
@@ -197,24 +188,28 @@ fn pieces_back(
             });
         }
     }
+    names.add_ends(coming);
     patches
 }
 
 /// Puts marks again, between the characters as they are named now.
 pub(super) fn marks(
     text: &mut TextBody,
-    marks: &[LostMark],
+    marks: &[MapItem<Span, Value>],
     names: &mut Names,
     change: &mut Change,
 ) {
-    for LostMark { item, between } in marks {
-        let MapItem { key, sibling } = item;
+    for MapItem { key, sibling } in marks {
         if names.has(sibling.dot) {
             continue;
         }
+        let now = |anchor: Anchor| Anchor {
+            at: anchor.at.map(|dot| names.now(dot)),
+            side: anchor.side,
+        };
         let span = Span {
-            start: end_again(text, key.start, between[0], names),
-            end: end_again(text, key.end, between[1], names),
+            start: now(key.start),
+            end: now(key.end),
             ..key.clone()
         };
         let ends = [span.start.at, span.end.at];
@@ -222,44 +217,6 @@ pub(super) fn marks(
             let new = text.put_mark(&span, sibling.value.clone(), change);
             names.add(sibling.dot, new);
         }
-    }
-}
-
-/// Where a mark's end is to be again: beside its character. One that is deleted may stand elsewhere
-/// than it did among those that came again since; then beside the one that was shown next to it.
-fn end_again(
-    text: &TextBody,
-    end: Anchor,
-    (left, right): (Option<Dot>, Option<Dot>),
-    names: &Names,
-) -> Anchor {
-    let Some(dot) = end.at.map(|dot| names.now(dot)) else {
-        return end;
-    };
-    let (left, right) = (
-        left.map(|dot| names.now(dot)),
-        right.map(|dot| names.now(dot)),
-    );
-    let is_after = |a: Dot, b: Dot| text.chars.compare(a, b) == Some(Ordering::Greater);
-    let strayed = left.is_some_and(|left| is_after(left, dot))
-        || right.is_some_and(|right| is_after(dot, right));
-    let run = DotRun { start: dot, len: 1 };
-    if !strayed || !text.chars.alive_in(run).is_empty() {
-        return Anchor {
-            at: Some(dot),
-            ..end
-        };
-    }
-    match (end.side, left, right) {
-        (Side::Right, None, _) => Anchor {
-            at: None,
-            side: Side::Left,
-        },
-        (Side::Left, _, None) => Anchor {
-            at: None,
-            side: Side::Right,
-        },
-        (Side::Right, at, _) | (Side::Left, _, at) => Anchor { at, side: end.side },
     }
 }
 
