@@ -9,7 +9,9 @@
 //! and give operations like these for registers. One departure: there, undo brings back what was before
 //! one's own write even over what somebody else has written since; here theirs stays.
 //!
-//! What comes back has new dots. The manager keeps which is which, so that older steps still find theirs.
+//! What comes back has new dots, but at a key and among marks it ranks by the time that it had: what hid
+//! it before, or would have, still does. (A time that is yet to come, from a clock that was ahead, is
+//! taken for now, so that it spreads no further.) The manager keeps which is which, so that older steps still find theirs.
 
 pub(crate) mod names;
 pub(crate) mod write;

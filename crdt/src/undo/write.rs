@@ -7,7 +7,7 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::near::Kept;
 use crate::sequence::Sequence;
-use crate::{Dot, DotRun, DotSet, Key, Kind, Path, Tally, Value};
+use crate::{Dot, DotRun, DotSet, Key, Kind, Path, Stamp, Tally, Value};
 
 /// One write: to a container, and then to those in what it removed.
 #[derive(Clone, Debug)]
@@ -85,6 +85,7 @@ pub(crate) enum Lost {
 #[derive(Clone, Debug)]
 pub(crate) struct LostEntry {
     pub(crate) dot: Dot,
+    pub(crate) stamp: Stamp,
     pub(crate) key: String,
     pub(crate) what: Slot,
     /// What stayed at the key.
@@ -174,10 +175,11 @@ impl Lost {
                 });
                 let mut all: Vec<_> = values.chain(children).collect();
                 all.sort_by_key(|&(rank, ..)| rank);
-                let entries = all.into_iter().map(|((_, dot), key, what)| {
+                let entries = all.into_iter().map(|((stamp, dot), key, what)| {
                     let beside = map.dots_at(&key).filter(|&dot| !dots.contains(dot));
                     LostEntry {
                         dot,
+                        stamp,
                         beside: beside.collect(),
                         key,
                         what,

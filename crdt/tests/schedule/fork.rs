@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driftwood_crdt::{Doc, Dot, Kind, Path, ReplicaId, UndoManager, UndoOptions, Unit};
+use driftwood_crdt::{
+    Doc, Dot, Item, Kind, Path, ReplicaId, UndoManager, UndoOptions, Unit, Value,
+};
 
 use super::calls::path_of;
 use super::world::World;
@@ -197,7 +199,8 @@ fn is_plain(history: &History, known: &Replica) -> bool {
 }
 
 /// What others wrote, in containers that have names: elements, nodes and values by their own, and how
-/// many characters each typed.
+/// many characters each typed. Without the elements and nodes that hold something: one that was deleted
+/// stays for what somebody wrote in it, and goes with that.
 type Theirs = (BTreeSet<Dot>, BTreeMap<(usize, ReplicaId), usize>);
 
 fn written(doc: &Doc, paths: &[Path], own: &[ReplicaId]) -> Theirs {
@@ -205,8 +208,20 @@ fn written(doc: &Doc, paths: &[Path], own: &[ReplicaId]) -> Theirs {
     for (number, path) in paths.iter().enumerate() {
         let found = doc.at(path);
         match path.kind() {
-            Kind::List => dots.extend(found.as_list().ids()),
-            Kind::Tree => dots.extend(found.as_tree().nodes()),
+            Kind::List => {
+                let list = found.as_list();
+                let full = |&(i, _): &(usize, Dot)| match list.get(i) {
+                    Some(Item::Container(kind)) => list.child(i, kind).to_value() != empty(kind),
+                    _ => false,
+                };
+                let ids = list.ids().into_iter().enumerate();
+                dots.extend(ids.filter(|id| !full(id)).map(|(_, id)| id));
+            }
+            Kind::Tree => {
+                let tree = found.as_tree();
+                let empty = |node: &Dot| tree.data(*node).is_empty();
+                dots.extend(tree.nodes().into_iter().filter(empty));
+            }
             Kind::Map => {
                 let map = found.as_map();
                 let values = ["a", "b", "ü"].map(|key| map.conflicts(key)).into_iter();
@@ -226,4 +241,11 @@ fn written(doc: &Doc, paths: &[Path], own: &[ReplicaId]) -> Theirs {
     dots.retain(|dot| !own.contains(&dot.replica));
     chars.retain(|(_, replica), _| !own.contains(replica));
     (dots, chars)
+}
+
+/// What a container shows in which nothing is.
+fn empty(kind: Kind) -> Value {
+    Doc::new(ReplicaId::new(1))
+        .at(&Path::root("x", kind))
+        .to_value()
 }

@@ -77,10 +77,15 @@ fn entries_back(
             continue;
         }
         let first = entries.len().saturating_sub(SIBLINGS_MAX);
-        for LostEntry { dot, what, .. } in &entries[first..] {
+        for LostEntry {
+            dot, what, stamp, ..
+        } in &entries[first..]
+        {
             let new = match what {
-                Slot::Value(value) => map.values.add(key, value.clone(), change),
-                Slot::Child(kind) => map.children.add(&(key.to_owned(), *kind), (), change),
+                Slot::Value(value) => map.values.add(key, value.clone(), *stamp, change),
+                Slot::Child(kind) => map
+                    .children
+                    .add(&(key.to_owned(), *kind), (), *stamp, change),
             };
             names.add(*dot, new);
         }
@@ -214,7 +219,7 @@ pub(super) fn marks(
         };
         let ends = [span.start.at, span.end.at];
         if ends.into_iter().flatten().all(|dot| text.chars.knows(dot)) {
-            let new = text.put_mark(&span, sibling.value.clone(), change);
+            let new = text.put_mark(&span, sibling.value.clone(), sibling.stamp, change);
             names.add(sibling.dot, new);
         }
     }
