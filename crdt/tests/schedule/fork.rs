@@ -159,13 +159,13 @@ impl Fork {
         let Some(Undo { manager, own, .. }) = &mut self.undos[who] else {
             return false;
         };
-        let (theirs, version) = (written(doc, &self.paths, own), doc.version().clone());
+        let (theirs, version) = (written(doc, &self.paths, own, false), doc.version().clone());
         let done = if back {
             manager.undo(doc, self.now)
         } else {
             manager.redo(doc, self.now)
         };
-        let after = written(doc, &self.paths, own);
+        let after = written(doc, &self.paths, own, true);
         assert!(theirs.0.is_subset(&after.0), "an undo took what is others'");
         let fewer = theirs.1.iter().any(|(key, n)| after.1.get(key) < Some(n));
         assert!(!fewer, "an undo took what others typed");
@@ -199,28 +199,28 @@ fn is_plain(history: &History, known: &Replica) -> bool {
 }
 
 /// What others wrote, in containers that have names: elements, nodes and values by their own, and how
-/// many characters each typed. Without the elements and nodes that hold something: one that was deleted
-/// stays for what somebody wrote in it, and goes with that.
+/// many characters each typed. Unless `full` without the elements and nodes that hold something: one that
+/// was deleted stays for what somebody wrote in it, and goes with that.
 type Theirs = (BTreeSet<Dot>, BTreeMap<(usize, ReplicaId), usize>);
 
-fn written(doc: &Doc, paths: &[Path], own: &[ReplicaId]) -> Theirs {
+fn written(doc: &Doc, paths: &[Path], own: &[ReplicaId], full: bool) -> Theirs {
     let (mut dots, mut chars) = Theirs::default();
     for (number, path) in paths.iter().enumerate() {
         let found = doc.at(path);
         match path.kind() {
             Kind::List => {
                 let list = found.as_list();
-                let full = |&(i, _): &(usize, Dot)| match list.get(i) {
+                let holds = |&(i, _): &(usize, Dot)| match list.get(i) {
                     Some(Item::Container(kind)) => list.child(i, kind).to_value() != empty(kind),
                     _ => false,
                 };
                 let ids = list.ids().into_iter().enumerate();
-                dots.extend(ids.filter(|id| !full(id)).map(|(_, id)| id));
+                dots.extend(ids.filter(|id| full || !holds(id)).map(|(_, id)| id));
             }
             Kind::Tree => {
                 let tree = found.as_tree();
-                let empty = |node: &Dot| tree.data(*node).is_empty();
-                dots.extend(tree.nodes().into_iter().filter(empty));
+                let counts = |node: &Dot| full || tree.data(*node).is_empty();
+                dots.extend(tree.nodes().into_iter().filter(counts));
             }
             Kind::Map => {
                 let map = found.as_map();
