@@ -203,13 +203,14 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         entries.map(|(key, register)| (key, register))
     }
 
-    /// Adds a value beside those that are there, as if it had been written concurrently.
-    pub(crate) fn add<Q>(&mut self, key: &Q, value: V, change: &mut Change) -> Dot
+    /// Adds a value beside those that are there, as if it had been written concurrently
+    /// and at this time, unless that is yet to come.
+    pub(crate) fn add<Q>(&mut self, key: &Q, value: V, stamp: Stamp, change: &mut Change) -> Dot
     where
         K: std::borrow::Borrow<Q>,
         Q: Ord + ToOwned<Owned = K> + ?Sized,
     {
-        let (dot, stamp) = (change.dot(), change.stamp());
+        let (dot, stamp) = (change.dot(), stamp.min(change.stamp()));
         self.insert(key, Sibling { dot, stamp, value });
         dot
     }

@@ -81,7 +81,7 @@ impl<V: Ord + Clone> OrSet<V> {
 
     /// Adds an element beside the dots that it has.
     pub(crate) fn add_beside(&mut self, element: &V, change: &mut Change) -> Dot {
-        self.elements.add(element, (), change)
+        self.elements.add(element, (), change.stamp(), change)
     }
 
     pub(crate) fn live_len(&self) -> usize {

@@ -9,7 +9,9 @@
 //! and give operations like these for registers. One departure: there, undo brings back what was before
 //! one's own write even over what somebody else has written since; here theirs stays.
 //!
-//! What comes back has new dots. The manager keeps which is which, so that older steps still find theirs.
+//! What comes back has new dots, but at a key and among marks it ranks by the time that it had: what hid
+//! it before, or would have, still does. (A time that is yet to come, from a clock that was ahead, is
+//! taken for now, so that it spreads no further.) The manager keeps which is which, so that older steps still find theirs.
 
 pub(crate) mod names;
 pub(crate) mod write;
@@ -219,6 +221,7 @@ impl UndoManager {
         if writes.is_empty() {
             return;
         }
+        self.names.add_ends(writes.iter().flat_map(Write::ends));
         self.redo.clear();
         let near = |last: u64| now_ms.saturating_sub(last) < self.options.group_ms;
         let grouped = self.open.replace(now_ms).is_some_and(near);
@@ -232,6 +235,7 @@ impl UndoManager {
         while self.undo.len() > self.options.depth {
             self.undo.pop_front();
         }
+        self.tidy();
     }
 
     /// Takes a step back; also gives the step that this was.
@@ -243,6 +247,7 @@ impl UndoManager {
             writes.extend(edit.reverse(write, &mut self.names));
         }
         let (delta, changes) = edit.commit_with_changes();
+        self.names.add_ends(writes.iter().flat_map(Write::ends));
         if writes.is_empty() {
             return None;
         }

@@ -284,10 +284,16 @@ impl TextBody {
         kept
     }
 
-    /// Adds a mark beside those of the same span.
-    pub(crate) fn put_mark(&mut self, span: &Span, value: Value, change: &mut Change) -> Dot {
+    /// Adds a mark beside those of the same span, as of this time.
+    pub(crate) fn put_mark(
+        &mut self,
+        span: &Span,
+        value: Value,
+        stamp: Stamp,
+        change: &mut Change,
+    ) -> Dot {
         self.anchor(span);
-        self.marks.add(span, value, change)
+        self.marks.add(span, value, stamp, change)
     }
 
     /// The marks that have an end beside one of these deleted characters.

@@ -1,4 +1,4 @@
-//! What came again under which other name.
+//! What came again under which other name, and what else undo needs to find again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,9 @@ use crate::{Dot, DotRun, DotSet, Key, Path, Step};
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Names {
     runs: BTreeMap<Dot, (u64, Dot)>,
+    /// The characters that the marks end beside that may come again. When they are deleted as well,
+    /// what comes again near them has to come on the right side of them.
+    ends: BTreeSet<Dot>,
 }
 
 impl Names {
@@ -57,8 +60,28 @@ impl Names {
         Path::from_steps(steps.collect())
     }
 
+    pub(crate) fn ends(&self) -> &BTreeSet<Dot> {
+        &self.ends
+    }
+
+    pub(crate) fn add_ends(&mut self, dots: impl IntoIterator<Item = Dot>) {
+        for dot in dots {
+            self.ends.insert(self.now(dot));
+        }
+    }
+
+    /// Those of a run; they are no longer among the ends.
+    pub(crate) fn take_ends(&mut self, run: DotRun) -> Vec<Dot> {
+        let last = run.start.plus(run.len - 1);
+        let taken: Vec<Dot> = self.ends.range(run.start..=last).copied().collect();
+        for dot in &taken {
+            self.ends.remove(dot);
+        }
+        taken
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.runs.len()
+        self.runs.len() + self.ends.len()
     }
 
     /// Keeps only what these dots are called now.
@@ -67,10 +90,12 @@ impl Names {
         for &dot in dots.iter().filter(|&&dot| self.has(dot)) {
             kept.add(dot, self.now(dot));
         }
+        let now = dots.iter().map(|&dot| self.now(dot));
+        kept.ends = now.filter(|dot| self.ends.contains(dot)).collect();
         *self = kept;
     }
 
     pub(crate) fn clear(&mut self) {
-        self.runs.clear();
+        *self = Self::default();
     }
 }

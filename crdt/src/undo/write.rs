@@ -7,7 +7,7 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::near::Kept;
 use crate::sequence::Sequence;
-use crate::{Dot, DotRun, DotSet, Key, Kind, Path, Tally, Value};
+use crate::{Dot, DotRun, DotSet, Key, Kind, Path, Stamp, Tally, Value};
 
 /// One write: to a container, and then to those in what it removed.
 #[derive(Clone, Debug)]
@@ -34,6 +34,17 @@ impl Write {
                 Key::Name(_) => None,
             });
             at.chain(part.made.dots()).chain(part.lost.dots())
+        })
+    }
+
+    /// The characters beside which the marks end that it removed.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = Dot> + '_ {
+        self.parts.iter().flat_map(|part| {
+            let marks = match &part.lost {
+                Lost::Text { marks, .. } => &marks[..],
+                _ => &[],
+            };
+            marks.iter().flat_map(|mark| mark.key.anchors())
         })
     }
 }
@@ -74,6 +85,7 @@ pub(crate) enum Lost {
 #[derive(Clone, Debug)]
 pub(crate) struct LostEntry {
     pub(crate) dot: Dot,
+    pub(crate) stamp: Stamp,
     pub(crate) key: String,
     pub(crate) what: Slot,
     /// What stayed at the key.
@@ -163,10 +175,11 @@ impl Lost {
                 });
                 let mut all: Vec<_> = values.chain(children).collect();
                 all.sort_by_key(|&(rank, ..)| rank);
-                let entries = all.into_iter().map(|((_, dot), key, what)| {
+                let entries = all.into_iter().map(|((stamp, dot), key, what)| {
                     let beside = map.dots_at(&key).filter(|&dot| !dots.contains(dot));
                     LostEntry {
                         dot,
+                        stamp,
                         beside: beside.collect(),
                         key,
                         what,

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driftwood_crdt::{Doc, Dot, Kind, Path, ReplicaId, UndoManager, UndoOptions, Unit};
+use driftwood_crdt::{
+    Doc, Dot, Item, Kind, Path, ReplicaId, UndoManager, UndoOptions, Unit, Value,
+};
 
 use super::calls::path_of;
 use super::world::World;
@@ -110,8 +112,7 @@ impl World {
         }
     }
 
-    /// Holds what a copy shows against what the model shows of what somebody knew. Marks are left out:
-    /// the ends of those on what was deleted come back near to where they were, not always there.
+    /// Holds what a copy shows against what the model shows of what somebody knew.
     fn check_fork(&self, doc: &Doc, known: &Replica, what: &str) {
         let view = View::of(&self.history, known);
         let (shown, expected) = (doc.to_value(), view.value(TOP));
@@ -119,6 +120,16 @@ impl World {
             shown == expected,
             "{what}, it shows something else than before\n    {shown:?}, not\n    {expected:?}"
         );
+        for place in 1..self.history.names.len() {
+            let name = &self.history.names[place];
+            if name.kind != Kind::Text || name.parent != TOP {
+                continue;
+            }
+            let found = doc.at(&path_of(&self.history, place));
+            let segments = found.as_text().segments().into_iter();
+            let segments: Vec<_> = segments.map(|s| (s.text, s.embed, s.marks)).collect();
+            assert_eq!(segments, view.segments(place), "{what}, the marks");
+        }
     }
 }
 
@@ -148,13 +159,13 @@ impl Fork {
         let Some(Undo { manager, own, .. }) = &mut self.undos[who] else {
             return false;
         };
-        let (theirs, version) = (written(doc, &self.paths, own), doc.version().clone());
+        let (theirs, version) = (written(doc, &self.paths, own, false), doc.version().clone());
         let done = if back {
             manager.undo(doc, self.now)
         } else {
             manager.redo(doc, self.now)
         };
-        let after = written(doc, &self.paths, own);
+        let after = written(doc, &self.paths, own, true);
         assert!(theirs.0.is_subset(&after.0), "an undo took what is others'");
         let fewer = theirs.1.iter().any(|(key, n)| after.1.get(key) < Some(n));
         assert!(!fewer, "an undo took what others typed");
@@ -188,16 +199,29 @@ fn is_plain(history: &History, known: &Replica) -> bool {
 }
 
 /// What others wrote, in containers that have names: elements, nodes and values by their own, and how
-/// many characters each typed.
+/// many characters each typed. Unless `full` without the elements and nodes that hold something: one that
+/// was deleted stays for what somebody wrote in it, and goes with that.
 type Theirs = (BTreeSet<Dot>, BTreeMap<(usize, ReplicaId), usize>);
 
-fn written(doc: &Doc, paths: &[Path], own: &[ReplicaId]) -> Theirs {
+fn written(doc: &Doc, paths: &[Path], own: &[ReplicaId], full: bool) -> Theirs {
     let (mut dots, mut chars) = Theirs::default();
     for (number, path) in paths.iter().enumerate() {
         let found = doc.at(path);
         match path.kind() {
-            Kind::List => dots.extend(found.as_list().ids()),
-            Kind::Tree => dots.extend(found.as_tree().nodes()),
+            Kind::List => {
+                let list = found.as_list();
+                let holds = |&(i, _): &(usize, Dot)| match list.get(i) {
+                    Some(Item::Container(kind)) => list.child(i, kind).to_value() != empty(kind),
+                    _ => false,
+                };
+                let ids = list.ids().into_iter().enumerate();
+                dots.extend(ids.filter(|id| full || !holds(id)).map(|(_, id)| id));
+            }
+            Kind::Tree => {
+                let tree = found.as_tree();
+                let counts = |node: &Dot| full || tree.data(*node).is_empty();
+                dots.extend(tree.nodes().into_iter().filter(counts));
+            }
             Kind::Map => {
                 let map = found.as_map();
                 let values = ["a", "b", "ü"].map(|key| map.conflicts(key)).into_iter();
@@ -217,4 +241,11 @@ fn written(doc: &Doc, paths: &[Path], own: &[ReplicaId]) -> Theirs {
     dots.retain(|dot| !own.contains(&dot.replica));
     chars.retain(|(_, replica), _| !own.contains(replica));
     (dots, chars)
+}
+
+/// What a container shows in which nothing is.
+fn empty(kind: Kind) -> Value {
+    Doc::new(ReplicaId::new(1))
+        .at(&Path::root("x", kind))
+        .to_value()
 }

@@ -37,7 +37,7 @@ pub(super) fn back(
             ChangeKind::Tree(nodes_back(tree, cells, made, names, change))
         }
         (Body::Text(text), Lost::Text { pieces, marks }) => {
-            let patches = pieces_back(text, pieces, marks, names, change);
+            let patches = pieces_back(text, pieces, names, change);
             self::marks(text, marks, names, change);
             ChangeKind::Text(patches)
         }
@@ -77,10 +77,15 @@ fn entries_back(
             continue;
         }
         let first = entries.len().saturating_sub(SIBLINGS_MAX);
-        for LostEntry { dot, what, .. } in &entries[first..] {
+        for LostEntry {
+            dot, what, stamp, ..
+        } in &entries[first..]
+        {
             let new = match what {
-                Slot::Value(value) => map.values.add(key, value.clone(), change),
-                Slot::Child(kind) => map.children.add(&(key.to_owned(), *kind), (), change),
+                Slot::Value(value) => map.values.add(key, value.clone(), *stamp, change),
+                Slot::Child(kind) => map
+                    .children
+                    .add(&(key.to_owned(), *kind), (), *stamp, change),
             };
             names.add(*dot, new);
         }
@@ -143,22 +148,16 @@ fn tallies_back(
 fn pieces_back(
     text: &mut TextBody,
     pieces: &[(Spot, Chars)],
-    marks: &[MapItem<Span, Value>],
     names: &mut Names,
     change: &mut Change,
 ) -> Vec<TextPatch> {
     let mut patches = Vec::new();
-    // The deleted characters beside which marks are to end again.
-    let comes = |dot: &Dot| {
-        let run = |(spot, chars): &(Spot, Chars)| DotRun {
-            start: spot.dot,
-            len: chars.extent().chars as u64,
-        };
-        pieces.iter().any(|piece| run(piece).contains(*dot))
-    };
-    let ends = marks.iter().flat_map(|mark| mark.key.anchors());
-    let ends = ends.map(|dot| names.now(dot)).filter(|dot| !comes(dot));
-    let ends: BTreeSet<Dot> = ends.collect();
+    // Beside what comes again, marks will end where it is then.
+    let runs = pieces.iter().map(|(spot, chars)| DotRun {
+        start: spot.dot,
+        len: chars.extent().chars as u64,
+    });
+    let coming: Vec<Dot> = runs.flat_map(|run| names.take_ends(run)).collect();
     for (spot, piece) in pieces {
         if names.has(spot.dot) {
             continue;
@@ -168,7 +167,7 @@ fn pieces_back(
         let right = spot.right.map(|right| names.now(right));
         let last = spot.dot.plus(len - 1);
         // What somebody else typed between the characters stays between them.
-        let kept = |run| text.kept_of(run, &ends);
+        let kept = |run| text.kept_of(run, names.ends());
         let before = |dot| text.chars.needed_before(dot, &kept);
         let together = before(spot.dot) == before(last);
         let parts: Vec<(u64, Chars)> = if together {
@@ -180,11 +179,10 @@ fn pieces_back(
         for (at, chars) in parts {
             let old = spot.dot.plus(at);
             let len = chars.extent().chars as u64;
-            let place = text
-                .chars
-                .left_of_lost(old, left, right, &|run| text.kept_of(run, &ends));
+            let kept = |run| text.kept_of(run, names.ends());
+            let place = text.chars.left_of_lost(old, left, right, &kept);
             let inserted = chars.as_str().to_owned();
-            let new = text.put_after(place, chars, &ends, change);
+            let new = text.put_after(place, chars, names.ends(), change);
             (0..len).for_each(|i| names.add(old.plus(i), new.plus(i)));
             left = Some(new.plus(len - 1));
             let at = text.chars.offset_of(new);
@@ -195,6 +193,7 @@ fn pieces_back(
             });
         }
     }
+    names.add_ends(coming);
     patches
 }
 
@@ -220,7 +219,7 @@ pub(super) fn marks(
         };
         let ends = [span.start.at, span.end.at];
         if ends.into_iter().flatten().all(|dot| text.chars.knows(dot)) {
-            let new = text.put_mark(&span, sibling.value.clone(), change);
+            let new = text.put_mark(&span, sibling.value.clone(), sibling.stamp, change);
             names.add(sibling.dot, new);
         }
     }
