@@ -224,7 +224,7 @@ mod tests {
                 true,
                 crate::Expand::After,
             ),
-            11 => edit.map("m").set("k", at as i64),
+            11 => edit.map("m").set("k", len > 2),
             12 => edit.map("m").text("t").insert(0, "deep"),
             13 => edit.list("l").insert(0, "one"),
             14 => text
