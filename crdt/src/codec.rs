@@ -16,5 +16,7 @@ mod step;
 mod value;
 mod varint;
 
+pub(crate) use delta::STROKE;
 pub(crate) use snapshot::{load, save};
+pub(crate) use step::Keystroke;
 pub use varint::{DecodeError, Reader, Writer};

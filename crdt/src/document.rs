@@ -11,6 +11,7 @@ mod read;
 mod reclaim;
 mod seed;
 mod since;
+mod stroke;
 mod tree;
 
 use crate::codec;
@@ -103,7 +104,10 @@ impl Doc {
     /// [`Self::version`]. The others when the delta contradicts itself or what is here. The copy is
     /// then unchanged.
     pub fn merge(&mut self, delta: &Delta) -> Result<Changes, MergeError> {
-        self.merge_noting(delta, Noted::default())
+        match self.merge_stroke(delta) {
+            Some(changes) => Ok(changes),
+            None => self.merge_noting(delta, Noted::default()),
+        }
     }
 
     fn merge_noting(&mut self, delta: &Delta, noted: Noted) -> Result<Changes, MergeError> {

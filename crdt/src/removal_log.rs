@@ -76,9 +76,11 @@ impl Record {
         false
     }
 
-    /// The changes with what each removed.
-    fn each(self) -> impl Iterator<Item = (Dot, DotRun)> {
-        (0..self.count).map(move |i| {
+    /// Those of its changes that are among these of their replica, with what each removed.
+    fn each_in(self, changes: DotRun) -> impl Iterator<Item = (Dot, DotRun)> {
+        let first = changes.start.seq.saturating_sub(self.by.seq);
+        let end = (changes.end() - self.by.seq).min(self.count.into());
+        (first as u32..end as u32).map(move |i| {
             let start = self.nth(i, self.down).unwrap_or(self.run.start);
             (self.by.plus(u64::from(i)), DotRun { start, ..self.run })
         })
@@ -151,16 +153,27 @@ impl RemovalLog {
     /// What the changes of a run removed, as far as is remembered, with the minute of each.
     fn of(&self, changes: DotRun) -> impl Iterator<Item = (Dot, Minute, DotRun)> + '_ {
         let DotRun { start, len } = changes;
-        let first = Dot::new(start.replica, start.seq.saturating_sub(COUNT_MAX.into()));
         let end = start.plus(len);
-        let from = self.records.seek(|record| record.by < first);
+        // The last changes of records are in order as their first ones are.
+        let from = self.records.seek(|record| record.last() < start);
         let records = self.records.iter_from(from);
         let records = records.take_while(move |record| record.by < end);
-        let all = records.flat_map(|record| {
-            let each = record.each();
+        records.flat_map(move |record| {
+            let each = record.each_in(changes);
             each.map(|(by, run)| (by, record.minute, run))
-        });
-        all.filter(move |&(by, ..)| changes.contains(by))
+        })
+    }
+
+    /// Of what the changes of a run removed, the first two runs.
+    pub(crate) fn first_of(&self, changes: DotRun) -> [Option<(Dot, Minute, DotRun)>; 2] {
+        let from = self.records.seek(|record| record.last() < changes.start);
+        let next = self.records.get(from);
+        let end = changes.start.plus(changes.len);
+        if next.is_none_or(|record| record.by >= end) {
+            return [None; 2];
+        }
+        let mut all = self.of(changes);
+        [all.next(), all.next()]
     }
 
     /// What the changes of a replica after the `after`-th up to the `last`-th removed.

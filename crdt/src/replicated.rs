@@ -1,7 +1,7 @@
 //! A store together with its version: a CRDT that can be used.
 
 use crate::removal_log::{Record, RemovalLog};
-use crate::{limits, Change, Delta, Dot, DotSet, DotStore, Interval, MergeError, Removals};
+use crate::{limits, Change, Delta, Dot, DotRun, DotSet, DotStore, Interval, MergeError, Removals};
 use crate::{ReplicaId, Stamp, VersionVector};
 
 /// One copy of a CRDT: a store of live dots and the version that it has reached.
@@ -174,6 +174,23 @@ impl<S: DotStore> Replicated<S> {
         }
     }
 
+    /// The changes of which [`Self::commit`] would make a delta, if there are any and that names nothing
+    /// that others did.
+    pub(crate) fn to_commit(&self) -> Option<DotRun> {
+        let len = self.version.get(self.replica) - self.committed;
+        let start = Dot::new(self.replica, self.committed + 1);
+        (len > 0 && self.news.is_empty()).then_some(DotRun { start, len })
+    }
+
+    /// Notes that the delta of [`Self::to_commit`] was made.
+    pub(crate) fn set_committed(&mut self) {
+        self.committed = self.version.get(self.replica);
+    }
+
+    pub(crate) fn removals(&self) -> &RemovalLog {
+        &self.removals
+    }
+
     /// What was removed by the changes after `since`, while that is remembered.
     pub(crate) fn removals_since(&self, since: &VersionVector) -> Option<Removals> {
         self.removals.since(since, &self.version)
@@ -262,6 +279,25 @@ impl<S: DotStore> Replicated<S> {
         self.store.remove(&removed, &mut effects);
         self.store.join(&delta.items, &self.version, &mut effects);
 
+        self.note_merged(delta);
+        Ok(effects)
+    }
+
+    /// Whether a delta is of the very next changes of one other replica that is known, and of those alone.
+    pub(crate) fn is_next(&self, delta: &Delta<S::Items>) -> bool {
+        let mut to = delta.to.iter();
+        let (Some((replica, _)), None) = (to.next(), to.next()) else {
+            return false;
+        };
+        let seen = self.version.get(replica);
+        replica != self.replica
+            && seen > 0
+            && delta.from.get(replica) == seen
+            && self.version.includes(&delta.from)
+    }
+
+    /// Notes that the store has all of a delta.
+    pub(crate) fn note_merged(&mut self, delta: &Delta<S::Items>) {
         let own = self.replica;
         if self.committed == self.version.get(own) {
             self.committed = self.committed.max(delta.to.get(own));
@@ -283,7 +319,6 @@ impl<S: DotStore> Replicated<S> {
             self.removals.raise_floor(&delta.to);
         }
         self.version.merge(&delta.to);
-        Ok(effects)
     }
 
     /// Adds the live dots that the delta speaks of and does not have: they were removed there.

@@ -31,6 +31,7 @@ mod parts;
 pub(crate) mod run;
 mod span;
 mod store;
+pub(crate) mod stroke;
 
 use std::cmp::Ordering;
 

@@ -73,9 +73,10 @@ impl VersionVector {
                 Ok(place) => self.rest[place].1 = seq.max(self.rest[place].1),
                 Err(place) => self.rest.insert(place, (replica, seq)),
             },
-            _ => {
-                let second = self.first.replace((replica, seq));
-                self.rest.splice(..0, second);
+            None => self.first = Some((replica, seq)),
+            Some(first) => {
+                let second = std::mem::replace(first, (replica, seq));
+                self.rest.insert(0, second);
             }
         }
     }

@@ -23,11 +23,14 @@ const ELEMENT: u8 = 0x08;
 const HAS_ITEMS: u8 = 0x10;
 const KIND: u8 = 0x07;
 
+/// Room for the bytes of a keystroke.
+pub(crate) const STROKE: usize = 32;
+
 impl Delta {
     /// The delta as bytes: a step of one replica in few, a large delta compressed where that makes it
     /// smaller.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(STROKE);
         self.encode_into(&mut out);
         out
     }

@@ -6,7 +6,7 @@ use super::varint::{DecodeError, Reader, Writer};
 const PACKED: u8 = 0x10;
 
 /// What is smaller stays as it is.
-const PLAIN_MAX: usize = 1_023;
+pub(super) const PLAIN_MAX: usize = 1_023;
 
 /// Bytes of memory that a compressed byte may come to, and what any input may.
 const FACTOR: usize = 32;

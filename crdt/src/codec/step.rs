@@ -1,6 +1,7 @@
 //! The short form: one step of one replica that writes one thing, or removes one run, or both. A keystroke.
 
 mod read;
+mod stroke;
 
 use super::items::kind_code;
 use super::runs::{self, LEFT, RIGHT};
@@ -10,12 +11,13 @@ use crate::container::cell::{Cell, Cells};
 use crate::container::text::TextItems;
 use crate::container::BodyItems;
 use crate::counter::Tally;
-use crate::document::{Key, Place};
+use crate::document::{self, Key};
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::run::{PieceItem, RunItem};
 use crate::{Delta, Dot, DotRun, Kind, Minute, ReplicaId, Sibling, Stamp, Value};
 pub(super) use read::read;
+pub(crate) use stroke::Keystroke;
 
 /// The first byte of a step; its other bits say what comes.
 pub(super) const STEP: u8 = 0x80;
@@ -164,15 +166,10 @@ impl<'a> Step<'a> {
         }
         out.raw(&(self.minute.get() - EPOCH).to_le_bytes()[..3]);
         if let Some(run) = self.removed {
-            let (replica, seq) = who.short(run.start);
-            who.write_replica(out, replica);
-            out.varint(seq << 1 | u64::from(run.len > 1));
-            if run.len > 1 {
-                out.varint(run.len - 2);
-            }
+            who.write_removed(out, run);
         }
         for (at, place) in (1..).zip(&self.delta.items.table) {
-            who.write_place(out, place, at == self.delta.items.table.len());
+            who.write_place(out, &place.step, at == self.delta.items.table.len());
         }
         self.write_thing(out);
     }
@@ -334,9 +331,18 @@ impl Who {
         out.varint(seq);
     }
 
-    fn write_place(&self, out: &mut Writer, place: &Place, is_last: bool) {
+    fn write_removed(&self, out: &mut Writer, run: DotRun) {
+        let (replica, seq) = self.short(run.start);
+        self.write_replica(out, replica);
+        out.varint(seq << 1 | u64::from(run.len > 1));
+        if run.len > 1 {
+            out.varint(run.len - 2);
+        }
+    }
+
+    fn write_place(&self, out: &mut Writer, step: &document::Step, is_last: bool) {
         let more = u64::from(!is_last);
-        match &place.step.key {
+        match &step.key {
             Key::Name(name) => {
                 out.varint((name.len() as u64) << 2 | more);
                 out.raw(name.as_bytes());
@@ -347,7 +353,7 @@ impl Who {
             }
         }
         if !is_last {
-            out.byte(kind_code(place.step.kind));
+            out.byte(kind_code(step.kind));
         }
     }
 }

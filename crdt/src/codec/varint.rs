@@ -29,7 +29,7 @@ impl Writer {
     }
 
     /// A writer that goes on after these bytes.
-    pub(super) fn after(bytes: Vec<u8>) -> Self {
+    pub(crate) fn after(bytes: Vec<u8>) -> Self {
         Self { bytes, weight: 0 }
     }
 

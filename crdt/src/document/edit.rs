@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 
 use super::path::{Key, Kind, Path, Step};
 use super::tree::{ContainerId, Noted, Tree};
+use crate::codec;
 use crate::container::{Body, ChangeKind, Changes};
 use crate::undo::write::{Lost, Part, Record, Write};
 use crate::{
@@ -130,6 +131,22 @@ impl<'a> Edit<'a> {
     pub fn commit(mut self) -> Delta {
         self.end();
         self.inner.commit()
+    }
+
+    /// As [`Self::commit`], as the bytes of [`Delta::encode`]: for a keystroke in a fraction of the time.
+    pub fn commit_encoded(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(codec::STROKE);
+        self.commit_into(&mut out);
+        out
+    }
+
+    /// Appends what [`Self::commit_encoded`] gives, so that a buffer can be used again; O(log n) for a
+    /// keystroke.
+    pub fn commit_into(mut self, out: &mut Vec<u8>) {
+        self.end();
+        if !self.inner.commit_stroke(out) {
+            self.inner.commit().encode_into(out);
+        }
     }
 
     /// From here on, what changes for a reader is gathered, for [`Self::commit_with_changes`].

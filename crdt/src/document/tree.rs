@@ -129,6 +129,17 @@ impl Tree {
             .or_else(|| self.children.get(&(parent, step.clone())).copied())
     }
 
+    /// As [`Self::child_named`], if it was ever named here.
+    pub(crate) fn child_if_named(
+        &mut self,
+        parent: ContainerId,
+        step: &Step,
+    ) -> Option<ContainerId> {
+        let id = self.child(parent, step)?;
+        self.last_named[usize::from(parent != ROOT)] = id;
+        Some(id)
+    }
+
     /// The container that was named last, if it is in this one and that is its step.
     fn named_last(
         &self,

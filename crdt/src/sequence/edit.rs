@@ -75,7 +75,7 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Whether elements from `start` on, right after those of `span`, are the rest of its run.
-    fn types_on(&self, span: Span, start: Dot, minute: Minute) -> bool {
+    pub(super) fn types_on(&self, span: Span, start: Dot, minute: Minute) -> bool {
         let end = span.end();
         end.seq == start.seq
             && self.runs.agents.replica(end.agent) == start.replica
@@ -90,7 +90,7 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Adds to the run that ends with this span.
-    fn type_on(&mut self, place: Place, span: Span, start: Dot, content: C) {
+    pub(super) fn type_on(&mut self, place: Place, span: Span, start: Dot, content: C) {
         let len = content.extent().chars as u64;
         self.runs.lengthen_last(span.agent(), len);
         let is_shown = content.fate(0) == (len as usize, true);

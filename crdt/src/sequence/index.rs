@@ -296,6 +296,19 @@ impl<C: Content> Index<C> {
         sum
     }
 
+    /// As [`Self::before`], and remembers where that was.
+    pub(super) fn seek_before(&mut self, place: Place) -> Extent {
+        let sum = self.before(place);
+        if self.near.leaf != place.leaf {
+            let leaf = &self.leaves[place.leaf as usize];
+            self.near = Near {
+                leaf: place.leaf,
+                before: sum - leaf.extent_before(place.slot),
+            };
+        }
+        sum
+    }
+
     /// The leaf in which the unit `offset` lies, and what is shown before it.
     fn find_leaf(&self, unit: Unit, offset: usize) -> Option<Near> {
         if offset >= self.extent.get(unit) {

@@ -199,6 +199,10 @@ fn read_path(input: &mut Reader<'_>, who: &Who, last: Kind) -> Result<Vec<Place>
             parent: table.len() as u32,
             step: document::Step { key, kind },
         };
+        // A root container is in order wherever it stands alone.
+        if is_last && table.is_empty() && matches!(place.step.key, Key::Name(_)) {
+            return Ok(vec![place]);
+        }
         order.add(input, &table, &place, is_last)?;
         table.push(place);
         if is_last {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ContainerId, Tree, ROOT};
+use super::{Container, ContainerId, Tree, ROOT};
 use crate::container::{ChangeKind, Changes};
 
 /// What happened to each container since the edit or merge began.
@@ -57,6 +57,15 @@ impl Tree {
         let Noted { containers, .. } = noted;
         if containers.is_empty() {
             return Changes::default();
+        }
+        // Mostly it is one, at the top.
+        if let (1, Some((&id, _))) = (containers.len(), containers.first_key_value()) {
+            let Container { parent, step, .. } = self.get(id);
+            if let (ROOT, Some(step)) = (*parent, step) {
+                let mut numbers = BTreeMap::new();
+                numbers.insert((ROOT, step.clone()), id);
+                return Changes::new(containers, numbers);
+            }
         }
         let mut above = BTreeSet::new();
         for &id in containers.keys() {
