@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::chunks::{At, Chunks};
 use super::id::{Agent, Agents, Id};
-use super::link::{hook, packed, unpacked, Listed, Run, RunLink, Slot};
+use super::link::{hook, packed, Listed, Run, RunLink, Slot};
 use crate::sequence::run::Side;
 use crate::{Dot, DotRun, Minute, ReplicaId};
 
@@ -486,7 +486,7 @@ impl Runs {
     #[cfg(any(test, debug_assertions))]
     pub(super) fn assert_invariants(&self) {
         for listed in self.children.iter() {
-            let (child, parent) = (listed.child(), unpacked(listed.parent()));
+            let (child, parent) = (listed.child(), super::link::unpacked(listed.parent()));
             let run = self.run(child);
             assert_eq!(run.seq, child.seq);
             assert_eq!(run.parent(), parent);
