@@ -237,8 +237,9 @@ impl TreeBody {
         let dot = self.cells.insert_between(left, right, cell.into(), change);
         self.live += 1;
         self.nodes.entry(dot).or_default().made = Some(under);
-        // Nothing gives way to a new node.
-        match self.shape.get_mut().filter(|shape| !shape.keeps) {
+        // A node that gave way may stand without a cell, after whatever is put last.
+        let settled = |shape: &&mut Shape| !shape.contested && !shape.keeps;
+        match self.shape.get_mut().filter(settled) {
             Some(shape) => {
                 let cell = Some(dot);
                 shape.insert(dot, Spot { under, cell }, index);
