@@ -11,7 +11,7 @@ use driftwood_crdt::{
 
 use super::calls::path_of;
 use super::world::World;
-use crate::model::{History, Holds, Key, Name, Replica, View, What, TOP};
+use crate::model::{History, Key, Name, Replica, View, What, TOP};
 use crate::support;
 
 /// More of them need more steps to meet each other.
@@ -180,9 +180,7 @@ impl Fork {
     }
 }
 
-/// Whether each key of each map has one thing at most, and no node was moved. Of several it is the times
-/// that say what shows. That of moves is a known fault: see
-/// `undoing_the_deletion_of_a_parent_and_a_move_out_of_it` among the regressions.
+/// Whether each key of each map has one thing at most. Of several it is the times that say what shows.
 fn is_plain(history: &History, known: &Replica) -> bool {
     let mut keys = BTreeSet::new();
     known.living().iter().all(|op| match &history.ops[op].what {
@@ -195,10 +193,6 @@ fn is_plain(history: &History, known: &Replica) -> bool {
             } => keys.insert((*parent, key.as_str())),
             _ => true,
         },
-        What::Element { place, holds, .. } => {
-            let is_tree = history.names[*place].kind == Kind::Tree;
-            !is_tree || !matches!(holds, Holds::Place { .. })
-        }
         _ => true,
     })
 }

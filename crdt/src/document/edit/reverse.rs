@@ -5,15 +5,16 @@
 //! any other: to take it back is to redo the first. What somebody else has written since is no part of
 //! it and stays.
 
+mod counter;
 mod put;
 
 use super::{Edit, NodeEdit};
-use crate::container::Body;
+use crate::container::{Body, ChangeKind};
 use crate::document::path::Step;
 use crate::sequence::content::{Chars, Content};
 use crate::undo::names::Names;
 use crate::undo::write::{Lost, LostEntry, Part, Slot, Spot, Write};
-use crate::{DotSet, PnCounter, ReplicaId};
+use crate::DotSet;
 
 /// What came of bringing back what a write removed.
 struct Restored {
@@ -69,9 +70,12 @@ impl NodeEdit<'_> {
         }
         let replica = self.change.replica();
         let body = &self.tree.get(self.at).body;
+        if let Body::Counter(counter) = body {
+            let plan = counter::Plan::new(counter, part, replica, names)?;
+            return Some(self.put_back_in_counter(plan, names));
+        }
         let mut gone = body.alive_of(&names.dots(&part.made));
         let overwritten = gone.is_empty() && !part.made.is_empty();
-        let mut replaced = Lost::Nothing;
         match (body, &part.lost) {
             (Body::Map(_) | Body::Set(_), _) if overwritten => return None,
             (Body::Text(_), Lost::Text { pieces, marks })
@@ -81,12 +85,6 @@ impl NodeEdit<'_> {
             }
             (Body::List(list), _) => gone = list.movable_back(&gone),
             (Body::Tree(tree), _) => gone = tree.movable_back(&gone),
-            (Body::Counter(counter), Lost::Counter { added, .. }) => {
-                replaced = tallies_before(counter, replica, &gone, *added);
-                if overwritten && (counter.tally_of(replica).is_none() || *added == 0) {
-                    return None;
-                }
-            }
             _ => {}
         }
         let written = self.write_at(self.at, |body, change| {
@@ -102,8 +100,25 @@ impl NodeEdit<'_> {
         Some(Restored {
             new: new.into(),
             gone,
-            replaced,
+            replaced: Lost::Nothing,
         })
+    }
+
+    fn put_back_in_counter(&mut self, plan: counter::Plan, names: &mut Names) -> Restored {
+        let written = self.write_at(self.at, |body, change| {
+            let Body::Counter(counter) = body else {
+                unreachable!("this is a counter")
+            };
+            plan.write(counter, names, change);
+            Ok(ChangeKind::Counter)
+        });
+        let (seen, new) = written.expect("a tally can be written anew");
+        self.tree.note(self.at, seen, self.noted);
+        Restored {
+            new: new.into(),
+            gone: plan.gone,
+            replaced: plan.replaced,
+        }
     }
 
     /// Names the containers that are there again, even those that stay empty.
@@ -163,17 +178,5 @@ impl NodeEdit<'_> {
         let (seen, _) = written.expect("what is there can be removed");
         self.tree.note(self.at, seen, self.noted);
         lost
-    }
-}
-
-/// What taking back an addition replaces: the tally that it made, or the one that went on from it.
-fn tallies_before(counter: &PnCounter, replica: ReplicaId, made: &DotSet, added: i64) -> Lost {
-    let mut tallies = counter.tallies_of(made);
-    if tallies.is_empty() {
-        tallies.extend(counter.tally_of(replica));
-    }
-    Lost::Counter {
-        tallies,
-        added: added.saturating_neg(),
     }
 }

@@ -12,7 +12,7 @@ use crate::sequence::content::{Chars, Content, Extent};
 use crate::sequence::Sequence;
 use crate::undo::names::Names;
 use crate::undo::write::{Lost, LostEntry, Part, Slot, Spot};
-use crate::{Change, Dot, DotRun, DotSet, OrSet, PnCounter, Tally, Value};
+use crate::{Change, Dot, DotRun, DotSet, OrSet, Value};
 
 /// So many values that were concurrent may come back at one key; of more, the one that was shown.
 const SIBLINGS_MAX: usize = 16;
@@ -33,8 +33,13 @@ pub(super) fn back(
         (Body::List(list), Lost::Cells(cells)) => {
             ChangeKind::List(elements_back(list, cells, made, names, change))
         }
-        (Body::Tree(tree), Lost::Cells(cells)) => {
-            ChangeKind::Tree(nodes_back(tree, cells, made, names, change))
+        (Body::Tree(tree), lost) => {
+            let mut nodes = match lost {
+                Lost::Cells(cells) => nodes_back(tree, cells, made, names, change),
+                _ => BTreeSet::new(),
+            };
+            nodes.extend(homes_back(tree, made, names, change));
+            ChangeKind::Tree(nodes)
         }
         (Body::Text(text), Lost::Text { pieces, marks }) => {
             let patches = pieces_back(text, pieces, names, change);
@@ -44,11 +49,6 @@ pub(super) fn back(
         (Body::Set(set), Lost::Set(values)) => {
             values_back(set, values, made, names, change);
             ChangeKind::Set
-        }
-        (Body::Counter(counter), Lost::Counter { tallies, added }) => {
-            let went_on = made.is_empty();
-            tallies_back(counter, tallies, *added, went_on, names, change);
-            ChangeKind::Counter
         }
         (body, _) => ChangeKind::none(body.kind()),
     }
@@ -106,42 +106,6 @@ fn values_back(
         if !there && !names.has(*dot) {
             names.add(*dot, set.add_beside(value, change));
         }
-    }
-}
-
-/// If this replica went on adding from what the write made, just the opposite is added.
-fn tallies_back(
-    counter: &mut PnCounter,
-    tallies: &[Tally],
-    added: i64,
-    went_on: bool,
-    names: &mut Names,
-    change: &mut Change,
-) {
-    let own = counter.tally_of(change.replica());
-    let lost = tallies.iter().filter(|tally| !names.has(tally.dot));
-    let lost: Vec<Tally> = lost.copied().collect();
-    let up = lost
-        .iter()
-        .fold(0, |sum: u64, tally| sum.saturating_add(tally.up));
-    let down = lost
-        .iter()
-        .fold(0, |sum: u64, tally| sum.saturating_add(tally.down));
-    let new = match own {
-        Some(own) if went_on && added != 0 => {
-            let (up, down) = (added.min(0).unsigned_abs(), added.max(0).unsigned_abs());
-            counter.put(own.up + up, own.down + down, change)
-        }
-        Some(own) if went_on && !lost.is_empty() => counter.put(
-            own.up.saturating_add(up),
-            own.down.saturating_add(down),
-            change,
-        ),
-        _ if lost.is_empty() => return,
-        _ => counter.put(up, down, change),
-    };
-    for tally in lost {
-        names.add(tally.dot, new);
     }
 }
 
@@ -258,13 +222,14 @@ fn cells_again<'a>(
     for ((spot, _), i) in again.iter().zip(0..) {
         names.add(spot.dot, next.plus(i));
     }
-    let stamp = change.stamp();
+    // Of several places of one that which counted counts again.
+    let now = change.stamp();
     let again = again.into_iter().map(|(spot, cell)| {
         let cell = match cell {
             Cell::Place(moved) => Cell::Place(Box::new(Moved {
                 of: names.now(moved.of),
                 under: moved.under.map(|under| names.now(under)),
-                stamp,
+                stamp: moved.stamp.min(now),
             })),
             Cell::Node { under } => Cell::Node {
                 under: under.map(|under| names.now(under)),
@@ -318,6 +283,40 @@ fn nodes_back(
         nodes.extend(tree.put_after(left, &cell, change));
     }
     nodes
+}
+
+/// A node whose moves are taken back goes to where it was made. If it was made under one that was
+/// deleted since, and came back under another name, it is moved there.
+fn homes_back(
+    tree: &mut TreeBody,
+    made: &DotSet,
+    names: &Names,
+    change: &mut Change,
+) -> BTreeSet<Dot> {
+    let moved = made.dots().filter_map(|dot| match tree.cells.cell(dot) {
+        Some(Cell::Place(moved)) => Some(moved.of),
+        _ => None,
+    });
+    let moved: BTreeSet<Dot> = moved.collect();
+    let goes_home = |&node: &Dot| includes(made, &tree.places_of(node));
+    let homes = moved.into_iter().filter(goes_home).filter_map(|node| {
+        let Some(&Cell::Node { under: Some(home) }) = tree.cells.cell(node) else {
+            return None;
+        };
+        let now = names.now(home);
+        let fits = now != home && !tree.shape().is_within(Some(now), node);
+        fits.then_some((node, now))
+    });
+    let homes: Vec<(Dot, Dot)> = homes.collect();
+    for &(of, home) in &homes {
+        let place = Cell::Place(Box::new(Moved {
+            of,
+            under: Some(home),
+            stamp: change.stamp(),
+        }));
+        tree.put_after(Some(of), &place, change);
+    }
+    homes.into_iter().map(|(node, _)| node).collect()
 }
 
 fn includes(all: &DotSet, some: &DotSet) -> bool {
