@@ -206,3 +206,49 @@ fn what_is_added_again_to_a_counter_is_added_under_the_new_name_too() {
         }
     }
 }
+
+#[test]
+fn a_deleted_counter_that_says_nothing_goes_again_when_its_deletion_is_redone() {
+    let (mut a, mut b) = (doc(1), doc(2));
+    let mut undo = UndoManager::default();
+    write(&mut b, 10, |edit| {
+        edit.map("m").counter("n").add(0).unwrap()
+    });
+    sync(&b, &mut a);
+    let mut edit = a.edit_recorded(20, &mut undo);
+    assert!(edit.map("m").delete("n").unwrap());
+    let _ = edit.commit();
+    let deleted = a.to_value();
+    let _ = undo.undo(&mut a, 30).expect("the deletion");
+    assert_eq!(a.to_value(), b.to_value());
+    let _ = undo.redo(&mut a, 40).expect("it was undone");
+    assert_eq!(a.to_value(), deleted);
+}
+
+#[test]
+fn a_move_over_concurrent_ones_is_done_again() {
+    let (mut a, mut b) = (doc(1), doc(2));
+    let mut undo = UndoManager::default();
+    let (left, right, node) = write(&mut a, 10, |edit| {
+        let mut tree = edit.tree("t");
+        let [left, right] = [0, 1].map(|i| tree.create(None, i).unwrap());
+        (left, right, tree.create(Some(left), 0).unwrap())
+    });
+    sync(&a, &mut b);
+    write(&mut a, 20, |edit| {
+        edit.tree("t").move_to(node, None, 2).unwrap()
+    });
+    write(&mut b, 30, |edit| {
+        edit.tree("t").move_to(node, Some(left), 0).unwrap()
+    });
+    sync(&b, &mut a);
+    let before = a.to_value();
+    let mut edit = a.edit_recorded(40, &mut undo);
+    edit.tree("t").move_to(node, Some(right), 0).unwrap();
+    let _ = edit.commit();
+    let after = a.to_value();
+    let _ = undo.undo(&mut a, 50).expect("the move");
+    assert_eq!(a.to_value(), before);
+    let _ = undo.redo(&mut a, 60).expect("it was undone");
+    assert_eq!(a.to_value(), after);
+}

@@ -151,10 +151,13 @@ impl ListBody {
         places.into_iter().flatten().map(|&(_, dot)| dot).collect()
     }
 
-    /// Of living cells: without the places that do not count for their elements.
+    /// Of living cells: without the places of elements for which none of them counts.
     pub(crate) fn movable_back(&self, cells: &DotSet) -> DotSet {
         let counts = |dot: &Dot| match self.cells.cell(*dot) {
-            Some(Cell::Place(moved)) => self.place_of(moved.of) == Some(*dot),
+            Some(Cell::Place(moved)) => {
+                let counting = self.place_of(moved.of);
+                counting.is_some_and(|place| cells.contains(place))
+            }
             _ => true,
         };
         cells.dots().filter(counts).collect()

@@ -363,12 +363,13 @@ impl TreeBody {
         moves.map(|m| m.place).collect()
     }
 
-    /// Of living cells: without the places that do not say where their node is.
+    /// Of living cells: without the places of nodes of which none of them says where they are.
     pub(crate) fn movable_back(&self, cells: &DotSet) -> DotSet {
         let counts = |dot: &Dot| match self.cells.cell(*dot) {
             Some(Cell::Place(moved)) => {
                 let spot = self.shape().spots.get(&moved.of);
-                spot.is_some_and(|spot| spot.cell == Some(*dot))
+                let counting = spot.and_then(|spot| spot.cell);
+                counting.is_some_and(|cell| cells.contains(cell))
             }
             _ => true,
         };

@@ -71,8 +71,9 @@ impl Plan {
         replica: ReplicaId,
         names: &Names,
     ) -> Option<Self> {
-        let Lost::Counter { tallies, added } = &part.lost else {
-            return None;
+        let (tallies, added) = match &part.lost {
+            Lost::Counter { tallies, added } => (&tallies[..], *added),
+            _ => (&[][..], 0),
         };
         let own = counter.tally_of(replica);
         let says = own.map(Sums::from).unwrap_or_default();
@@ -96,8 +97,8 @@ impl Plan {
         let opposite = added.saturating_neg();
         if there.dot != made {
             // This replica went on adding from there.
-            return (*added != 0).then(|| Self {
-                says: Some(says.without(*added)),
+            return (added != 0).then(|| Self {
+                says: Some(says.without(added)),
                 again,
                 gone: DotSet::new(),
                 replaced: Lost::Counter {
@@ -106,7 +107,7 @@ impl Plan {
                 },
             });
         }
-        let rest = Sums::from(there).without(*added);
+        let rest = Sums::from(there).without(added);
         let other = own.filter(|own| own.dot != made);
         let is_first = tallies.is_empty() && rest.up == rest.down;
         Some(Self {
