@@ -212,7 +212,7 @@ fn a_deleted_counter_that_says_nothing_goes_again_when_its_deletion_is_redone() 
     let (mut a, mut b) = (doc(1), doc(2));
     let mut undo = UndoManager::default();
     write(&mut b, 10, |edit| {
-        edit.map("m").counter("n").add(0).unwrap()
+        edit.map("m").counter("n").add(0).unwrap();
     });
     sync(&b, &mut a);
     let mut edit = a.edit_recorded(20, &mut undo);
@@ -236,10 +236,10 @@ fn a_move_over_concurrent_ones_is_done_again() {
     });
     sync(&a, &mut b);
     write(&mut a, 20, |edit| {
-        edit.tree("t").move_to(node, None, 2).unwrap()
+        edit.tree("t").move_to(node, None, 2).unwrap();
     });
     write(&mut b, 30, |edit| {
-        edit.tree("t").move_to(node, Some(left), 0).unwrap()
+        edit.tree("t").move_to(node, Some(left), 0).unwrap();
     });
     sync(&b, &mut a);
     let before = a.to_value();
