@@ -86,6 +86,11 @@ impl Doc {
         self.inner.version()
     }
 
+    /// Whether there are edits whose delta comes with the next commit.
+    pub fn has_uncommitted(&self) -> bool {
+        self.inner.has_uncommitted()
+    }
+
     /// Begins an edit. `now_ms` is the wall clock in milliseconds since 1970.
     pub fn edit(&mut self, now_ms: u64) -> Edit<'_> {
         Edit::new(&mut self.inner, now_ms)

@@ -182,6 +182,11 @@ impl<S: DotStore> Replicated<S> {
         (len > 0 && self.news.is_empty()).then_some(DotRun { start, len })
     }
 
+    /// Whether there are changes of which no delta was made yet.
+    pub(crate) fn has_uncommitted(&self) -> bool {
+        self.version.get(self.replica) > self.committed
+    }
+
     /// Notes that the delta of [`Self::to_commit`] was made.
     pub(crate) fn set_committed(&mut self) {
         self.committed = self.version.get(self.replica);

@@ -8,7 +8,7 @@ use driftwood_crdt::{
     VersionVector,
 };
 use driftwood_sync::{DocumentName, ErrorCode, Level};
-use js_sys::{Array, Function};
+use js_sys::{Array, Function, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::client::Client;
@@ -23,6 +23,19 @@ use crate::undo::Undo;
 /// replica reaches 2^43 changes, and JavaScript's numbers hold 53 bits.
 const MARK_SEQ: f64 = (1u64 << 43) as f64;
 
+thread_local! {
+    /// The documents whose deltas are to be made when the present task has run.
+    static EDITED: RefCell<Vec<Weak<Document>>> = const { RefCell::new(Vec::new()) };
+    /// Makes them. One for all: to make a function for JavaScript takes longer than an edit.
+    static COMMIT: Closure<dyn FnMut()> = Closure::wrap(Box::new(|| {
+        for document in EDITED.take() {
+            if let Some(document) = document.upgrade() {
+                document.commit();
+            }
+        }
+    }));
+}
+
 /// What the face is told; the numbers are those of `Sink` in `ts/core.d.ts`.
 pub(crate) enum Event {
     /// Changes from elsewhere.
@@ -35,6 +48,8 @@ pub(crate) enum Event {
     Storage(Failure),
     /// Any other trouble.
     Error(Failure),
+    /// A delta of changes that were made here.
+    Delta(Vec<u8>),
 }
 
 /// What is stored of a document.
@@ -75,6 +90,10 @@ pub(crate) struct Document {
     /// Whether its id is its own, for this session, and not leased from the pool.
     private_id: Cell<bool>,
     commit_due: Cell<bool>,
+    /// Whether there is more that was not handed on than the edits since the last delta.
+    behind: Cell<bool>,
+    /// Whether the face wants the deltas that are made here.
+    tells_deltas: Cell<bool>,
     pub(crate) undo: Undo,
     /// Its past, if it is kept; see [`crate::journal`].
     pub(crate) journal: RefCell<Option<Journal>>,
@@ -134,6 +153,8 @@ impl Document {
             persistent: Cell::new(persistent),
             private_id: Cell::new(private_id),
             commit_due: Cell::new(false),
+            behind: Cell::new(false),
+            tells_deltas: Cell::new(false),
             undo: Undo::default(),
             journal: RefCell::default(),
             seeding: Cell::new(false),
@@ -161,6 +182,7 @@ impl Document {
             Event::Presence(peer, state) => (2, peer.into(), state),
             Event::Storage(failure) => (3, failure.code.into(), failure.message.into()),
             Event::Error(failure) => (4, failure.code.into(), failure.message.into()),
+            Event::Delta(delta) => (5, Uint8Array::from(&*delta).into(), JsValue::UNDEFINED),
         };
         // The face queues what it hears and does not throw.
         let _ = self.face.call3(&JsValue::UNDEFINED, &number.into(), &a, &b);
@@ -203,32 +225,95 @@ impl Document {
                 .record(&mut doc, path, now_ms, |edits| edit(edits, path))
         };
         let result = result.map_err(Into::into);
-        if !seeding && !self.commit_due.replace(true) {
-            let weak = self.weak.clone();
-            host::microtask(move || {
-                if let Some(document) = weak.upgrade() {
-                    document.commit();
-                }
-            });
+        if !seeding {
+            self.commit_soon();
         }
         let seq = doc.version().get(doc.replica());
         let index = self.replicas.borrow().len() - 1;
         result.map(|result| (result, index as f64 * MARK_SEQ + seq as f64))
     }
 
+    fn commit_soon(&self) {
+        if !self.commit_due.replace(true) {
+            EDITED.with_borrow_mut(|edited| {
+                edited.push(self.weak.clone());
+                if edited.len() == 1 {
+                    COMMIT.with(host::microtask);
+                }
+            });
+        }
+    }
+
     /// Makes the delta of what was edited, to be stored and then sent.
     pub(crate) fn commit(&self) {
-        if self.commit_due.replace(false) {
-            let delta = self.doc.borrow_mut().edit(host::now_ms()).commit();
-            self.local(&delta);
-            self.reclaim_sometimes();
+        if !self.commit_due.replace(false) {
+            return;
         }
+        let delta = self.doc.borrow_mut().edit(host::now_ms()).commit();
+        self.note(&delta);
+        self.tell_delta(&delta);
+        if self.behind.replace(false) {
+            let since = self.saved.borrow().queued.clone();
+            let all = self.doc.borrow().delta_since(&since);
+            self.client.local(&self.name, &all);
+        } else {
+            self.client.local(&self.name, &delta);
+        }
+        self.reclaim_sometimes();
+    }
+
+    /// The delta of what was edited since the last one, if there is something. What it says is stored and
+    /// sent when the present task has run, with all else that the task made.
+    pub(crate) fn take_delta(&self) -> Option<Vec<u8>> {
+        if self.seeding.get() {
+            return None;
+        }
+        let mut doc = self.doc.borrow_mut();
+        if !doc.has_uncommitted() {
+            return None;
+        }
+        self.behind.set(true);
+        let edit = doc.edit(host::now_ms());
+        if self.journal.borrow().is_none() {
+            return Some(edit.commit_encoded());
+        }
+        let delta = edit.commit();
+        drop(doc);
+        self.note(&delta);
+        Some(delta.encode())
     }
 
     /// Hands on a delta that was made here and is in the document.
     pub(crate) fn local(&self, delta: &Delta) {
         self.note(delta);
+        self.tell_delta(delta);
         self.client.local(&self.name, delta);
+    }
+
+    /// Whether the face is to be told of each delta that is made here.
+    pub(crate) fn tell_deltas(&self, wanted: bool) {
+        self.tells_deltas.set(wanted);
+    }
+
+    fn tell_delta(&self, delta: &Delta) {
+        if self.tells_deltas.get() && !delta.is_empty() {
+            self.tell(Event::Delta(delta.encode()));
+        }
+    }
+
+    /// Merges what the app got by ways of its own.
+    ///
+    /// # Errors
+    /// As [`Self::merge`].
+    pub(crate) fn import(&self, delta: &Delta) -> Result<(), MergeError> {
+        // What was written here comes first where one could not be told from the other.
+        if self.journal.borrow().is_some() || delta.to().get(self.replica()) > 0 {
+            self.commit();
+        }
+        self.merge(delta)?;
+        self.behind.set(true);
+        self.commit_soon();
+        Ok(())
     }
 
     /// Has `fill` write a seed, to an empty document in the place of this one. What changed, unless

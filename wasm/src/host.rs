@@ -77,9 +77,9 @@ fn settle(future: Pin<Box<dyn Future<Output = Result<JsValue, Failure>>>>) -> Pr
     wasm_bindgen_futures::future_to_promise(async move { future.await.map_err(JsValue::from) })
 }
 
-/// Runs `callback` when the present task has run, before the next one.
-pub(crate) fn microtask(callback: impl FnOnce() + 'static) {
-    queue_microtask(&once(move |_| callback()));
+/// Has `callback` called when the present task has run, before the next one.
+pub(crate) fn microtask(callback: &Closure<dyn FnMut()>) {
+    queue_microtask(callback.as_ref().unchecked_ref());
 }
 
 /// A timer with one callback, which can be set again and again. Dropping it cancels it.

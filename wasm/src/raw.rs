@@ -232,9 +232,20 @@ impl RawDocument {
     #[wasm_bindgen(js_name = exportChanges)]
     pub fn export_changes(&self, version: &[u8]) -> Result<Vec<u8>, Failure> {
         let since = VersionVector::decode(version)?;
-        self.0.commit();
         let delta = self.0.doc.borrow().delta_since(&since);
         Ok(delta.encode())
+    }
+
+    /// The delta of what was written here since the last one; `undefined` if nothing was.
+    #[wasm_bindgen(js_name = takeDelta)]
+    pub fn take_delta(&self) -> Option<Vec<u8>> {
+        self.0.take_delta()
+    }
+
+    /// Whether to tell of each delta that is made here.
+    #[wasm_bindgen(js_name = tellDeltas)]
+    pub fn tell_deltas(&self, wanted: bool) {
+        self.0.tell_deltas(wanted);
     }
 
     /// Merges what [`Self::export_changes`] gave.
@@ -244,15 +255,12 @@ impl RawDocument {
     #[wasm_bindgen(js_name = importChanges)]
     pub fn import_changes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let delta = Delta::decode(bytes)?;
-        self.0.commit();
-        self.0.merge(&delta).map_err(|error| {
+        self.0.import(&delta).map_err(|error| {
             Failure::new(
                 crate::document::refusal_code(&error).as_str(),
                 error.to_string(),
             )
-        })?;
-        self.0.client.local(&self.0.name, &delta);
-        Ok(())
+        })
     }
 
     /// Has `fill`, which is called three times, write a seed. `[handle, detail]*` of what changed;

@@ -11,7 +11,7 @@ use crate::raw::RawDocument;
 
 #[wasm_bindgen]
 impl RawDocument {
-    /// Deletes `count` code units at `at` and inserts text there.
+    /// Deletes `count` code units at `at` and inserts text there, of whole characters.
     ///
     /// # Errors
     /// `OUT_OF_RANGE`, `SPLIT_SURROGATE`, `LIMIT_*`, `DELETED`.
@@ -21,12 +21,11 @@ impl RawDocument {
         handle: Handle,
         at: usize,
         count: usize,
-        text: &JsString,
+        text: &str,
     ) -> Result<f64, Failure> {
         self.expect(handle, Kind::Text)?;
-        let text = convert::string(text)?;
         let edit = |node: NodeEdit<'_>| {
-            TextEdit::from(node).replace_utf16(at..at.saturating_add(count), &text)
+            TextEdit::from(node).replace_utf16(at..at.saturating_add(count), text)
         };
         self.document().edit(handle, edit).map(|((), mark)| mark)
     }

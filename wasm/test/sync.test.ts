@@ -4,6 +4,8 @@ import { describe, expect, test } from "vitest";
 const code = (value: string) => expect.objectContaining({ name: "DriftwoodError", code: value }) as Error;
 let count = 0;
 const name = () => `sync-${count++}`;
+/** When the present task has run, and what it queued. */
+const nextTask = () => new Promise((resolve) => { setTimeout(resolve); });
 
 describe("two copies", () => {
   test("converge by exchanging bytes, whatever was done at the same time", async () => {
@@ -42,6 +44,75 @@ describe("two copies", () => {
     expect(b.toJSON()).toEqual({});
     await a.close();
     await b.close();
+  });
+
+  test("follow each other by the deltas that they tell", async () => {
+    const [a, b] = [await open(name()), await open(name(), { journal: true })];
+    const undo = a.undoManager();
+    const told: string[] = [];
+    const stop = a.on("delta", (delta) => { told.push("a"); b.import(delta); });
+    b.on("delta", (delta) => { told.push("b"); a.import(delta); });
+    const text = a.text("body");
+    a.transact(() => {
+      text.insert(0, "Hello");
+      a.transact(() => text.insert(5, "!"));
+      expect(told).toEqual([]);
+    });
+    // One for the transaction, at once.
+    expect(told).toEqual(["a"]);
+    expect(b.text("body").toJSON()).toBe("Hello!");
+    // One for all that a task writes, with what came meanwhile.
+    text.insert(5, ",");
+    b.text("body").insert(6, " B");
+    text.insert(6, " A");
+    expect(told).toEqual(["a"]);
+    await nextTask();
+    expect(told).toEqual(["a", "a", "b"]);
+    expect(text.toJSON()).toBe("Hello, A! B");
+    expect(b.toJSON()).toEqual(a.toJSON());
+    // What was undone outside of a transaction comes before what a transaction writes after it.
+    expect(undo.undo()).toBe(true);
+    a.transact(() => text.insert(0, ">"));
+    expect(b.toJSON()).toEqual(a.toJSON());
+    expect(b.version()).toEqual(a.version());
+    expect(told).toEqual(["a", "a", "b", "a", "a"]);
+    // Nothing was written, and nobody listens.
+    a.transact(() => undefined);
+    stop();
+    a.transact(() => text.insert(0, "unheard"));
+    await nextTask();
+    expect(told.length).toBe(5);
+    expect(b.text("body").toJSON()).not.toContain("unheard");
+    b.import(a.export({ since: b.version() }));
+    expect(b.toJSON()).toEqual(a.toJSON());
+    await a.close();
+    await b.close();
+  });
+
+  test("give what was written in the very task, and take more in it", async () => {
+    const [a, b, c] = [await open(name()), await open(name()), await open(name())];
+    for (let round = 0; round < 3; round++) {
+      a.text("body").insert(0, "a");
+      b.import(a.export({ since: b.version() }));
+      b.text("body").insert(0, "b");
+      a.import(b.export({ since: a.version() }));
+      a.map("m").set("round", round);
+      c.import(a.export({ since: c.version() }));
+      c.text("body").insert(0, "c");
+      a.import(c.export({ since: a.version() }));
+      if (round === 1) await Promise.resolve();
+    }
+    await Promise.resolve();
+    b.import(a.export({ since: b.version() }));
+    expect(a.text("body").toJSON()).toBe("cbacbacba");
+    for (const copy of [b, c]) {
+      expect(copy.toJSON()).toEqual(a.toJSON());
+      expect(copy.version()).toEqual(a.version());
+    }
+    const late = await open(name());
+    late.import(a.export());
+    expect(late.toJSON()).toEqual(a.toJSON());
+    for (const doc of [a, b, c, late]) await doc.close();
   });
 
   test("tell subscribers of imports as remote", async () => {

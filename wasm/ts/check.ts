@@ -6,6 +6,15 @@ export function checkedText(value: unknown, what: string): string {
   return value;
 }
 
+/** A string of whole characters: half of a pair of surrogates would be lost on its way into the module. */
+export function checkedCharacters(value: unknown, what: string): string {
+  const text = checkedText(value, what);
+  if (/[\ud800-\udfff]/u.test(text)) {
+    throw new DriftwoodError("SPLIT_SURROGATE", "the text contains half a surrogate pair");
+  }
+  return text;
+}
+
 /** Bytes. */
 export function checkedBytes(value: unknown): Uint8Array {
   if (!(value instanceof Uint8Array)) throw new DriftwoodError("INVALID_ARGUMENT", "expected a Uint8Array");

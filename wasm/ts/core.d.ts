@@ -19,8 +19,9 @@ export function onPanic(report: (message: string) => void): void;
  * - 2: presence: peer, bytes or `undefined`
  * - 3: storage: code, message
  * - 4: error: code, message
+ * - 5: a delta of what was written here, where `tellDeltas` asked for them
  */
-export type Sink = (event: 0 | 1 | 2 | 3 | 4, a: unknown, b: unknown) => void;
+export type Sink = (event: 0 | 1 | 2 | 3 | 4 | 5, a: unknown, b: unknown) => void;
 
 export function openDocument(
   name: string,
@@ -108,6 +109,9 @@ export class RawDocument {
 
   version(): Uint8Array;
   exportChanges(version: Uint8Array): Uint8Array;
+  /** The delta of what was written here since the last one. */
+  takeDelta(): Uint8Array | undefined;
+  tellDeltas(wanted: boolean): void;
   /** `[complete, handle, differences, handle, differences, …]` */
   differences(version: Uint8Array): unknown[];
   /** Changes as `Sink` has them; `undefined` where the seed is there already. `fill` is called three times. */

@@ -1,6 +1,6 @@
 import { checkedBytes, checkedText } from "./check.js";
 import type { Handle, RawDocument, Sink } from "./core.js";
-import { Listeners } from "./emitter.js";
+import { type Audience, Listeners } from "./emitter.js";
 import { DriftwoodError } from "./error.js";
 import { JournalFace } from "./journal.js";
 import { guardedAsync, onPoison } from "./load.js";
@@ -24,14 +24,18 @@ export class DocumentFace implements Doc {
   readonly #session: Session;
   readonly #presence: PresenceState;
   readonly #journal: JournalFace;
+  readonly #audience: Audience = { size: 0 };
   readonly #events: { [E in keyof DocEvents]: Listeners<[DocEvents[E]]> } = {
-    change: new Listeners(),
+    change: new Listeners(this.#audience),
+    delta: new Listeners(),
     status: new Listeners(),
     presence: new Listeners(),
     storage: new Listeners(),
     error: new Listeners(),
   };
-  readonly #subscribers = new Listeners<[DocSnapshot, DocChange]>();
+  readonly #subscribers = new Listeners<[DocSnapshot, DocChange]>(this.#audience);
+  /** Deltas that are still to be told. */
+  readonly #deltas: Uint8Array[] = [];
   readonly #forget: () => void;
   #snapshot: DocSnapshot | undefined;
   #stale = true;
@@ -47,7 +51,7 @@ export class DocumentFace implements Doc {
     /** Lets go of the document; several holders of it may have to. */
     private readonly release: () => Promise<void>,
   ) {
-    this.#session = new Session(raw, () => { this.#stale = true; }, (batch) => this.#tell(batch));
+    this.#session = new Session(raw, () => { this.#stale = true; }, (batch) => this.#tell(batch), this.#audience);
     this.#presence = new PresenceState(this.#session);
     this.#journal = new JournalFace(this.#session);
     this.#forget = onPoison((error) => {
@@ -63,6 +67,7 @@ export class DocumentFace implements Doc {
     if (event === 0) this.#session.receive(a as unknown[]);
     else if (event === 1) this.#statusMoved();
     else if (event === 2) this.#presenceMoved(a as string, b as Uint8Array | undefined);
+    else if (event === 5) this.#deltaNews(a as Uint8Array);
     else if (event === 3) this.#storageNews(a as StorageReport["code"], b as string);
     else queueMicrotask(() => this.#events.error.call(new DriftwoodError(a as string, b as string)));
   }
@@ -75,7 +80,26 @@ export class DocumentFace implements Doc {
   tree(name: string): DocTree { return this.#session.root(name, "tree"); }
 
   transact<T>(fn: () => T): T {
-    return this.#session.transact(fn);
+    try {
+      return this.#session.transact(fn);
+    } finally {
+      if (this.#events.delta.size > 0 && !this.#session.inTransaction) {
+        const delta = this.#session.ask((raw) => raw.takeDelta());
+        if (delta !== undefined) this.#deltas.push(delta);
+        this.#tellDeltas();
+      }
+    }
+  }
+
+  /** It comes from inside the module. */
+  #deltaNews(delta: Uint8Array): void {
+    if (this.#deltas.push(delta) === 1) queueMicrotask(() => this.#tellDeltas());
+  }
+
+  #tellDeltas(): void {
+    for (let delta = this.#deltas.shift(); delta !== undefined; delta = this.#deltas.shift()) {
+      this.#events.delta.call(delta);
+    }
   }
 
   toJSON(): DocSnapshot {
@@ -102,7 +126,13 @@ export class DocumentFace implements Doc {
   on<E extends keyof DocEvents>(event: E, fn: (event: DocEvents[E]) => void): Unsubscribe {
     const listeners = this.#events[event] as Listeners<[DocEvents[E]]> | undefined;
     if (listeners === undefined) throw new DriftwoodError("INVALID_ARGUMENT", `there is no event "${event}"`);
-    return listeners.add(fn);
+    const end = listeners.add(fn);
+    if (event !== "delta") return end;
+    this.#session.ask((raw) => raw.tellDeltas(true));
+    return () => {
+      end();
+      if (this.#events.delta.size === 0) this.#session.ask((raw) => raw.tellDeltas(false));
+    };
   }
 
   #tell(batch: Batch): void {
@@ -180,10 +210,9 @@ export class DocumentFace implements Doc {
     return this.#savedSoFar();
   }
 
-  /** Asks how far all that is here now got. */
+  /** Asks how far all that is here got, also what came since. */
   #savedSoFar(): Write {
-    const version = this.version();
-    return { saved: (level = "local") => this.#session.saving.version(version, level) };
+    return { saved: (level = "local") => this.#session.saving.version(this.version(), level) };
   }
 
   seed(name: string, fill: (seed: Seed) => void): Write {

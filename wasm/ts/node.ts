@@ -29,7 +29,7 @@ export abstract class ContainerNode<Snapshot = unknown, C extends Change = Chang
   abstract readonly kind: Kind;
   /** The nodes inside that exist. */
   readonly inside = new Set<AnyNode>();
-  readonly subscribers = new Listeners<[Snapshot, C]>();
+  readonly subscribers: Listeners<[Snapshot, C]>;
   #snapshot: Snapshot | undefined;
   #stale = true;
 
@@ -40,6 +40,7 @@ export abstract class ContainerNode<Snapshot = unknown, C extends Change = Chang
     /** The key in the parent map, the node in the parent tree, a root's name, or nothing for a list's element. */
     readonly key: string | undefined,
   ) {
+    this.subscribers = new Listeners(session.audience);
     outer?.inside.add(this);
   }
 

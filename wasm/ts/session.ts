@@ -1,7 +1,7 @@
 import type { Handle, Mark, RawDocument } from "./core.js";
 import { checkedText } from "./check.js";
 import { CounterNode } from "./counter.js";
-import { Listeners } from "./emitter.js";
+import { type Audience, Listeners } from "./emitter.js";
 import { DriftwoodError } from "./error.js";
 import { ListNode } from "./list.js";
 import { guarded } from "./load.js";
@@ -25,7 +25,9 @@ export interface Batch {
 export class Session {
   readonly saving: Saving;
   /** Called after local writes were told. */
-  readonly written = new Listeners<[]>();
+  readonly written: Listeners<[]>;
+  /** How many undo managers there are. */
+  recorders = 0;
   closed = false;
   #nodes = new Map<Handle, AnyNode>();
   #batches: Batch[] = [];
@@ -40,7 +42,10 @@ export class Session {
     private readonly touched: () => void,
     /** Told after the containers' own subscribers. */
     private readonly told: (batch: Batch) => void,
+    /** All who are told of changes: as long as there is none, nothing is remembered for them. */
+    readonly audience: Audience,
   ) {
+    this.written = new Listeners(audience);
     this.saving = new Saving(this);
   }
 
@@ -63,7 +68,7 @@ export class Session {
 
   /** Runs `fn` on a session of its own, while the module has another document in the place of this one. */
   apart(fn: (draft: Session) => void): void {
-    const draft = new Session(this.raw, () => undefined, () => undefined);
+    const draft = new Session(this.raw, () => undefined, () => undefined, { size: 0 });
     this.#apart = true;
     try {
       fn(draft);
@@ -103,15 +108,20 @@ export class Session {
     return this.saving.write(mark);
   }
 
+  get inTransaction(): boolean {
+    return this.#depth > 0;
+  }
+
   /** Runs `fn`; subscribers are told at the end of the outermost one. */
   transact<T>(fn: () => T): T {
-    if (this.#depth === 0) this.ask((raw) => raw.transaction(true));
+    const undone = this.#depth === 0 && this.recorders > 0;
+    if (undone) this.ask((raw) => raw.transaction(true));
     this.#depth += 1;
     try {
       return fn();
     } finally {
       this.#depth -= 1;
-      if (this.#depth === 0) this.ask((raw) => raw.transaction(false));
+      if (undone) this.ask((raw) => raw.transaction(false));
       this.settle();
     }
   }
@@ -139,6 +149,7 @@ export class Session {
   record(origin: Origin, node: AnyNode, detail: Detail): void {
     node.invalidate(detail);
     this.touched();
+    if (this.audience.size === 0) return;
     let batch = this.#batches.at(-1);
     if (batch === undefined || batch.origin !== origin) {
       batch = { origin, changes: new Map() };

@@ -1,4 +1,4 @@
-import { checkedCount, checkedText } from "./check.js";
+import { checkedCharacters, checkedCount, checkedText } from "./check.js";
 import { cursorBytes, cursorText, isRight } from "./cursor.js";
 import { flatDelta, patchesOf } from "./delta.js";
 import { DriftwoodError } from "./error.js";
@@ -30,7 +30,7 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
     const patch: TextPatch = {
       at: checkedCount(at, "an offset"),
       deleted: checkedCount(count, "a count"),
-      inserted: checkedText(text, "the text"),
+      inserted: checkedCharacters(text, "the text"),
     };
     return this.session.write(
       this,

@@ -509,6 +509,11 @@ export interface Presence<State = unknown> {
 /** What `doc.on` can listen to. */
 export interface DocEvents {
   change: DocChange;
+  /**
+   * What was written here, encoded for `import` of other copies, for whoever sends it by ways of their own: one for
+   * each `transact`, at its end, and one for all that a task wrote outside of any. In order, each follows on the last.
+   */
+  delta: Uint8Array;
   status: Status;
   presence: ReadonlyMap<string, unknown>;
   storage: StorageReport;

@@ -12,6 +12,7 @@ export class UndoFace implements UndoManager {
   readonly #onPop: UndoOptions["onPop"];
   readonly #forget: Unsubscribe;
   #told: UndoState;
+  #open = true;
 
   constructor(
     private readonly session: Session,
@@ -27,6 +28,7 @@ export class UndoFace implements UndoManager {
     if (!Number.isInteger(depth) || depth < 1) throw new DriftwoodError("INVALID_ARGUMENT", "depth is a number from 1");
     this.#onPop = onPop;
     this.#number = session.demand((raw) => raw.undoOpen(Uint32Array.from(handles), groupMs, depth));
+    session.recorders += 1;
     this.#told = this.#state();
     this.#forget = session.written.add(() => this.#look());
   }
@@ -93,6 +95,9 @@ export class UndoFace implements UndoManager {
   }
 
   close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.session.recorders -= 1;
     this.#forget();
     this.session.ask((raw) => raw.undoClose(this.#number));
   }

@@ -13,21 +13,17 @@ class Copy {
   constructor(onDelta) {
     this.doc = opened.pop();
     if (!this.doc) throw new Error("too few documents were prepared");
-    this.onDelta = onDelta;
     this.text = this.doc.text("text");
     this.list = this.doc.list("list");
     this.map = this.doc.map("map");
-    this.seen = onDelta && this.doc.version();
+    // Without a transaction there would be one delta for all that a task writes.
+    this.write = onDelta ? (edit) => this.doc.transact(edit) : (edit) => edit();
+    if (onDelta) this.doc.on("delta", onDelta);
   }
-  wrote() {
-    if (!this.onDelta) return;
-    this.onDelta(this.doc.export({ since: this.seen }));
-    this.seen = this.doc.version();
-  }
-  insert(at, text) { this.text.insert(at, text); this.wrote(); }
-  delete(at, count) { this.text.delete(at, count); this.wrote(); }
-  put(at, number) { this.list.insert(at, number); this.wrote(); }
-  set(key, value) { this.map.set(key, value); this.wrote(); }
+  insert(at, text) { this.write(() => this.text.insert(at, text)); }
+  delete(at, count) { this.write(() => this.text.delete(at, count)); }
+  put(at, number) { this.write(() => this.list.insert(at, number)); }
+  set(key, value) { this.write(() => this.map.set(key, value)); }
   merge(delta) { this.doc.import(delta); }
   version() { return this.doc.version(); }
   since(version) { return this.doc.export({ since: version }); }
