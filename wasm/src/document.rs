@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use driftwood_crdt::{
     ChangeKind, Changes, Delta, Doc, Edit, Journal, MergeError, NodeEdit, Path, ReplicaId,
@@ -90,8 +91,11 @@ pub(crate) struct Document {
     /// Whether its id is its own, for this session, and not leased from the pool.
     private_id: Cell<bool>,
     commit_due: Cell<bool>,
-    /// Whether there is more that was not handed on than the edits since the last delta.
+    /// Whether there is more that was not handed on than what was imported and the edits since the last
+    /// delta.
     behind: Cell<bool>,
+    /// What was imported before these edits.
+    imported: RefCell<Option<Arc<[u8]>>>,
     /// Whether the face wants the deltas that are made here.
     tells_deltas: Cell<bool>,
     pub(crate) undo: Undo,
@@ -154,6 +158,7 @@ impl Document {
             private_id: Cell::new(private_id),
             commit_due: Cell::new(false),
             behind: Cell::new(false),
+            imported: RefCell::default(),
             tells_deltas: Cell::new(false),
             undo: Undo::default(),
             journal: RefCell::default(),
@@ -252,11 +257,15 @@ impl Document {
         let delta = self.doc.borrow_mut().edit(host::now_ms()).commit();
         self.note(&delta);
         self.tell_delta(&delta);
+        let imported = self.imported.take();
         if self.behind.replace(false) {
             let since = self.saved.borrow().queued.clone();
             let all = self.doc.borrow().delta_since(&since);
             self.client.local(&self.name, &all);
         } else {
+            if let Some(bytes) = imported {
+                self.client.local_bytes(&self.name, bytes);
+            }
             self.client.local(&self.name, &delta);
         }
         self.reclaim_sometimes();
@@ -273,7 +282,8 @@ impl Document {
             return None;
         }
         self.behind.set(true);
-        let edit = doc.edit(host::now_ms());
+        // Nothing is written: it makes no difference when.
+        let edit = doc.edit(0);
         if self.journal.borrow().is_none() {
             return Some(edit.commit_encoded());
         }
@@ -305,13 +315,20 @@ impl Document {
     ///
     /// # Errors
     /// As [`Self::merge`].
-    pub(crate) fn import(&self, delta: &Delta) -> Result<(), MergeError> {
+    pub(crate) fn import(&self, delta: &Delta, bytes: &[u8]) -> Result<(), MergeError> {
         // What was written here comes first where one could not be told from the other.
         if self.journal.borrow().is_some() || delta.to().get(self.replica()) > 0 {
             self.commit();
         }
+        let is_first = !self.doc.borrow().has_uncommitted();
         self.merge(delta)?;
-        self.behind.set(true);
+        let mut imported = self.imported.borrow_mut();
+        if self.behind.get() || !is_first || imported.is_some() {
+            self.behind.set(true);
+        } else {
+            *imported = Some(bytes.into());
+        }
+        drop(imported);
         self.commit_soon();
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Carries out what the node says, and tells it what happens on the links.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use driftwood_crdt::{Delta, Dot, MergeError, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode, Input, Level, LinkId, Output, ProtocolError, Time};
@@ -82,7 +83,11 @@ impl Client {
         if delta.is_empty() {
             return;
         }
-        let delta = delta.encode().into();
+        self.local_bytes(document, delta.encode().into());
+    }
+
+    /// As [`Self::local`], of a delta that is encoded.
+    pub(crate) fn local_bytes(&self, document: &DocumentName, delta: Arc<[u8]>) {
         self.input(Input::Local {
             document: document.clone(),
             delta,

@@ -255,7 +255,7 @@ impl RawDocument {
     #[wasm_bindgen(js_name = importChanges)]
     pub fn import_changes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let delta = Delta::decode(bytes)?;
-        self.0.import(&delta).map_err(|error| {
+        self.0.import(&delta, bytes).map_err(|error| {
             Failure::new(
                 crate::document::refusal_code(&error).as_str(),
                 error.to_string(),
