@@ -53,13 +53,13 @@ const SPAN_MAX: u64 = if cfg!(debug_assertions) { 24 } else { 1_024 };
 /// A change to a sequence as a reader sees it: at an offset, so much is deleted, then this inserted.
 /// Several are to be carried out one after the other.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Patch<C> {
+pub struct Patch<C: Content> {
     /// Where.
     pub at: Extent,
     /// How much goes.
     pub deleted: Extent,
     /// What comes.
-    pub inserted: Option<C>,
+    pub inserted: Option<C::Told>,
 }
 
 /// Elements in an order on which all copies agree.
@@ -70,6 +70,12 @@ pub struct Sequence<C> {
     homes: Homes,
     /// The deleted elements that the last join brought back.
     restored: Vec<DotRun>,
+}
+
+fn told<C: Content>(view: C::View<'_>) -> C::Told {
+    let mut told = C::Told::default();
+    C::tell(view, &mut told);
+    told
 }
 
 impl<C: Content> Default for Sequence<C> {
@@ -490,7 +496,7 @@ impl<C: Content> Sequence<C> {
         let place = self.cut(id);
         let content = content.filter(|_| life == Life::Kept);
         self.index.change(place, Span::new(id, 1, life), content);
-        let shown = self.index.piece(place).shown().map(C::owned);
+        let shown = self.index.piece(place).shown().map(told::<C>);
         (deleted.chars > 0 || shown.is_some()).then_some(Patch {
             at,
             deleted,

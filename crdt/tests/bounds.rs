@@ -204,6 +204,50 @@ fn deep(n: u64) -> Vec<u8> {
     hostile(n, &table.into_vec(), &bodies.into_vec(), &[0])
 }
 
+/// Many containers with one thing in each.
+fn small(kind: u8, n: u64, body: impl Fn(u64) -> Vec<u8>) -> Vec<u8> {
+    let mut table = Writer::new();
+    table.varint(n + 1);
+    table.byte(0);
+    (1..=n).for_each(|i| {
+        table.raw(&[0x10 | kind, 0]);
+        table.str(&format!("{i:04x}"));
+    });
+    let bodies: Vec<u8> = (1..=n).flat_map(body).collect();
+    hostile(n, &table.into_vec(), &bodies, &[0])
+}
+
+fn small_maps(n: u64) -> Vec<u8> {
+    small(0, n, |i| {
+        [entries_of(1, i, &[0, 0], &[0, 0]), vec![0]].concat()
+    })
+}
+
+fn small_sets(n: u64) -> Vec<u8> {
+    small(3, n, |i| entries_of(1, i, &[0, 0], &[]))
+}
+
+fn small_counters(n: u64) -> Vec<u8> {
+    small(4, n, |i| [vec![1], varint(i), vec![0, 1, 0]].concat())
+}
+
+/// A sequence of one living element.
+fn one(i: u64, content: &[u8]) -> Vec<u8> {
+    [&[1, 3, 1], &varint(i - 1)[..], &[0, 0], content].concat()
+}
+
+fn small_lists(n: u64) -> Vec<u8> {
+    small(1, n, |i| one(i, &[0, 0]))
+}
+
+fn small_texts(n: u64) -> Vec<u8> {
+    small(2, n, |i| one(i, &[0, b'x', 0]))
+}
+
+fn small_trees(n: u64) -> Vec<u8> {
+    small(5, n, |i| one(i, &[0x20, 0]))
+}
+
 /// Ways down 64 deep that have nothing in common.
 fn ways(n: u64) -> Vec<u8> {
     let n = n / 64 + 1;
@@ -435,7 +479,7 @@ fn removing(seqs: u64) -> Vec<u8> {
 
 type Shape = (&'static str, fn(u64) -> Vec<u8>);
 
-const SHAPES: [Shape; 27] = [
+const SHAPES: [Shape; 33] = [
     ("nulls", nulls),
     ("nested maps", nested_maps),
     ("entries", entries),
@@ -448,6 +492,12 @@ const SHAPES: [Shape; 27] = [
     ("children of lists", children_of_lists),
     ("deep containers", deep),
     ("ways down", ways),
+    ("small maps", small_maps),
+    ("small sets", small_sets),
+    ("small counters", small_counters),
+    ("small lists", small_lists),
+    ("small texts", small_texts),
+    ("small trees", small_trees),
     ("removals", removals),
     ("removed runs", removed_runs),
     ("marks of one name", marks_of_one_name),
@@ -570,6 +620,20 @@ fn use_it(name: &str, doc: &Doc, slow: &mut Vec<String>) {
     }
 }
 
+/// A document in whose containers something is, so that what comes is merged and not just taken.
+fn inhabited() -> Doc {
+    let mut doc = Doc::new(ReplicaId::new(5));
+    let mut edit = doc.edit(0);
+    edit.text("").insert(0, "ab").expect("the start");
+    edit.list("").push(1).expect("no limit is near");
+    edit.tree("").create(None, 0).expect("the start");
+    edit.map("").set("k", 1).expect("a short key");
+    edit.set("").add(1).expect("a small value");
+    edit.counter("").add(1).expect("a small number");
+    let _ = edit.commit();
+    doc
+}
+
 /// Prints the cost of each shape; the checks have the bounds. One test, since memory is measured for the
 /// whole process.
 #[test]
@@ -586,13 +650,19 @@ fn hostile_deltas_stay_in_bounds() {
             let (merged, merge) = checks::measure(|| doc.merge(&delta));
             merged.unwrap_or_else(|error| panic!("{name}: {error}"));
             let ratio = |bytes: usize| bytes as f64 / input.len() as f64;
+            let mut beside = inhabited();
+            let (merged, second) = checks::measure(|| beside.merge(&delta));
+            merged.unwrap_or_else(|error| panic!("{name}: {error}"));
+            drop(beside);
             println!(
-                "{name:23} {:>7} bytes: decoding x{:.1} {:?}, merging x{:.1} {:?}",
+                "{name:23} {:>7} bytes: decoding x{:.1} {:?}, merging x{:.1} {:?}, beside x{:.1} {:?}",
                 input.len(),
                 ratio(decode.bytes),
                 decode.time,
                 ratio(merge.bytes),
                 merge.time,
+                ratio(second.bytes),
+                second.time,
             );
             if bytes <= 64 << 10 {
                 use_it(name, &doc, &mut slow);

@@ -26,6 +26,15 @@ fn nothing_that_was_found_happens_again() {
     replay::all(&TARGETS);
 }
 
+/// What is put around a value for fuzzing is a delta: else only that would be tried.
+#[test]
+fn a_value_stands_in_a_delta() {
+    for value in [&[0, 0][..], &[5, 3, b'a', b'b', b'c']] {
+        let bytes = checks::with_value(value);
+        assert!(checks::delta(&bytes), "{:?}", Delta::decode(&bytes));
+    }
+}
+
 /// What fuzzing begins with: deltas of every kind of edit, on a document and from nothing.
 #[test]
 #[ignore = "writes fuzz/corpus"]

@@ -285,14 +285,20 @@ fn load(bytes: &[u8]) {
 
 /// A plain value, as the only one of a set.
 pub(crate) fn value(bytes: &[u8]) {
+    delta(&with_value(bytes));
+}
+
+/// A delta that puts a value in a set.
+pub(crate) fn with_value(bytes: &[u8]) -> Vec<u8> {
     let mut out = Writer::new();
-    // Format, flags, lowest stamp, one replica, from nothing to its dot 1, the set "", one element.
-    out.raw(&[1, 2, 0, 1]);
+    // In full and with times, from minute 0; one replica, from nothing to its dot 2, the set "", one element.
+    out.raw(&[0x0a, 0, 1]);
     out.u64_le(7);
-    out.raw(&[0, 1, 0, 1, 2, 0, 0x13, 0, 0, 1]);
+    out.raw(&[0, 1, 0, 2, 2, 0, 0x13, 0, 0, 1]);
     out.raw(bytes);
-    out.raw(&[0, 1, 0, 0]);
-    delta(&out.into_vec());
+    // Dot 1, at millisecond 0; nothing was removed.
+    out.raw(&[2, 0, 0, 0]);
+    out.into_vec()
 }
 
 /// A version vector.

@@ -27,15 +27,19 @@ pub(super) fn back(
     change: &mut Change,
 ) -> ChangeKind {
     match (body, &part.lost) {
-        (Body::Map(map), Lost::Map(entries)) => {
-            ChangeKind::Map(entries_back(map, entries, made, names, change))
-        }
+        (Body::Map(map), Lost::Map(entries)) => ChangeKind::Map(
+            entries_back(map, entries, made, names, change)
+                .into_iter()
+                .collect(),
+        ),
         (Body::List(list), Lost::Cells(cells)) => {
             ChangeKind::List(elements_back(list, cells, made, names, change))
         }
-        (Body::Tree(tree), Lost::Cells(cells)) => {
-            ChangeKind::Tree(nodes_back(tree, cells, made, names, change))
-        }
+        (Body::Tree(tree), Lost::Cells(cells)) => ChangeKind::Tree(
+            nodes_back(tree, cells, made, names, change)
+                .into_iter()
+                .collect(),
+        ),
         (Body::Text(text), Lost::Text { pieces, marks }) => {
             let patches = pieces_back(text, pieces, names, change);
             self::marks(text, marks, names, change);
