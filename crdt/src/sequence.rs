@@ -256,6 +256,18 @@ impl<C: Content> Sequence<C> {
 
     /// Puts elements where the tree says they belong. Their parent is here.
     fn integrate(&mut self, run: RunItem<C>, on_insert: &mut dyn FnMut(Extent, &C)) {
+        let place = self.hang(&run);
+        self.put_pieces(place, run.start, run.pieces.into_iter(), on_insert);
+    }
+
+    /// As [`Self::integrate`]; a piece is copied when it is its turn.
+    fn integrate_copy(&mut self, run: &RunItem<C>, on_insert: &mut dyn FnMut(Extent, &C)) {
+        let place = self.hang(run);
+        self.put_pieces(place, run.start, run.pieces.iter().cloned(), on_insert);
+    }
+
+    /// Hangs a run into the tree; gives the place where its elements belong.
+    fn hang(&mut self, run: &RunItem<C>) -> Place {
         let link = RunLink {
             dots: run.dots(),
             parent: run.parent,
@@ -270,14 +282,22 @@ impl<C: Content> Sequence<C> {
         };
         let neighbour = self.runs.place(start, parent, run.side);
         self.runs.insert(&link);
-        let mut place = match neighbour {
+        match neighbour {
             Neighbour::Start => self.index.first(),
             Neighbour::Before(id) => self.cut(id),
             Neighbour::After(id) => self.cut_after(id),
             Neighbour::End => self.index.last(),
-        };
-        let mut start = run.start;
-        for PieceItem { len, content } in run.pieces {
+        }
+    }
+
+    fn put_pieces(
+        &mut self,
+        mut place: Place,
+        mut start: Dot,
+        pieces: impl Iterator<Item = PieceItem<C>>,
+        on_insert: &mut dyn FnMut(Extent, &C),
+    ) {
+        for PieceItem { len, content } in pieces {
             place = match content {
                 Some(content) => self.put_content(place, start, content, on_insert),
                 None => self.put_dead(place, start, len),

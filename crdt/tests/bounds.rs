@@ -84,6 +84,28 @@ fn runs_of(n: u64, lives: u8, places: &[u8], parents: &[u8], replicas: &[u8]) ->
     out.into_vec()
 }
 
+/// A character of each of many replicas.
+fn replicas(n: u64) -> Vec<u8> {
+    let n = n.clamp(2, 4_096);
+    let mut out = Writer::new();
+    out.raw(&[0x0a, 0]);
+    out.varint(n);
+    (1..=n).for_each(|id| out.u64_le(id));
+    out.byte(0);
+    out.varint(n);
+    for number in 0..n {
+        out.varint(number);
+        out.byte(2);
+    }
+    out.raw(&[2, 0, 0x12, 0, 0]);
+    let numbers = column(n, |out, i| out.varint(u64::from(i > 1)));
+    out.raw(&runs_of(n, 1, &zeros(n), &[], &numbers));
+    out.byte(0);
+    out.raw(&vec![b'x'; n as usize]);
+    out.raw(&[0, 0]);
+    out.into_vec()
+}
+
 /// As many as fit.
 fn fitting(bytes: usize, make: impl Fn(u64) -> Vec<u8>) -> Vec<u8> {
     let (mut low, mut high) = (1, bytes as u64);
@@ -479,7 +501,7 @@ fn removing(seqs: u64) -> Vec<u8> {
 
 type Shape = (&'static str, fn(u64) -> Vec<u8>);
 
-const SHAPES: [Shape; 33] = [
+const SHAPES: [Shape; 34] = [
     ("nulls", nulls),
     ("nested maps", nested_maps),
     ("entries", entries),
@@ -511,6 +533,7 @@ const SHAPES: [Shape; 33] = [
     ("elements and places", elements_and_places),
     ("nested names", nested_names),
     ("marks beside each other", marks_beside_each_other),
+    ("many replicas", replicas),
     ("erased runs", erased_runs),
     ("erasures", erasures),
 ];
@@ -666,6 +689,10 @@ fn hostile_deltas_stay_in_bounds() {
             );
             if bytes <= 64 << 10 {
                 use_it(name, &doc, &mut slow);
+                // A container takes more than what a peer says of it, wherever the limit is.
+                let containers = name.starts_with("small") || name == "ways down";
+                let most = checks::SMALL_BYTES_MAX;
+                assert!(containers || merge.bytes <= most, "{name}: {}", merge.bytes);
             }
             drop((doc, delta));
             if bytes <= 64 << 10 {
@@ -701,6 +728,17 @@ fn compressed_deltas_stay_in_bounds() {
             let bomb = packed(&plain);
             println!("{name}: {} compressed to {}", plain.len(), bomb.len());
             let decoded = checks::delta(&bomb);
+            if decoded {
+                let mut doc = Doc::new(ReplicaId::new(9));
+                let (merged, merge) = checks::measure(|| doc.merge(&delta));
+                merged.unwrap_or_else(|error| panic!("{name}: {error}"));
+                let free = merge.bytes.saturating_sub(1 << 20);
+                println!(
+                    "    merging takes 1 MiB and x{:.1}",
+                    free as f64 / bomb.len() as f64
+                );
+                checks::merge(&bomb);
+            }
             // A writer compresses what a reader takes, and nothing else.
             assert_eq!(decoded, own.first() == Some(&0x10), "{name}");
             refused += usize::from(!decoded);

@@ -1,5 +1,7 @@
 //! A sequence as a store of dots: what it gives out and takes in.
 
+use std::borrow::Cow;
+
 use super::build::Plan;
 use super::causal::Incoming;
 use super::content::{Content, Extent};
@@ -153,10 +155,10 @@ impl<C: Content> Sequence<C> {
             run.expect("the items in order are those with something new")
         });
         self.restored = restored.iter().map(RunItem::dots).collect();
-        for run in restored.into_iter().chain(new) {
+        for run in restored.iter().map(Cow::Borrowed).chain(new) {
             // What comes right after another is told with it.
             let mut end = None;
-            self.integrate(run, &mut |at, content| {
+            self.integrate_copy(&run, &mut |at, content| {
                 let all = content.extent();
                 let view = content.view(0..all.chars);
                 let last = patches.last_mut().and_then(|last| last.inserted.as_mut());
