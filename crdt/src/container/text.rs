@@ -372,8 +372,9 @@ impl TextBody {
             // Levels have an end: a hostile mark may have the very span.
             covered.retain(|other| *other != span);
             let old: Vec<Dot> = self.marks.dots_at(&span).collect();
-            old.iter()
-                .for_each(|&mark| self.anchored.remove(&span, mark));
+            for mark in old {
+                self.anchored.remove(&span, mark);
+            }
             let by = self.marks.set(span.clone(), value, change);
             self.anchored.insert(&span, by);
             self.drop_marks(covered, by, change);
