@@ -1,9 +1,12 @@
 //! What is inside a container of each kind: the one place that dispatches on the kind.
 
+mod anchors;
 pub(crate) mod cell;
 mod changes;
 pub(crate) mod list;
+mod part;
 pub(crate) mod text;
+mod touched;
 pub(crate) mod tree;
 
 use std::collections::BTreeSet;
@@ -18,29 +21,31 @@ use crate::{
 };
 use crate::{Sequence, Stamp, Value, VersionVector};
 use cell::Cells;
+pub(crate) use changes::Entry;
 pub use changes::{ChangeKind, Changes, ListPatch, TextPatch};
 use list::ListBody;
+use part::Part;
 use text::{TextBody, TextItems};
+pub use touched::Touched;
 use tree::TreeBody;
 
 /// The content of a container.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
-    Map(MapBody),
-    // Boxed, since every container has the room of the largest kind.
-    List(Box<ListBody>),
-    Text(Box<TextBody>),
-    Set(OrSet<Value>),
-    Counter(PnCounter),
-    Tree(Box<TreeBody>),
+    Map(Part<MapBody>),
+    List(Part<ListBody>),
+    Text(Part<TextBody>),
+    Set(Part<OrSet<Value>>),
+    Counter(Part<PnCounter>),
+    Tree(Part<TreeBody>),
 }
 
 /// The content of a map: plain values, and which containers are at which key.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct MapBody {
-    pub(crate) values: LwwMap<String, Value>,
+    pub(crate) values: Part<LwwMap<String, Value>>,
     /// A container is there from the moment it is first written to, even while it is empty.
-    pub(crate) children: LwwMap<(String, Kind), ()>,
+    pub(crate) children: Part<LwwMap<(String, Kind), ()>>,
 }
 
 impl MapBody {
@@ -214,6 +219,16 @@ impl BodyItems {
         all
     }
 
+    /// Calls back with all of these, sorted.
+    pub(crate) fn for_each_sorted_run(&self, each: impl FnMut(DotRun)) {
+        match self {
+            // They come in order of dot.
+            Self::List(_) | Self::Tree(_) | Self::Counter(_) => self.for_each_run(each),
+            Self::Text(text) if text.marks.is_empty() => self.for_each_run(each),
+            _ => self.all().into_iter().for_each(each),
+        }
+    }
+
     pub(crate) fn max_stamp(&self, of: Option<ReplicaId>) -> Option<Stamp> {
         match self {
             Self::Map { values, children } => {
@@ -248,12 +263,12 @@ impl Body {
 
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
-            Kind::Map => Self::Map(MapBody::default()),
-            Kind::List => Self::List(Box::default()),
-            Kind::Text => Self::Text(Box::default()),
-            Kind::Set => Self::Set(OrSet::default()),
-            Kind::Counter => Self::Counter(PnCounter::default()),
-            Kind::Tree => Self::Tree(Box::default()),
+            Kind::Map => Self::Map(Part::default()),
+            Kind::List => Self::List(Part::default()),
+            Kind::Text => Self::Text(Part::default()),
+            Kind::Set => Self::Set(Part::default()),
+            Kind::Counter => Self::Counter(Part::default()),
+            Kind::Tree => Self::Tree(Part::default()),
         }
     }
 
@@ -474,11 +489,14 @@ impl Body {
     ) -> ChangeKind {
         match (self, items) {
             (Self::Map(map), BodyItems::Map { values, children }) => {
-                let mut keys = BTreeSet::new();
-                map.values.join(values, seen, &mut keys);
-                let mut slots = BTreeSet::new();
-                map.children.join(children, seen, &mut slots);
-                keys.extend(slots.into_iter().map(|(key, _)| key));
+                let map = &mut **map;
+                let new = |dot| !seen.contains(dot);
+                let at = values.iter().map(|item| (item.sibling.dot, &item.key));
+                let inside = children.iter().map(|item| (item.sibling.dot, &item.key.0));
+                let keys = at.chain(inside).filter(|&(dot, _)| new(dot));
+                let keys = keys.map(|(_, key)| key.clone()).collect();
+                map.values.take_in(values, seen);
+                map.children.take_in(children, seen);
                 ChangeKind::Map(keys)
             }
             (Self::List(list), BodyItems::List(items)) => {
@@ -486,7 +504,7 @@ impl Body {
             }
             (Self::Text(text), BodyItems::Text(items)) => ChangeKind::Text(text.join(items, seen)),
             (Self::Set(set), BodyItems::Set(items)) => {
-                set.join(items, seen, &mut BTreeSet::new());
+                set.take_in(items, seen);
                 ChangeKind::Set
             }
             (Self::Counter(counter), BodyItems::Counter(items)) => {
@@ -504,6 +522,7 @@ impl Body {
             Self::Map(map) => {
                 let mut keys = BTreeSet::new();
                 map.values.remove(dots, &mut keys);
+                let mut keys: Touched<String> = keys.into_iter().collect();
                 let mut slots = BTreeSet::new();
                 map.children.remove(dots, &mut slots);
                 keys.extend(slots.into_iter().map(|(key, _)| key));

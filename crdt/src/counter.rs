@@ -81,6 +81,10 @@ impl PnCounter {
         match self.place(tally.dot.replica) {
             Ok(place) => Some(std::mem::replace(&mut self.tallies[place], tally)),
             Err(place) => {
+                // Most have one.
+                if self.tallies.is_empty() {
+                    self.tallies.reserve_exact(1);
+                }
                 self.tallies.insert(place, tally);
                 None
             }

@@ -84,7 +84,7 @@ mod version_vector;
 pub use change::{Change, Removal, Removals};
 pub use codec::DecodeError;
 pub use container::text::{Expand, Segment};
-pub use container::{ChangeKind, Changes, ListPatch, TextPatch};
+pub use container::{ChangeKind, Changes, ListPatch, TextPatch, Touched};
 pub use counter::{PnCounter, Tally};
 pub use cursor::Cursor;
 pub use delta::Delta;

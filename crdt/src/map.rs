@@ -255,6 +255,18 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         })
     }
 
+    /// As [`DotStore::join`], for whom knows the keys.
+    pub(crate) fn take_in(&mut self, items: &[MapItem<K, V>], seen: &VersionVector)
+    where
+        V: Clone,
+    {
+        for MapItem { key, sibling } in items.iter().filter(|i| !seen.contains(i.sibling.dot)) {
+            if !self.has_dot(sibling.dot) {
+                self.insert(key, sibling.clone());
+            }
+        }
+    }
+
     fn item(dot: Dot, (key, register): &(K, MvRegister<V>)) -> MapItem<K, V>
     where
         V: Clone,
@@ -265,6 +277,12 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
             key: key.clone(),
             sibling: siblings[place.expect("a dot of the index is in its register")].clone(),
         }
+    }
+
+    /// The key of a dot that is alive.
+    pub(crate) fn key_of(&self, dot: Dot) -> Option<&K> {
+        let slot = self.dots.get(dot)?;
+        Some(&self.entries.get(slot).0)
     }
 
     /// Whether this dot is alive.
@@ -382,12 +400,9 @@ where
     }
 
     fn join(&mut self, items: &Self::Items, seen: &VersionVector, changed: &mut BTreeSet<K>) {
-        for MapItem { key, sibling } in items.iter().filter(|i| !seen.contains(i.sibling.dot)) {
-            if !self.has_dot(sibling.dot) {
-                self.insert(key, sibling.clone());
-            }
-            changed.insert(key.clone());
-        }
+        self.take_in(items, seen);
+        let new = items.iter().filter(|i| !seen.contains(i.sibling.dot));
+        changed.extend(new.map(|item| item.key.clone()));
     }
 
     fn remove(&mut self, dots: &DotSet, changed: &mut BTreeSet<K>) {

@@ -209,7 +209,10 @@ impl<S: DotStore> Replicated<S> {
         if since.includes(&self.version) {
             return Delta::empty();
         }
-        let (from, removals) = match self.removals.since(since, &self.version) {
+        // Who has nothing need not be told what went.
+        let removals = self.removals.since(since, &self.version);
+        let removals = removals.filter(|removals| !since.is_empty() || removals.is_empty());
+        let (from, removals) = match removals {
             Some(removals) => {
                 let held = self
                     .version

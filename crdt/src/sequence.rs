@@ -53,13 +53,13 @@ const SPAN_MAX: u64 = if cfg!(debug_assertions) { 24 } else { 1_024 };
 /// A change to a sequence as a reader sees it: at an offset, so much is deleted, then this inserted.
 /// Several are to be carried out one after the other.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Patch<C> {
+pub struct Patch<C: Content> {
     /// Where.
     pub at: Extent,
     /// How much goes.
     pub deleted: Extent,
     /// What comes.
-    pub inserted: Option<C>,
+    pub inserted: Option<C::Told>,
 }
 
 /// Elements in an order on which all copies agree.
@@ -70,6 +70,12 @@ pub struct Sequence<C> {
     homes: Homes,
     /// The deleted elements that the last join brought back.
     restored: Vec<DotRun>,
+}
+
+fn told<C: Content>(view: C::View<'_>) -> C::Told {
+    let mut told = C::Told::default();
+    C::tell(view, &mut told);
+    told
 }
 
 impl<C: Content> Default for Sequence<C> {
@@ -250,6 +256,18 @@ impl<C: Content> Sequence<C> {
 
     /// Puts elements where the tree says they belong. Their parent is here.
     fn integrate(&mut self, run: RunItem<C>, on_insert: &mut dyn FnMut(Extent, &C)) {
+        let place = self.hang(&run);
+        self.put_pieces(place, run.start, run.pieces.into_iter(), on_insert);
+    }
+
+    /// As [`Self::integrate`]; a piece is copied when it is its turn.
+    fn integrate_copy(&mut self, run: &RunItem<C>, on_insert: &mut dyn FnMut(Extent, &C)) {
+        let place = self.hang(run);
+        self.put_pieces(place, run.start, run.pieces.iter().cloned(), on_insert);
+    }
+
+    /// Hangs a run into the tree; gives the place where its elements belong.
+    fn hang(&mut self, run: &RunItem<C>) -> Place {
         let link = RunLink {
             dots: run.dots(),
             parent: run.parent,
@@ -264,14 +282,22 @@ impl<C: Content> Sequence<C> {
         };
         let neighbour = self.runs.place(start, parent, run.side);
         self.runs.insert(&link);
-        let mut place = match neighbour {
+        match neighbour {
             Neighbour::Start => self.index.first(),
             Neighbour::Before(id) => self.cut(id),
             Neighbour::After(id) => self.cut_after(id),
             Neighbour::End => self.index.last(),
-        };
-        let mut start = run.start;
-        for PieceItem { len, content } in run.pieces {
+        }
+    }
+
+    fn put_pieces(
+        &mut self,
+        mut place: Place,
+        mut start: Dot,
+        pieces: impl Iterator<Item = PieceItem<C>>,
+        on_insert: &mut dyn FnMut(Extent, &C),
+    ) {
+        for PieceItem { len, content } in pieces {
             place = match content {
                 Some(content) => self.put_content(place, start, content, on_insert),
                 None => self.put_dead(place, start, len),
@@ -490,7 +516,7 @@ impl<C: Content> Sequence<C> {
         let place = self.cut(id);
         let content = content.filter(|_| life == Life::Kept);
         self.index.change(place, Span::new(id, 1, life), content);
-        let shown = self.index.piece(place).shown().map(C::owned);
+        let shown = self.index.piece(place).shown().map(told::<C>);
         (deleted.chars > 0 || shown.is_some()).then_some(Patch {
             at,
             deleted,

@@ -84,6 +84,14 @@ impl<V: Ord + Clone> OrSet<V> {
         self.elements.add(element, (), change.stamp(), change)
     }
 
+    /// As [`DotStore::join`], for whom knows the elements.
+    pub(crate) fn take_in(&mut self, items: &[MapItem<V, ()>], seen: &VersionVector)
+    where
+        V: Debug,
+    {
+        self.elements.take_in(items, seen);
+    }
+
     pub(crate) fn live_len(&self) -> usize {
         self.elements.live_len()
     }

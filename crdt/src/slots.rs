@@ -27,7 +27,11 @@ impl<T> Slots<T> {
             return slot;
         }
         if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
-            self.chunks.push(Vec::new());
+            // Many have one value and never another.
+            if self.chunks.is_empty() {
+                self.chunks.reserve_exact(1);
+            }
+            self.chunks.push(Vec::with_capacity(1));
         }
         let before = self.chunks.len() - 1;
         let last = &mut self.chunks[before];

@@ -89,6 +89,8 @@ impl<T> Sorted<T> {
     pub(crate) fn insert(&mut self, Place { chunk, index }: Place, entry: T) {
         self.len += 1;
         let Some(entries) = self.chunks.get_mut(chunk) else {
+            // Many have one entry and never another.
+            self.chunks.reserve_exact(1);
             self.chunks.push(vec![entry]);
             return;
         };
@@ -129,8 +131,29 @@ impl<T> Sorted<T> {
         Some(entry)
     }
 
+    /// Removes the last entry.
+    pub(crate) fn pop_last(&mut self) -> Option<T> {
+        let entries = self.chunks.last_mut()?;
+        let last = entries.pop();
+        self.len -= 1;
+        if entries.is_empty() {
+            self.chunks.pop();
+        }
+        last
+    }
+
     /// All entries, in order.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + '_ {
+        self.chunks.iter().flatten()
+    }
+
+    /// All entries, in order; their memory goes with them.
+    pub(crate) fn into_entries(self) -> std::iter::Flatten<std::vec::IntoIter<Vec<T>>> {
+        self.chunks.into_iter().flatten()
+    }
+
+    /// As [`Self::iter`], with a name for its type.
+    pub(crate) fn entries(&self) -> std::iter::Flatten<std::slice::Iter<'_, Vec<T>>> {
         self.chunks.iter().flatten()
     }
 

@@ -26,6 +26,15 @@ fn nothing_that_was_found_happens_again() {
     replay::all(&TARGETS);
 }
 
+/// What is put around a value for fuzzing is a delta: else only that would be tried.
+#[test]
+fn a_value_stands_in_a_delta() {
+    for value in [&[0, 0][..], &[5, 3, b'a', b'b', b'c']] {
+        let bytes = checks::with_value(value);
+        assert!(checks::delta(&bytes), "{:?}", Delta::decode(&bytes));
+    }
+}
+
 /// What fuzzing begins with: deltas of every kind of edit, on a document and from nothing.
 #[test]
 #[ignore = "writes fuzz/corpus"]
@@ -60,6 +69,14 @@ fn write_seeds() {
         put("delta", name, &delta.encode());
         put("merge", name, &delta.encode());
     }
+    for (number, bytes) in golden().enumerate() {
+        let name = format!("vector-{number}");
+        let targets = match bytes.first() {
+            Some(b'D') => &["saved"][..],
+            _ => &["delta", "merge"],
+        };
+        targets.iter().for_each(|target| put(target, &name, &bytes));
+    }
     put("saved", "filled", &filled.save());
     put("saved", "content", &alone.whole().encode());
     put("version", "filled", &filled.version().encode());
@@ -70,6 +87,16 @@ fn write_seeds() {
         &[8, 2, 1, b'a', 0, 2, 1, b'b', 7, 2, 3, 4, 6, 1, 255],
     );
     put("value", "float", &[4, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
+}
+
+/// What stands in hex in the vectors: deltas and saved documents.
+fn golden() -> impl Iterator<Item = Vec<u8>> {
+    let strings = include_str!("../../vectors/data-v1.json").split('"');
+    strings.filter_map(|string| {
+        let byte = |at: usize| u8::from_str_radix(string.get(at..at + 2)?, 16).ok();
+        let bytes = (0..string.len()).step_by(2).map(byte);
+        bytes.collect::<Option<Vec<u8>>>().filter(|b| b.len() > 3)
+    })
 }
 
 /// The content of a journal of such edits, with a name.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::sequence::content::{even, Content, Extent, Unit};
 use crate::sequence::run::RunItem;
+use crate::sorted::Sorted;
 use crate::{Dot, Kind, ReplicaId, Sequence, Stamp, Value};
 
 /// One element of the sequence under a list or a tree.
@@ -35,6 +36,49 @@ impl Cell {
     }
 }
 
+/// The living places of the elements or nodes that were moved: the element, when, and the place. In order,
+/// so that of the places of an element the last one counts.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Places {
+    all: Sorted<(Dot, Stamp, Dot)>,
+}
+
+impl Places {
+    pub(super) fn insert(&mut self, of: Dot, stamp: Stamp, place: Dot) {
+        let new = (of, stamp, place);
+        let at = self.all.seek(|other| *other < new);
+        self.all.insert(at, new);
+    }
+
+    pub(super) fn of(&self, element: Dot) -> impl Iterator<Item = Dot> + '_ {
+        let first = self.all.seek(|&(of, ..)| of < element);
+        let all = self.all.iter_from(first);
+        all.take_while(move |&&(of, ..)| of == element)
+            .map(|&(_, _, place)| place)
+    }
+
+    pub(super) fn last_of(&self, element: Dot) -> Option<Dot> {
+        self.of(element).last()
+    }
+
+    /// All of them: the elements, in order, and where each is.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Dot, Dot)> + '_ {
+        self.all.iter().map(|&(of, _, place)| (of, place))
+    }
+
+    /// Forgets those of an element's places for which `goes` says so.
+    pub(super) fn forget(&mut self, element: Dot, goes: impl Fn(Dot) -> bool) {
+        let first = self.all.seek(|&(of, ..)| of < element);
+        let all = self.all.iter_from(first);
+        let its = all.take_while(|&&(of, ..)| of == element).copied();
+        let gone: Vec<_> = its.filter(|&(_, _, place)| goes(place)).collect();
+        for old in gone {
+            let at = self.all.seek(|other| *other < old);
+            self.all.remove(at);
+        }
+    }
+}
+
 /// The cells of a run.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub(crate) struct Cells(pub(crate) Vec<Cell>);
@@ -47,6 +91,8 @@ impl From<Cell> for Cells {
 
 impl Content for Cells {
     type View<'a> = &'a [Cell];
+    /// How many there are: whoever wants to know what they are looks at the list.
+    type Told = usize;
 
     fn extent(&self) -> Extent {
         even(self.0.len())
@@ -82,6 +128,10 @@ impl Content for Cells {
 
     fn append_view(&mut self, next: &[Cell]) {
         self.0.extend_from_slice(next);
+    }
+
+    fn tell(view: &[Cell], told: &mut usize) {
+        *told += view.len();
     }
 
     fn elements_in(&self, _: usize, _: Unit, offset: usize) -> Option<usize> {

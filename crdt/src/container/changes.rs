@@ -1,9 +1,10 @@
 //! What a reader is told of an edit or a merge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::cell::Cells;
-use crate::sequence::content::{Chars, Content, Extent};
+use super::Touched;
+use crate::sequence::content::{Chars, Extent};
 use crate::sequence::Patch;
 use crate::{Dot, Kind, Path, Step};
 
@@ -33,7 +34,7 @@ pub struct ListPatch {
 #[derive(Clone, PartialEq, Debug)]
 pub enum ChangeKind {
     /// Something changed at these keys.
-    Map(BTreeSet<String>),
+    Map(Touched<String>),
     /// Elements came and went.
     List(Vec<ListPatch>),
     /// Characters came and went, or, if there are no patches, only marks.
@@ -43,18 +44,18 @@ pub enum ChangeKind {
     /// The number changed.
     Counter,
     /// These nodes came, went or moved.
-    Tree(BTreeSet<Dot>),
+    Tree(Touched<Dot>),
 }
 
 impl ChangeKind {
     pub(crate) fn none(kind: Kind) -> Self {
         match kind {
-            Kind::Map => Self::Map(BTreeSet::new()),
+            Kind::Map => Self::Map(Touched::default()),
             Kind::List => Self::List(Vec::new()),
             Kind::Text => Self::Text(Vec::new()),
             Kind::Set => Self::Set,
             Kind::Counter => Self::Counter,
-            Kind::Tree => Self::Tree(BTreeSet::new()),
+            Kind::Tree => Self::Tree(Touched::default()),
         }
     }
 
@@ -72,10 +73,7 @@ impl ChangeKind {
 
 impl From<Patch<Chars>> for TextPatch {
     fn from(patch: Patch<Chars>) -> Self {
-        let inserted = patch
-            .inserted
-            .map(|chars| chars.as_str().to_owned())
-            .unwrap_or_default();
+        let inserted = patch.inserted.map(Chars::into_string).unwrap_or_default();
         Self {
             at: patch.at,
             deleted: patch.deleted,
@@ -86,11 +84,10 @@ impl From<Patch<Chars>> for TextPatch {
 
 impl From<Patch<Cells>> for ListPatch {
     fn from(patch: Patch<Cells>) -> Self {
-        let inserted = patch.inserted.map_or(0, |cells| cells.extent().chars);
         Self {
             at: patch.at.chars,
             deleted: patch.deleted.chars,
-            inserted,
+            inserted: patch.inserted.unwrap_or_default(),
         }
     }
 }
@@ -101,11 +98,25 @@ impl From<Patch<Cells>> for ListPatch {
 /// from there.
 #[derive(Clone, Default, Debug)]
 pub struct Changes {
-    /// The numbers of the containers in which something happened, and of those that these are in.
-    numbers: BTreeMap<(Number, Step), Number>,
-    kinds: BTreeMap<Number, ChangeKind>,
-    /// The greatest number.
-    last: Number,
+    /// The containers in which something happened, and those that these are in, in order of what each is
+    /// in and of its step there. A vector, as a tree's nodes are mostly half empty.
+    entries: Vec<Entry>,
+}
+
+/// A container, and what happened in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) parent: Number,
+    pub(crate) number: Number,
+    pub(crate) step: Step,
+    // Boxed, as in many that are named nothing happened.
+    pub(crate) change: Option<Box<ChangeKind>>,
+}
+
+impl Entry {
+    fn place(&self) -> (Number, &Step) {
+        (self.parent, &self.step)
+    }
 }
 
 /// The number of a container, here only.
@@ -115,18 +126,10 @@ type Number = u32;
 const TOP: Number = 0;
 
 impl Changes {
-    /// From what happened, by the numbers of the containers, and from the numbers of these and of all
-    /// that they are in, by what they are in themselves and the step from there.
-    pub(crate) fn new(
-        kinds: BTreeMap<Number, ChangeKind>,
-        numbers: BTreeMap<(Number, Step), Number>,
-    ) -> Self {
-        let last = numbers.values().copied().max().unwrap_or(TOP);
-        Self {
-            numbers,
-            kinds,
-            last,
-        }
+    /// Of the containers in which something happened, and of all that they are in.
+    pub(crate) fn new(mut entries: Vec<Entry>) -> Self {
+        entries.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        Self { entries }
     }
 
     /// The containers in which something happened, in order of their paths; O(length of the path) for
@@ -135,14 +138,15 @@ impl Changes {
         let mut open = vec![self.inside(TOP)];
         let mut steps = Vec::new();
         std::iter::from_fn(move || loop {
-            let Some((step, number)) = open.last_mut()?.next() else {
+            let Some(at) = open.last_mut()?.next() else {
                 open.pop();
                 steps.pop();
                 continue;
             };
-            steps.push(step.clone());
-            open.push(self.inside(number));
-            if let Some(change) = self.kinds.get(&number) {
+            let entry = &self.entries[at];
+            steps.push(entry.step.clone());
+            open.push(self.inside(entry.number));
+            if let Some(change) = entry.change.as_deref() {
                 return Some((Path::from_steps(steps.clone()), change));
             }
         })
@@ -150,52 +154,74 @@ impl Changes {
 
     /// What happened in one container; a logarithm for each step of the path.
     pub fn of(&self, path: &Path) -> Option<&ChangeKind> {
-        let mut steps = path.steps().iter();
-        let number = steps.try_fold(TOP, |parent, step| {
-            self.numbers.get(&(parent, step.clone())).copied()
-        })?;
-        self.kinds.get(&number)
+        let mut last = None;
+        for step in path.steps() {
+            let parent = last.map_or(TOP, |entry: &Entry| entry.number);
+            last = Some(&self.entries[self.find(parent, step).ok()?]);
+        }
+        last?.change.as_deref()
     }
 
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
-        self.kinds.is_empty()
+        self.entries.is_empty()
     }
 
-    /// Adds what happened afterwards; a logarithm for each container of that.
+    /// Adds what happened afterwards; a logarithm for each container of that, and where there are others
+    /// than before, O(containers).
     pub fn extend(&mut self, mut later: Self) {
         if self.is_empty() {
             *self = later;
             return;
         }
+        let numbers = self.entries.iter().map(|entry| entry.number);
+        let mut last = numbers.max().unwrap_or(TOP);
+        let mut new = Vec::new();
         let mut open = vec![(TOP, TOP)];
-        while let Some((of_later, of_self)) = open.pop() {
-            for (step, number) in later.inside(of_later) {
-                let own = self.numbers.entry((of_self, step.clone()));
-                let own = *own.or_insert_with(|| {
-                    self.last += 1;
-                    self.last
-                });
-                open.push((number, own));
+        while let Some((of_later, parent)) = open.pop() {
+            for at in later.inside(of_later) {
+                let entry = &mut later.entries[at];
+                let change = entry.change.take();
+                let number = if let Ok(own) = self.find(parent, &entry.step) {
+                    let own = &mut self.entries[own];
+                    match (&mut own.change, change) {
+                        (Some(earlier), Some(change)) => earlier.extend(*change),
+                        (None, change) => own.change = change,
+                        (Some(_), None) => {}
+                    }
+                    own.number
+                } else {
+                    last += 1;
+                    new.push(Entry {
+                        parent,
+                        number: last,
+                        step: entry.step.clone(),
+                        change,
+                    });
+                    last
+                };
+                open.push((entry.number, number));
             }
-            if let Some(change) = later.kinds.remove(&of_later) {
-                match self.kinds.get_mut(&of_self) {
-                    Some(earlier) => earlier.extend(change),
-                    None => drop(self.kinds.insert(of_self, change)),
-                }
-            }
+        }
+        if !new.is_empty() {
+            self.entries.append(&mut new);
+            // What is in order but for its end is sorted by merging.
+            self.entries.sort_by(|a, b| a.place().cmp(&b.place()));
         }
     }
 
-    /// The containers in one, in the order of their steps.
-    fn inside(&self, number: Number) -> impl Iterator<Item = (&Step, Number)> {
-        let first = Step {
-            key: "".into(),
-            kind: Kind::Map,
-        };
-        let inside = (number, first.clone())..(number + 1, first);
-        let inside = self.numbers.range(inside);
-        inside.map(|((_, step), &number)| (step, number))
+    /// Which of the entries is this container, or where it would be.
+    fn find(&self, parent: Number, step: &Step) -> Result<usize, usize> {
+        let place = (parent, step);
+        self.entries
+            .binary_search_by(|entry| entry.place().cmp(&place))
+    }
+
+    /// Which of the entries are in one, in the order of their steps.
+    fn inside(&self, number: Number) -> Range<usize> {
+        let start = self.entries.partition_point(|entry| entry.parent < number);
+        let end = self.entries.partition_point(|entry| entry.parent <= number);
+        start..end
     }
 }
 

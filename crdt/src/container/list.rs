@@ -7,13 +7,13 @@
 //!
 //! A deleted element of whose container something survived is *kept*: it is shown where it was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::cell::{Cell, Cells, Moved};
+use super::cell::{Cell, Cells, Moved, Places};
 use super::ListPatch;
 use crate::sequence::run::{RunItem, Side};
-use crate::sequence::{Life, Patch};
-use crate::{Change, Dot, DotRun, DotSet, DotStore, Kind, Sequence, Stamp, Value, VersionVector};
+use crate::sequence::Life;
+use crate::{Change, Dot, DotRun, DotSet, DotStore, Kind, Sequence, Value, VersionVector};
 
 /// What a list shows at an index.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -25,8 +25,7 @@ pub(crate) enum Element<'a> {
 #[derive(Clone, Default, Debug)]
 pub(crate) struct ListBody {
     pub(crate) cells: Sequence<Cells>,
-    /// The living places of each element that was moved.
-    places: BTreeMap<Dot, Vec<(Stamp, Dot)>>,
+    places: Places,
     /// The elements of whose containers something lives: of use once they are deleted.
     inside: BTreeSet<(Dot, Kind)>,
     /// How many cells are alive.
@@ -95,8 +94,7 @@ impl ListBody {
 
     /// The place that counts, of an element that was moved.
     fn place_of(&self, element: Dot) -> Option<Dot> {
-        let places = self.places.get(&element)?;
-        places.iter().max().map(|&(_, place)| place)
+        self.places.last_of(element)
     }
 
     /// Inserts elements before an index, which the caller has bounded; gives the first one's dot.
@@ -123,13 +121,13 @@ impl ListBody {
         let place = self.cells.insert_at(before, cell.into(), change);
         self.cells.set_life(place, Life::Hidden, None);
         self.live += 1;
-        let old = self.places.insert(of, vec![(change.stamp(), place)]);
-        let old = old.unwrap_or_default().into_iter().map(|(_, dot)| dot);
-        let old: DotSet = old.collect();
+        let old: DotSet = self.places.of(of).collect();
+        self.places.forget(of, |_| true);
+        self.places.insert(of, change.stamp(), place);
         change.removed(place, old.runs());
         let mut patches = self.bury(&old);
         self.settle(of, &mut patches);
-        patches.into_iter().map(ListPatch::from).collect()
+        patches
     }
 
     /// The dots that are alive of the elements in a range of indexes: their cells and their places.
@@ -139,16 +137,15 @@ impl ListBody {
             if self.cells.life_of(element).is_some_and(Life::is_alive) {
                 dots.insert(element);
             }
-            let places = self.places.get(&element).into_iter().flatten();
-            places.for_each(|&(_, place)| dots.insert(place));
+            self.places.of(element).for_each(|place| dots.insert(place));
         }
         dots
     }
 
     /// The living places of an element.
     pub(crate) fn places_of(&self, element: Option<Dot>) -> DotSet {
-        let places = element.and_then(|element| self.places.get(&element));
-        places.into_iter().flatten().map(|&(_, dot)| dot).collect()
+        let places = element.into_iter().flat_map(|of| self.places.of(of));
+        places.collect()
     }
 
     /// Of living cells: without the places of elements for which none of them counts.
@@ -166,8 +163,7 @@ impl ListBody {
     /// The places of those of the elements of which nothing will be left without their cells.
     pub(crate) fn places_with(&self, cells: &DotSet) -> DotSet {
         let elements = cells.dots().filter(|&dot| self.kept_kind(dot).is_none());
-        let places = elements.filter_map(|element| self.places.get(&element));
-        places.flatten().map(|&(_, place)| place).collect()
+        elements.flat_map(|of| self.places.of(of)).collect()
     }
 
     /// Puts a cell after another; what a reader sees of it.
@@ -186,7 +182,7 @@ impl ListBody {
         self.live += 1;
         let mut shown = Vec::new();
         if let Some((of, stamp)) = moved {
-            self.places.entry(of).or_default().push((stamp, dot));
+            self.places.insert(of, stamp, dot);
         } else {
             let at = self.cells.offset_of(dot);
             shown.push(ListPatch {
@@ -196,9 +192,7 @@ impl ListBody {
             });
         }
         let element = moved.map_or(dot, |(of, _)| of);
-        let mut patches = Vec::new();
-        self.settle(element, &mut patches);
-        shown.extend(patches.into_iter().map(ListPatch::from));
+        self.settle(element, &mut shown);
         shown
     }
 
@@ -208,32 +202,54 @@ impl ListBody {
         wanted: &[Dot],
         seen: &VersionVector,
     ) -> Vec<ListPatch> {
+        let was_empty = self.len() == 0;
         let mut patches = Vec::new();
         self.cells
             .join_with(items, wanted.iter().copied(), seen, &mut patches);
-        let mut moved: BTreeSet<Dot> = wanted.iter().copied().collect();
+        let mut patches = patches.into_iter().map(ListPatch::from).collect();
+        // Those that may not be shown where they came.
+        let mut moved = wanted.to_vec();
         for run in items {
             for (dot, cell) in run.living() {
                 if seen.contains(dot) {
                     continue;
                 }
                 self.live += 1;
-                match cell {
-                    Cell::Place(place) => {
-                        let places = self.places.entry(place.of).or_default();
-                        places.push((place.stamp, dot));
-                        moved.extend([place.of, dot]);
+                if let Cell::Place(place) = cell {
+                    self.places.insert(place.of, place.stamp, dot);
+                    if moved.last() != Some(&place.of) {
+                        moved.push(place.of);
                     }
-                    _ => {
-                        moved.insert(dot);
-                    }
+                }
+                if self.place_of(dot).is_some() || self.kept_kind(dot).is_some() {
+                    moved.push(dot);
                 }
             }
         }
+        moved.sort_unstable();
+        moved.dedup();
         for element in moved {
             self.settle(element, &mut patches);
+            if was_empty {
+                patches.clear();
+            }
         }
-        patches.into_iter().map(ListPatch::from).collect()
+        if was_empty {
+            // However it came about, all of it is new.
+            patches = self.whole_patch();
+        }
+        patches
+    }
+
+    fn whole_patch(&self) -> Vec<ListPatch> {
+        if self.len() == 0 {
+            return Vec::new();
+        }
+        vec![ListPatch {
+            at: 0,
+            deleted: 0,
+            inserted: self.len(),
+        }]
     }
 
     /// Removes those of the dots that are alive.
@@ -248,13 +264,13 @@ impl ListBody {
             }
         }
         for element in &touched {
-            forget_places(&mut self.places, *element, dots);
+            self.places.forget(*element, |place| dots.contains(place));
         }
         let mut patches = self.bury(dots);
         for element in touched {
             self.settle(element, &mut patches);
         }
-        patches.into_iter().map(ListPatch::from).collect()
+        patches
     }
 
     /// Notes whether something lives in the container of an element.
@@ -266,7 +282,7 @@ impl ListBody {
         }
         let mut patches = Vec::new();
         self.settle(element, &mut patches);
-        patches.into_iter().map(ListPatch::from).collect()
+        patches
     }
 
     /// Whether an element was deleted, and is shown for what survived in it.
@@ -285,22 +301,22 @@ impl ListBody {
         (*dot == element).then_some(*kind)
     }
 
-    fn bury(&mut self, dots: &DotSet) -> Vec<Patch<Cells>> {
+    fn bury(&mut self, dots: &DotSet) -> Vec<ListPatch> {
         let mut patches = Vec::new();
         let alive = dots.runs().flat_map(|run| self.cells.alive_in(run));
         self.live -= alive.map(|run| run.len as usize).sum::<usize>();
         self.cells.remove(dots, &mut patches);
-        patches
+        patches.into_iter().map(ListPatch::from).collect()
     }
 
     /// Shows an element where it is to be seen, and there only.
-    fn settle(&mut self, element: Dot, patches: &mut Vec<Patch<Cells>>) {
+    fn settle(&mut self, element: Dot, patches: &mut Vec<ListPatch>) {
         if let Some(Cell::Place(_)) = self.cells.cell(element) {
             // A place is no element, whatever a hostile copy says: it cannot be moved.
-            let places = self.places.get(&element).into_iter().flatten();
-            let places: Vec<Dot> = places.map(|&(_, place)| place).collect();
+            let places: Vec<Dot> = self.places.of(element).collect();
             for place in places {
-                patches.extend(self.cells.set_life(place, Life::Hidden, None));
+                let hidden = self.cells.set_life(place, Life::Hidden, None);
+                patches.extend(hidden.map(ListPatch::from));
             }
             return;
         }
@@ -317,13 +333,13 @@ impl ListBody {
         };
         let content = kept.map(|kind| Cells::from(Cell::Child(kind)));
         let mut set = |dot, life, content| {
-            patches.extend(self.cells.set_life(dot, life, content));
+            let patch = self.cells.set_life(dot, life, content);
+            patches.extend(patch.map(ListPatch::from));
         };
         if !here {
             set(element, life, content.clone());
         }
-        let places = self.places.get(&element).into_iter().flatten();
-        let places: Vec<Dot> = places.map(|&(_, place)| place).collect();
+        let places: Vec<Dot> = self.places.of(element).collect();
         for place in places {
             if Some(place) != winner {
                 set(place, Life::Hidden, None);
@@ -355,15 +371,6 @@ impl ListBody {
                 Some(i),
                 "an element is where it is shown"
             );
-        }
-    }
-}
-
-fn forget_places(places: &mut BTreeMap<Dot, Vec<(Stamp, Dot)>>, of: Dot, gone: &DotSet) {
-    if let Some(of_element) = places.get_mut(&of) {
-        of_element.retain(|&(_, dot)| !gone.contains(dot));
-        if of_element.is_empty() {
-            places.remove(&of);
         }
     }
 }

@@ -11,6 +11,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::anchors::Anchors;
+use super::part::Part;
 use super::TextPatch;
 use crate::limits::MARKS_SHOWN_MAX;
 use crate::map::MapItem;
@@ -84,10 +86,9 @@ pub struct Segment {
 #[derive(Clone, Default, Debug)]
 pub(crate) struct TextBody {
     pub(crate) chars: Text,
-    pub(crate) marks: LwwMap<Span, Value>,
-    /// The marks that have an end beside each character, or at the start or end of the text; one
-    /// that has both there is listed twice.
-    anchored: BTreeMap<Option<Dot>, Vec<Span>>,
+    pub(crate) marks: Part<LwwMap<Span, Value>>,
+    /// The marks by the characters that they end beside.
+    anchored: Anchors,
 }
 
 /// What a delta says of a text.
@@ -170,9 +171,7 @@ impl TextBody {
                 at: Some(*dot),
                 side: Side::Right,
             };
-            self.anchored[&Some(*dot)]
-                .iter()
-                .any(|span| span.end == end)
+            self.spans_beside(Some(*dot)).any(|span| span.end == end)
         };
         let split = anchored
             .iter()
@@ -186,11 +185,13 @@ impl TextBody {
     /// The deleted characters between two that are shown on which marks are anchored, in order.
     fn anchored_in_gap(&self, left: Option<Dot>) -> Vec<Dot> {
         let runs = self.chars.gap_after(left);
-        let dots = runs.flat_map(|run| {
-            let range = Some(run.start)..=Some(run.start.plus(run.len - 1));
-            self.anchored.range(range).filter_map(|(&dot, _)| dot)
-        });
-        dots.collect()
+        runs.flat_map(|run| self.anchored.within(run)).collect()
+    }
+
+    /// The spans of the marks that end beside a character, or at the start or end of the text.
+    fn spans_beside(&self, at: Option<Dot>) -> impl Iterator<Item = &Span> {
+        let marks = self.anchored.beside(at);
+        marks.filter_map(|mark| self.marks.key_of(mark))
     }
 
     /// The marks that cover nothing, after what stood at an offset was deleted.
@@ -207,10 +208,7 @@ impl TextBody {
             .map(Some)
             .collect::<Vec<_>>();
         near.extend([left, self.chars.dot_at(offset), None]);
-        let spans = near
-            .iter()
-            .filter_map(|dot| self.anchored.get(dot))
-            .flatten();
+        let spans = near.iter().flat_map(|&dot| self.spans_beside(dot));
         let empty = spans.filter(|span| {
             let (start, end) = (self.resolve(span.start), self.resolve(span.end));
             start.zip(end).is_some_and(|(start, end)| start >= end)
@@ -233,7 +231,9 @@ impl TextBody {
                 }));
             }
             let dots = self.marks.take(&span);
-            (0..dots.len()).for_each(|_| self.unanchor(&span));
+            for mark in dots.iter().flat_map(|run| run.dots()) {
+                self.anchored.remove(&span, mark);
+            }
             change.removed(by, dots);
         }
     }
@@ -256,9 +256,7 @@ impl TextBody {
 
     /// The characters of a deleted run that marks are anchored on.
     pub(crate) fn anchored_of(&self, run: DotRun) -> Vec<Dot> {
-        let range = Some(run.start)..=Some(run.start.plus(run.len - 1));
-        let anchored = self.anchored.range(range);
-        anchored.filter_map(|(&dot, _)| dot).collect()
+        self.anchored.within(run).collect()
     }
 
     /// Puts characters after one that is shown or kept; gives the first one's dot.
@@ -292,34 +290,15 @@ impl TextBody {
         stamp: Stamp,
         change: &mut Change,
     ) -> Dot {
-        self.anchor(span);
-        self.marks.add(span, value, stamp, change)
+        let mark = self.marks.add(span, value, stamp, change);
+        self.anchored.insert(span, mark);
+        mark
     }
 
     /// The marks that have an end beside one of these deleted characters.
     pub(crate) fn marks_beside(&self, dots: impl Iterator<Item = Dot>) -> DotSet {
-        let spans = dots.filter_map(|dot| self.anchored.get(&Some(dot)));
-        let marks = spans.flatten().flat_map(|span| self.marks.dots_at(span));
-        marks.collect()
-    }
-
-    fn anchor(&mut self, span: &Span) {
-        for end in [span.start, span.end] {
-            self.anchored.entry(end.at).or_default().push(span.clone());
-        }
-    }
-
-    fn unanchor(&mut self, span: &Span) {
-        for end in [span.start, span.end] {
-            if let Some(spans) = self.anchored.get_mut(&end.at) {
-                if let Some(one) = spans.iter().position(|other| other == span) {
-                    spans.swap_remove(one);
-                }
-                if spans.is_empty() {
-                    self.anchored.remove(&end.at);
-                }
-            }
-        }
+        dots.flat_map(|dot| self.anchored.beside(Some(dot)))
+            .collect()
     }
 
     /// Marks a range; [`Value::Null`] takes the mark away. Nothing is written where nothing would
@@ -385,13 +364,19 @@ impl TextBody {
                 end,
                 level,
             };
-            self.anchor(&span);
             spans.push(PlacedSpan {
                 start: starts,
                 end: ends,
                 span: span.clone(),
             });
-            let by = self.marks.set(span, value, change);
+            // Levels have an end: a hostile mark may have the very span.
+            covered.retain(|other| *other != span);
+            let old: Vec<Dot> = self.marks.dots_at(&span).collect();
+            for mark in old {
+                self.anchored.remove(&span, mark);
+            }
+            let by = self.marks.set(span.clone(), value, change);
+            self.anchored.insert(&span, by);
             self.drop_marks(covered, by, change);
         } else if !covered.is_empty() {
             // All that is seen of the mark goes: no need to say that it is not there.
@@ -560,10 +545,10 @@ impl TextBody {
             .marks
             .iter()
             .filter(|item| !seen.contains(item.sibling.dot));
-        for MapItem { key, .. } in new {
-            self.anchor(key);
+        for MapItem { key, sibling } in new {
+            self.anchored.insert(key, sibling.dot);
         }
-        self.marks.join(&items.marks, seen, &mut BTreeSet::new());
+        self.marks.take_in(&items.marks, seen);
         patches.into_iter().map(TextPatch::from).collect()
     }
 
@@ -572,13 +557,8 @@ impl TextBody {
         let mut patches: Vec<Patch<Chars>> = Vec::new();
         self.chars.remove(dots, &mut patches);
         if !self.marks.is_empty() {
-            let gone: Vec<Span> = self
-                .marks
-                .named(dots)
-                .map(|(_, span)| span.clone())
-                .collect();
-            for span in gone {
-                self.unanchor(&span);
+            for (mark, span) in self.marks.named(dots) {
+                self.anchored.remove(span, mark);
             }
             self.marks.remove(dots, &mut BTreeSet::new());
         }
@@ -588,18 +568,21 @@ impl TextBody {
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn assert_invariants(&self) {
         self.chars.assert_invariants();
-        let mut anchored: BTreeMap<Option<Dot>, usize> = BTreeMap::new();
+        let mut anchored: BTreeSet<(Option<Dot>, Dot)> = BTreeSet::new();
         for (span, register) in self.marks.iter() {
             for end in [span.start, span.end] {
-                *anchored.entry(end.at).or_default() += register.siblings().len();
+                let marks = register.siblings().iter().map(|sibling| sibling.dot);
+                anchored.extend(marks.map(|mark| (end.at, mark)));
                 assert!(
                     end.at.is_none_or(|dot| self.chars.knows(dot)),
                     "an anchor is known"
                 );
             }
         }
-        let kept = self.anchored.iter().map(|(&at, spans)| (at, spans.len()));
-        assert_eq!(anchored, kept.collect(), "the anchors are kept right");
+        assert!(
+            anchored.into_iter().eq(self.anchored.iter()),
+            "the anchors are kept right"
+        );
     }
 }
 

@@ -14,46 +14,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::cell::{Cell, Cells, Moved};
+use super::cell::{Cell, Cells, Moved, Places};
+use super::Touched;
 use crate::sequence::run::RunItem;
+use crate::sequence::Life;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Sequence, Stamp, VersionVector};
-
-/// A move of a node that is alive.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Move {
-    stamp: Stamp,
-    place: Dot,
-    under: Option<Dot>,
-}
-
-/// What is known of a node.
-#[derive(Clone, Default, Debug)]
-struct Node {
-    /// Under which node it was made; `None` once it is deleted.
-    #[allow(
-        clippy::option_option,
-        reason = "deleted, made at the top, made under a node"
-    )]
-    made: Option<Option<Dot>>,
-    moves: Vec<Move>,
-    /// Whether something of its data lives.
-    data: bool,
-}
-
-impl Node {
-    fn is_there(&self) -> bool {
-        self.made.is_some() || self.data
-    }
-
-    fn is_empty(&self) -> bool {
-        !self.is_there() && self.moves.is_empty()
-    }
-}
 
 #[derive(Clone, Default, Debug)]
 pub(crate) struct TreeBody {
     pub(crate) cells: Sequence<Cells>,
-    nodes: BTreeMap<Dot, Node>,
+    places: Places,
+    /// The nodes of whose data something lives: of use once they are deleted.
+    inside: BTreeSet<Dot>,
     live: usize,
     /// Made out when it is first asked for after a change.
     shape: OnceLock<Shape>,
@@ -163,26 +135,38 @@ impl TreeBody {
         self.shape.get_or_init(|| self.make_out())
     }
 
+    /// The living cells and their dots, in reading order.
+    fn living(&self) -> impl Iterator<Item = (Dot, &Cell)> {
+        let cells = self.cells.living();
+        cells.flat_map(|(start, cells)| (0..).map(move |i| start.plus(i)).zip(cells))
+    }
+
     fn make_out(&self) -> Shape {
         let mut shape = Shape::default();
         let mut edges: Vec<(Stamp, Dot, Dot, Option<Dot>)> = Vec::new();
-        for (&node, state) in self.nodes.iter().filter(|(_, state)| state.is_there()) {
-            shape.contested |= state.moves.len() > 1;
-            shape.keeps |= state.made.is_none();
-            let spot = Spot {
-                under: None,
-                cell: None,
-            };
-            shape.spots.insert(node, spot);
-            // Whatever was moved since it was made has a greater stamp than nothing.
-            edges.extend(
-                state
-                    .made
-                    .map(|under| (Stamp::default(), node, node, under)),
-            );
-            let moves = state.moves.iter();
-            edges.extend(moves.map(|m| (m.stamp, m.place, node, m.under)));
+        let nowhere = Spot {
+            under: None,
+            cell: None,
+        };
+        for (dot, cell) in self.living() {
+            match cell {
+                // Whatever was moved since it was made has a greater stamp than nothing.
+                Cell::Node { under } => {
+                    shape.spots.insert(dot, nowhere);
+                    edges.push((Stamp::default(), dot, dot, *under));
+                }
+                Cell::Place(moved) => edges.push((moved.stamp, dot, moved.of, moved.under)),
+                Cell::Value(_) | Cell::Child(_) => {}
+            }
         }
+        for &node in &self.inside {
+            shape.keeps |= shape.spots.insert(node, nowhere).is_none();
+        }
+        edges.retain(|(_, _, node, _)| shape.has(*node));
+        let moved = self.places.iter().filter(|&(node, _)| shape.has(node));
+        let mut moved = moved.map(|(node, _)| node);
+        let mut last = None;
+        shape.contested = moved.any(|node| last.replace(node) == Some(node));
         edges.sort_unstable_by_key(|&(stamp, cell, node, _)| {
             std::cmp::Reverse((cell != node, stamp, cell))
         });
@@ -203,16 +187,14 @@ impl TreeBody {
             let cell = Some(cell);
             shape.spots.insert(node, Spot { under, cell });
         }
-        for (start, cells) in self.cells.living() {
-            for (dot, cell) in (0..).map(|i| start.plus(i)).zip(cells) {
-                let node = match cell {
-                    Cell::Place(moved) => moved.of,
-                    _ => dot,
-                };
-                let spot = shape.spots.get(&node).filter(|spot| spot.cell == Some(dot));
-                if let Some(&Spot { under, .. }) = spot {
-                    shape.children.entry(under).or_default().push(node);
-                }
+        for (dot, cell) in self.living() {
+            let node = match cell {
+                Cell::Place(moved) => moved.of,
+                _ => dot,
+            };
+            let spot = shape.spots.get(&node).filter(|spot| spot.cell == Some(dot));
+            if let Some(&Spot { under, .. }) = spot {
+                shape.children.entry(under).or_default().push(node);
             }
         }
         let kept = shape.spots.iter().filter(|(_, spot)| spot.cell.is_none());
@@ -236,7 +218,6 @@ impl TreeBody {
         let cell = Cell::Node { under };
         let dot = self.cells.insert_between(left, right, cell.into(), change);
         self.live += 1;
-        self.nodes.entry(dot).or_default().made = Some(under);
         // A node that gave way may stand without a cell, after whatever is put last.
         let settled = |shape: &&mut Shape| !shape.contested && !shape.keeps;
         match self.shape.get_mut().filter(settled) {
@@ -276,17 +257,9 @@ impl TreeBody {
         }));
         let place = self.cells.insert_between(left, right, cell.into(), change);
         self.live += 1;
-        let state = self
-            .nodes
-            .get_mut(&node)
-            .expect("a node that is there is known");
-        let new = Move {
-            stamp,
-            place,
-            under,
-        };
-        let old = std::mem::replace(&mut state.moves, vec![new]);
-        let old: DotSet = old.into_iter().map(|m| m.place).collect();
+        let old: DotSet = self.places.of(node).collect();
+        self.places.forget(node, |_| true);
+        self.places.insert(node, stamp, place);
         change.removed(place, old.runs());
         self.live -= old.dots().count();
         self.cells.remove(&old, &mut Vec::new());
@@ -339,28 +312,22 @@ impl TreeBody {
 
     /// The living dots of nodes: their cells and their places.
     pub(crate) fn dots_of_nodes(&self, nodes: &[Dot]) -> DotSet {
-        let states = nodes
-            .iter()
-            .filter_map(|node| Some((node, self.nodes.get(node)?)));
-        let dots = states.flat_map(|(&node, state)| {
-            let made = state.made.map(|_| node);
-            made.into_iter().chain(state.moves.iter().map(|m| m.place))
+        let dots = nodes.iter().flat_map(|&node| {
+            let made = self.is_alive(node).then_some(node);
+            made.into_iter().chain(self.places.of(node))
         });
         dots.collect()
     }
 
     /// Whether a node is there and was not deleted.
     pub(crate) fn is_alive(&self, node: Dot) -> bool {
-        self.nodes
-            .get(&node)
-            .is_some_and(|state| state.made.is_some())
+        let alive = self.cells.life_of(node).is_some_and(Life::is_alive);
+        alive && matches!(self.cells.cell(node), Some(Cell::Node { .. }))
     }
 
     /// The living places of a node.
     pub(crate) fn places_of(&self, node: Dot) -> DotSet {
-        let moves = self.nodes.get(&node).map(|state| &state.moves[..]);
-        let moves = moves.unwrap_or_default().iter();
-        moves.map(|m| m.place).collect()
+        self.places.of(node).collect()
     }
 
     /// Of living cells: without the places of nodes of which none of them says where they are.
@@ -378,11 +345,8 @@ impl TreeBody {
 
     /// The places of those of the nodes of which nothing will be left without their cells.
     pub(crate) fn places_with(&self, cells: &DotSet) -> DotSet {
-        let nodes = cells.dots().filter_map(|dot| self.nodes.get(&dot));
-        let nodes = nodes.filter(|state| !state.data);
-        nodes
-            .flat_map(|state| state.moves.iter().map(|m| m.place))
-            .collect()
+        let nodes = cells.dots().filter(|node| !self.inside.contains(node));
+        nodes.flat_map(|node| self.places.of(node)).collect()
     }
 
     /// Puts a cell after another; gives the node that it is about.
@@ -404,17 +368,9 @@ impl TreeBody {
     /// Notes what a new cell says; gives the node that it is about.
     fn learn(&mut self, dot: Dot, cell: &Cell) -> Option<Dot> {
         match cell {
-            Cell::Node { under } => {
-                self.nodes.entry(dot).or_default().made = Some(*under);
-                Some(dot)
-            }
+            Cell::Node { .. } => Some(dot),
             Cell::Place(moved) => {
-                let new = Move {
-                    stamp: moved.stamp,
-                    place: dot,
-                    under: moved.under,
-                };
-                self.nodes.entry(moved.of).or_default().moves.push(new);
+                self.places.insert(moved.of, moved.stamp, dot);
                 Some(moved.of)
             }
             Cell::Value(_) | Cell::Child(_) => None,
@@ -428,9 +384,9 @@ impl TreeBody {
     }
 
     /// Takes in what is new; gives the nodes that it is about.
-    pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> BTreeSet<Dot> {
+    pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> Touched<Dot> {
         self.cells.join_with(items, [], seen, &mut Vec::new());
-        let mut touched = BTreeSet::new();
+        let mut touched = Touched::default();
         let new = items.iter().flat_map(RunItem::living);
         for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {
             self.live += 1;
@@ -441,25 +397,20 @@ impl TreeBody {
     }
 
     /// Removes those of the dots that are alive; gives the nodes that it is about.
-    pub(crate) fn remove(&mut self, dots: &DotSet) -> BTreeSet<Dot> {
+    pub(crate) fn remove(&mut self, dots: &DotSet) -> Touched<Dot> {
         let alive = dots.runs().flat_map(|run| self.cells.alive_in(run));
         let alive: Vec<Dot> = alive.flat_map(DotRun::dots).collect();
-        let mut touched = BTreeSet::new();
+        let mut touched = Touched::default();
         for &dot in &alive {
             let cell = self.cells.cell(dot).expect("the dot is alive");
             let node = match cell {
                 Cell::Place(moved) => moved.of,
                 _ => dot,
             };
-            if node == dot {
-                self.nodes.entry(node).or_default().made = None;
-            }
-            touched.insert(node);
+            touched.extend([node]);
         }
         for &node in &touched {
-            let state = self.nodes.entry(node).or_default();
-            state.moves.retain(|m| !dots.contains(m.place));
-            self.tidy(node);
+            self.places.forget(node, |place| dots.contains(place));
         }
         self.live -= alive.len();
         self.cells.remove(dots, &mut Vec::new());
@@ -468,22 +419,17 @@ impl TreeBody {
     }
 
     /// Notes whether something lives in the data of a node; the node if that changes the tree.
-    pub(crate) fn keep(&mut self, node: Dot, lives: bool) -> Option<BTreeSet<Dot>> {
-        let state = self.nodes.entry(node).or_default();
-        state.data = lives;
-        let alive = state.made.is_some();
-        self.tidy(node);
-        if alive {
+    pub(crate) fn keep(&mut self, node: Dot, lives: bool) -> Option<Touched<Dot>> {
+        if lives {
+            self.inside.insert(node);
+        } else {
+            self.inside.remove(&node);
+        }
+        if self.is_alive(node) {
             return None;
         }
         self.changed();
-        Some(BTreeSet::from([node]))
-    }
-
-    fn tidy(&mut self, node: Dot) {
-        if self.nodes.get(&node).is_some_and(Node::is_empty) {
-            self.nodes.remove(&node);
-        }
+        Some(Touched::one(node))
     }
 
     fn changed(&mut self) {

@@ -11,12 +11,10 @@ mod small;
 mod text;
 mod tree;
 
-use std::collections::BTreeSet;
-
 use super::path::{Key, Kind, Path, Step};
 use super::tree::{ContainerId, Noted, Tree};
 use crate::codec;
-use crate::container::{Body, ChangeKind, Changes};
+use crate::container::{Body, ChangeKind, Changes, Touched};
 use crate::undo::write::{Lost, Part, Record, Write};
 use crate::{
     Change, Delta, Dot, DotRun, DotSet, EditError, Interval, Replicated, UndoManager, VersionVector,
@@ -403,7 +401,7 @@ impl From<Made> for DotSet {
 }
 
 fn key_changed(key: &str) -> ChangeKind {
-    ChangeKind::Map(BTreeSet::from([key.to_owned()]))
+    ChangeKind::Map(Touched::one(key.to_owned()))
 }
 
 macro_rules! from_node {

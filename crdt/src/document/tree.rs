@@ -1,19 +1,22 @@
 //! The containers of a document and where each dot is.
 
 mod report;
+mod shelf;
 mod store;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::departed::Departed;
 use super::erasures::Erasures;
 use super::homes::Homes;
 use super::path::{Key, Kind, Path, Step};
 use crate::container::list::Element;
-use crate::container::{Body, MapBody};
+use crate::container::{Body, MapBody, Touched};
+use crate::sorted::{self, Sorted};
 use crate::{limits, DotRun, DotSet, EditError, Value};
 pub(crate) use report::Noted;
+use shelf::Shelf;
 
 /// The number of a container in this copy. That of one that was let go is given again: nobody holds
 /// a number beyond an edit or a merge.
@@ -27,7 +30,6 @@ pub(crate) struct Container {
     pub(crate) parent: ContainerId,
     /// `None` for the top.
     pub(crate) step: Option<Step>,
-    depth: usize,
     pub(crate) body: Body,
     /// How many containers are named in this one.
     children: u32,
@@ -38,16 +40,16 @@ pub(crate) struct Container {
 /// All containers of a document.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
-    containers: Vec<Container>,
-    /// What is in what, for all containers at once: a map for each would cost many times a container.
-    children: BTreeMap<(ContainerId, Step), ContainerId>,
+    containers: Shelf,
+    /// What is in what, for all containers at once: in order of what each is in, and of its step there.
+    children: Sorted<ContainerId>,
     pub(super) homes: Homes,
     pub(super) departed: Departed,
     erasures: Erasures,
     /// The numbers of containers that were let go.
     free: BTreeSet<ContainerId>,
     /// Containers that may be of no use any more: looked at when the edit or merge ends.
-    loose: BTreeSet<ContainerId>,
+    loose: Touched<ContainerId>,
     /// Whether the skeletons of what was erased stay, for older changes that may hang on them.
     keeps_skeletons: bool,
     /// The container that was named last, at the top and further inside.
@@ -62,7 +64,6 @@ impl Container {
         Self {
             parent: ROOT,
             step: None,
-            depth: 0,
             body: Body::new(Kind::Map),
             children: 0,
             live: 0,
@@ -73,13 +74,13 @@ impl Container {
 impl Default for Tree {
     fn default() -> Self {
         Self {
-            containers: vec![Container::top()],
-            children: BTreeMap::new(),
+            containers: Shelf::new(Container::top()),
+            children: Sorted::default(),
             homes: Homes::default(),
             departed: Departed::default(),
             erasures: Erasures::default(),
             free: BTreeSet::new(),
-            loose: BTreeSet::new(),
+            loose: Touched::default(),
             keeps_skeletons: false,
             last_named: [ROOT; 2],
             ready: None,
@@ -95,12 +96,12 @@ pub(crate) enum Seen<'a> {
 
 impl Tree {
     pub(crate) fn get(&self, id: ContainerId) -> &Container {
-        &self.containers[id as usize]
+        &self.containers[id]
     }
 
     pub(crate) fn body_mut(&mut self, id: ContainerId) -> &mut Body {
         self.ready = self.ready.filter(|&ready| ready == id);
-        &mut self.containers[id as usize].body
+        &mut self.containers[id].body
     }
 
     /// Whether a container can be written to, and is marked as there all the way up.
@@ -126,7 +127,25 @@ impl Tree {
             return None;
         }
         self.named_last(parent, |other| other == step)
-            .or_else(|| self.children.get(&(parent, step.clone())).copied())
+            .or_else(|| self.listed(parent, step).ok())
+    }
+
+    /// Where among the children what has this name is listed, or would be.
+    fn place_in(&self, parent: ContainerId, step: &Step) -> sorted::Place {
+        self.children.seek(|&id| {
+            let child = self.get(id);
+            (child.parent, child.step.as_ref()) < (parent, Some(step))
+        })
+    }
+
+    /// The container of this name, or where it would be listed.
+    fn listed(&self, parent: ContainerId, step: &Step) -> Result<ContainerId, sorted::Place> {
+        let place = self.place_in(parent, step);
+        let is_it = |&id: &ContainerId| {
+            let child = self.get(id);
+            child.parent == parent && child.step.as_ref() == Some(step)
+        };
+        self.children.get(place).copied().filter(is_it).ok_or(place)
     }
 
     /// As [`Self::child_named`], if it was ever named here.
@@ -147,22 +166,18 @@ impl Tree {
         is_it: impl FnOnce(&Step) -> bool,
     ) -> Option<ContainerId> {
         let last = self.last_named[usize::from(parent != ROOT)];
-        let container = self.containers.get(last as usize)?;
+        let container = self.containers.get(last)?;
         let step = container.step.as_ref()?;
         (container.parent == parent && is_it(step)).then_some(last)
     }
 
     /// The containers in this one, in the order of their steps.
     fn children(&self, parent: ContainerId) -> impl Iterator<Item = (&Step, ContainerId)> {
-        let first = Step {
-            key: "".into(),
-            kind: Kind::Map,
-        };
-        let inside = self.children.range((parent, first)..);
+        let first = self.children.seek(|&id| self.get(id).parent < parent);
+        let inside = self.children.iter_from(first);
         inside
-            .take_while(move |((of, _), _)| *of == parent)
-            .map(|((_, step), &id)| (step, id))
             .take(self.get(parent).children as usize)
+            .filter_map(|&id| Some((self.get(id).step.as_ref()?, id)))
     }
 
     /// The container inside of this one. Naming it does not make it exist for others.
@@ -174,24 +189,30 @@ impl Tree {
     }
 
     fn add_child(&mut self, parent: ContainerId, step: Step) -> ContainerId {
+        let place = self.place_in(parent, &step);
         let container = Container {
             parent,
-            step: Some(step.clone()),
-            depth: self.get(parent).depth + 1,
             body: Body::new(step.kind),
+            step: Some(step),
             children: 0,
             live: 0,
         };
-        let id = self.free.pop_first();
-        let id = id.unwrap_or(self.containers.len() as ContainerId);
-        match self.containers.get_mut(id as usize) {
-            Some(free) => *free = container,
+        let id = match self.free.pop_first() {
+            Some(id) => {
+                self.containers[id] = container;
+                id
+            }
             None => self.containers.push(container),
-        }
+        };
         self.loose.insert(id);
-        self.containers[parent as usize].children += 1;
-        self.children.insert((parent, step), id);
+        self.containers[parent].children += 1;
+        self.children.insert(place, id);
         id
+    }
+
+    /// How many containers one is in, the top included; O(that).
+    fn depth(&self, id: ContainerId) -> usize {
+        self.ancestors(id).count() - 1
     }
 
     pub(crate) fn find(&self, steps: &[Step]) -> Option<ContainerId> {
@@ -298,7 +319,7 @@ impl Tree {
 
     /// Makes sure that a container can be written to.
     pub(crate) fn check_writable(&self, id: ContainerId) -> Result<(), EditError> {
-        if self.get(id).depth > limits::DEPTH_MAX {
+        if self.depth(id) > limits::DEPTH_MAX {
             let max = limits::DEPTH_MAX as u64;
             return Err(EditError::Limit {
                 what: "depth of containers",
@@ -402,7 +423,7 @@ impl Tree {
         let after = self.get(id).body.live_len();
         let mut next = Some(id);
         while let Some(id) = next {
-            let container = &mut self.containers[id as usize];
+            let container = &mut self.containers[id];
             let before_any = container.live > 0;
             container.live = container.live + after - before;
             let (parent, lives) = (container.parent, container.live > 0);
@@ -439,7 +460,7 @@ impl Tree {
                 if only.is_some_and(|id| id != home) {
                     continue;
                 }
-                let body = &self.containers[home as usize].body;
+                let body = &self.containers[home].body;
                 if body.is_sequence() {
                     for gone in body.unnamed_in(part) {
                         self.homes.cut_out(gone);

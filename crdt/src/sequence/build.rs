@@ -4,14 +4,12 @@
 //! gives the elements in reading order, and leaves are filled one after the other. A run at a time would
 //! look for its place, cut a span in two, and move what is beside it.
 
-use std::ops::Range;
-
 use super::content::Content;
 use super::fugue::Runs;
 use super::homes::Homes;
-use super::id::{Agents, Id};
+use super::id::{Agent, Agents, Id};
 use super::index::Builder;
-use super::link::{unpacked, Listed, Run, Slot};
+use super::link::{packed, unpacked, Hook, Listed, Run, Slot};
 use super::run::RunItem;
 use super::span::{Life, Span};
 use super::{Sequence, SPAN_MAX};
@@ -25,48 +23,122 @@ pub(super) struct Plan<'a, C> {
     /// In the order of [`Runs`].
     kids: Vec<Kid>,
     /// Those that hang on the sequence itself.
-    roots: Range<usize>,
+    roots: Kids,
 }
 
 struct Planned {
-    start: Id,
     run: Run,
+    agent: Agent,
     /// The first item that has some of it.
-    item: usize,
+    item: u32,
     /// Those of the kids that hang on it, by slot.
-    kids: [Range<usize>; 3],
+    kids: [Kids; 3],
 }
 
-/// A run as a child of what it hangs on.
+impl Planned {
+    fn start(&self) -> Id {
+        Id {
+            agent: self.agent,
+            seq: self.run.seq,
+        }
+    }
+}
+
+/// A run as a child of what it hangs on. There is one for each run, so its size counts.
+#[derive(Clone, Copy)]
 struct Kid {
-    listed: Listed,
-    run: usize,
+    parent_seq: u64,
+    run: u32,
+    parent_agent: Agent,
+    slot: Slot,
 }
 
 impl Kid {
-    fn parent_seq(&self) -> u64 {
-        self.listed.parent().seq
+    fn parent(&self) -> Id {
+        Id {
+            agent: self.parent_agent,
+            seq: self.parent_seq,
+        }
+    }
+
+    fn place(&self) -> Hook {
+        (self.slot, self.parent_agent, self.parent_seq)
+    }
+}
+
+/// Some of the kids, by number.
+#[derive(Clone, Copy, Default)]
+struct Kids {
+    start: u32,
+    end: u32,
+}
+
+impl Kids {
+    fn first(self) -> Option<u32> {
+        (self.start < self.end).then_some(self.start)
+    }
+
+    fn take_first(&mut self) -> Option<u32> {
+        let first = self.first()?;
+        self.start += 1;
+        Some(first)
+    }
+
+    fn of(self, kids: &[Kid]) -> &[Kid] {
+        &kids[self.start as usize..self.end as usize]
     }
 }
 
 /// A run on the way through the tree.
 struct Visit {
-    run: Id,
-    end: u64,
+    /// Its number.
+    run: u32,
     /// The next of its elements.
     next: u64,
     /// What hangs on the left of its elements; and on the right, before the next in the run.
-    left: Range<usize>,
-    before: Range<usize>,
+    left: Kids,
+    before: Kids,
     /// What hangs on the right after the next in the run, which comes when the run is at its end: of the
     /// last element first.
-    after: Range<usize>,
+    after: Kids,
     /// Those of them that hang on one element.
-    group: Range<usize>,
+    group: Kids,
     /// Where its next element is in the items.
-    item: usize,
-    piece: usize,
+    item: u32,
+    piece: u32,
     within: u64,
+}
+
+/// The runs that are being visited, from the top. In chunks, since it may be as long as there are runs, and
+/// what grows in one piece takes thrice its room for a moment.
+#[derive(Default)]
+struct Way {
+    chunks: Vec<Vec<Visit>>,
+}
+
+/// Runs of a chunk.
+const CHUNK: usize = 256;
+
+impl Way {
+    fn push(&mut self, visit: Visit) {
+        match self.chunks.last_mut().filter(|last| last.len() < CHUNK) {
+            Some(last) => last.push(visit),
+            None => self.chunks.push(vec![visit]),
+        }
+    }
+
+    fn last(&mut self) -> Option<&mut Visit> {
+        self.chunks.last_mut()?.last_mut()
+    }
+
+    fn pop(&mut self) {
+        if let Some(last) = self.chunks.last_mut() {
+            last.pop();
+            if last.is_empty() {
+                self.chunks.pop();
+            }
+        }
+    }
 }
 
 /// Elements of a run that lie together in the items.
@@ -86,7 +158,7 @@ enum Step {
         upto: u64,
     },
     /// A run that hangs on it.
-    Run(usize),
+    Run(u32),
     Done,
 }
 
@@ -100,40 +172,45 @@ impl<'a, C: Content> Plan<'a, C> {
         let mut runs: Vec<Planned> = Vec::with_capacity(items.len());
         for (number, item) in items.iter().enumerate() {
             let start = agents.id(item.start)?;
+            // Many more than the codec takes.
+            let number = u32::try_from(number).ok()?;
             let parent = match item.parent {
                 Some(parent) => Some(agents.id(parent)?),
                 None => None,
             };
             let run = Run::new(start.seq, item.len(), parent, item.side, item.minute);
             match runs.last_mut() {
-                Some(last) if last.start.agent == start.agent && run.goes_on(&last.run, start) => {
+                Some(last) if last.agent == start.agent && run.goes_on(&last.run, start) => {
                     last.run.len += run.len;
                 }
                 _ => runs.push(Planned {
-                    start,
                     run,
+                    agent: start.agent,
                     item: number,
-                    kids: [0..0, 0..0, 0..0],
+                    kids: [Kids::default(); 3],
                 }),
             }
         }
-        let kids = runs.iter().enumerate().map(|(number, planned)| {
-            let (run, start) = (&planned.run, planned.start);
-            let slot = agents.slot_of(run.side, run.parent(), start);
+        let kids = (0..).zip(&runs).map(|(number, planned)| {
+            let run = &planned.run;
+            let slot = agents.slot_of(run.side, run.parent(), planned.start());
+            let parent = packed(run.parent());
             Kid {
-                listed: Listed::new(slot, run.parent(), start),
+                parent_seq: parent.seq,
                 run: number,
+                parent_agent: parent.agent,
+                slot,
             }
         });
         let mut kids: Vec<Kid> = kids.collect();
         // The runs are in order of dot, so children of one element are in order too.
-        kids.sort_unstable_by_key(|kid| (kid.listed.place(), kid.run));
+        kids.sort_unstable_by_key(|kid| (kid.place(), kid.run));
         let mut plan = Self {
             items,
             agents,
             runs,
             kids,
-            roots: 0..0,
+            roots: Kids::default(),
         };
         plan.hang()?;
         plan.is_tree().then_some(plan)
@@ -142,31 +219,31 @@ impl<'a, C: Content> Plan<'a, C> {
     /// Finds what hangs on each run, in one pass for each slot; `None` when something hangs on nothing.
     fn hang(&mut self) -> Option<()> {
         let mut at = 0;
-        for (number, kid) in self.kids.iter().enumerate() {
-            let (slot, ..) = kid.listed.place();
-            if number > 0 && self.kids[number - 1].listed.slot != slot {
+        let mut last = None;
+        for (number, kid) in (0..).zip(&self.kids) {
+            if last.replace(kid.slot) != Some(kid.slot) {
                 at = 0;
             }
-            let range = match unpacked(kid.listed.parent()) {
-                None if slot == Slot::After => &mut self.roots,
+            let range = match unpacked(kid.parent()) {
+                None if kid.slot == Slot::After => &mut self.roots,
                 None => return None,
                 Some(parent) => {
                     let is_before = |planned: &Planned| {
-                        (planned.start.agent, planned.run.end()) <= (parent.agent, parent.seq)
+                        (planned.agent, planned.run.end()) <= (parent.agent, parent.seq)
                     };
                     while self.runs.get(at).is_some_and(is_before) {
                         at += 1;
                     }
                     let planned = self.runs.get_mut(at)?;
-                    if planned.start.agent != parent.agent || planned.start.seq > parent.seq {
+                    if planned.agent != parent.agent || planned.run.seq > parent.seq {
                         return None;
                     }
                     planned.run.is_parent = true;
-                    &mut planned.kids[slot as usize]
+                    &mut planned.kids[kid.slot as usize]
                 }
             };
-            if range.start == range.end {
-                *range = number..number;
+            if range.first().is_none() {
+                range.start = number;
             }
             range.end = number + 1;
         }
@@ -175,15 +252,20 @@ impl<'a, C: Content> Plan<'a, C> {
 
     /// Whether all hangs, in the end, on the sequence itself.
     fn is_tree(&self) -> bool {
-        let mut open = vec![self.roots.clone()];
+        let mut open = vec![self.roots];
         let mut count = 0;
-        while let Some(kids) = open.pop() {
-            count += kids.len();
-            for kid in &self.kids[kids] {
-                let planned = &self.runs[kid.run];
-                if planned.run.is_parent {
-                    open.extend(planned.kids.iter().cloned());
-                }
+        while let Some(mut kids) = open.pop() {
+            // One at a time, and those of a deep one first: no more stand open than the tree is deep.
+            let Some(kid) = kids.take_first() else {
+                continue;
+            };
+            if kids.first().is_some() {
+                open.push(kids);
+            }
+            count += 1;
+            let planned = &self.runs[self.kids[kid as usize].run as usize];
+            if planned.run.is_parent {
+                open.extend(planned.kids.iter().filter(|kids| kids.first().is_some()));
             }
         }
         count == self.runs.len()
@@ -194,12 +276,12 @@ impl<'a, C: Content> Plan<'a, C> {
         let Some(id) = self.agents.id(dot) else {
             return false;
         };
-        let place = |planned: &Planned| (planned.start.agent, planned.start.seq);
+        let place = |planned: &Planned| (planned.agent, planned.run.seq);
         let after = self
             .runs
             .partition_point(|planned| place(planned) <= (id.agent, id.seq));
         let run = after.checked_sub(1).map(|before| &self.runs[before]);
-        run.is_some_and(|run| run.start.agent == id.agent && id.seq < run.run.end())
+        run.is_some_and(|run| run.agent == id.agent && id.seq < run.run.end())
     }
 
     /// The sequence; O(n log n) for the replicas' numbers, else O(n).
@@ -226,49 +308,52 @@ impl<'a, C: Content> Plan<'a, C> {
                 (start, left) = (start.plus(len), left - len);
             }
         });
-        let (index, places) = builder.finish();
-        let runs = self
-            .runs
-            .iter()
-            .map(|planned| (planned.start.agent, planned.run));
-        let children = self.kids.iter().map(|kid| kid.listed);
+        let index = builder.finish();
+        let mut runs = Runs::new(self.agents);
+        for kid in &self.kids {
+            let start = self.runs[kid.run as usize].start();
+            runs.list(Listed::new(kid.slot, unpacked(kid.parent()), start));
+        }
+        drop(self.kids);
+        for planned in self.runs {
+            runs.push(planned.agent, planned.run);
+        }
+        let homes = Homes::new(index.places());
         Sequence {
-            runs: Runs::from_sorted(self.agents, runs, children),
+            runs,
             index,
-            homes: Homes::from_places(places),
+            homes,
             restored: Vec::new(),
         }
     }
 
     /// Gives the elements in reading order.
     fn walk(&self, mut give: impl FnMut(Part<'a, C>)) {
-        let mut way: Vec<Visit> = Vec::new();
-        for root in self.roots.clone() {
+        let mut way = Way::default();
+        let mut roots = self.roots;
+        while let Some(root) = roots.take_first() {
             way.push(self.visit(root));
-            while let Some(visit) = way.last_mut() {
-                match visit.step(&self.kids) {
-                    Step::Done => drop(way.pop()),
-                    Step::Run(kid) => {
-                        let visit = self.visit(kid);
-                        way.push(visit);
-                    }
+            while let Some(visit) = way.last() {
+                match visit.step(&self.runs[visit.run as usize].run, &self.kids) {
+                    Step::Done => way.pop(),
+                    Step::Run(kid) => way.push(self.visit(kid)),
                     Step::Elements { upto } => self.give(visit, upto, &mut give),
                 }
             }
         }
     }
 
-    fn visit(&self, kid: usize) -> Visit {
-        let planned = &self.runs[self.kids[kid].run];
-        let [left, before, after] = planned.kids.clone();
+    fn visit(&self, kid: u32) -> Visit {
+        let run = self.kids[kid as usize].run;
+        let planned = &self.runs[run as usize];
+        let [left, before, after] = planned.kids;
         Visit {
-            run: planned.start,
-            end: planned.run.end(),
-            next: planned.start.seq,
+            run,
+            next: planned.run.seq,
             left,
             before,
             after,
-            group: 0..0,
+            group: Kids::default(),
             item: planned.item,
             piece: 0,
             within: 0,
@@ -277,22 +362,23 @@ impl<'a, C: Content> Plan<'a, C> {
 
     /// Gives elements of a run up to a seq, as they lie in the items.
     fn give(&self, visit: &mut Visit, upto: u64, give: &mut impl FnMut(Part<'a, C>)) {
+        let first = self.runs[visit.run as usize].start();
         while visit.next < upto {
-            let item = &self.items[visit.item];
-            let Some(piece) = item.pieces.get(visit.piece) else {
+            let item = &self.items[visit.item as usize];
+            let Some(piece) = item.pieces.get(visit.piece as usize) else {
                 (visit.item, visit.piece) = (visit.item + 1, 0);
                 continue;
             };
             let len = (piece.len - visit.within).min(upto - visit.next);
             let start = Id {
                 seq: visit.next,
-                ..visit.run
+                ..first
             };
             let content = piece.content.as_ref();
             give(Part {
                 start,
                 len,
-                is_first: start == visit.run,
+                is_first: start == first,
                 content: content.map(|content| (content, visit.within as usize)),
             });
             visit.next += len;
@@ -305,20 +391,21 @@ impl<'a, C: Content> Plan<'a, C> {
 }
 
 impl Visit {
-    fn step(&mut self, kids: &[Kid]) -> Step {
-        if let Some(kid) = self.group.next() {
+    fn step(&mut self, run: &Run, kids: &[Kid]) -> Step {
+        if let Some(kid) = self.group.take_first() {
             return Step::Run(kid);
         }
-        let mut upto = self.end;
-        if let Some(seq) = self.before.clone().next().map(|kid| kids[kid].parent_seq()) {
+        let seq_of = |kid: u32| kids[kid as usize].parent_seq;
+        let mut upto = run.end();
+        if let Some(seq) = self.before.first().map(seq_of) {
             if seq < self.next {
-                return Step::Run(self.before.next().expect("there is one"));
+                return Step::Run(self.before.take_first().expect("there is one"));
             }
             upto = seq + 1;
         }
-        if let Some(seq) = self.left.clone().next().map(|kid| kids[kid].parent_seq()) {
+        if let Some(seq) = self.left.first().map(seq_of) {
             if seq == self.next {
-                return Step::Run(self.left.next().expect("there is one"));
+                return Step::Run(self.left.take_first().expect("there is one"));
             }
             upto = upto.min(seq);
         }
@@ -326,16 +413,19 @@ impl Visit {
             return Step::Elements { upto };
         }
         // The run is at its end.
-        let Some(last) = self.after.clone().next_back() else {
+        let after = self.after.of(kids);
+        let Some(last) = after.last() else {
             return Step::Done;
         };
-        let seq = kids[last].parent_seq();
-        let on_it = kids[self.after.clone()].iter().rev();
-        let count = on_it.take_while(|kid| kid.parent_seq() == seq).count();
-        let start = self.after.end - count;
-        self.group = start..self.after.end;
+        let on_it = after.iter().rev();
+        let on_it = on_it.take_while(|kid| kid.parent_seq == last.parent_seq);
+        let start = self.after.end - on_it.count() as u32;
+        self.group = Kids {
+            start,
+            end: self.after.end,
+        };
         self.after.end = start;
-        let first = self.group.next();
+        let first = self.group.take_first();
         Step::Run(first.expect("an element that is named has children"))
     }
 }

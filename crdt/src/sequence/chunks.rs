@@ -4,13 +4,12 @@
 const CHUNK: usize = if cfg!(debug_assertions) { 6 } else { 128 };
 
 /// Items in ascending order of whatever the caller compares them by: one that inserts with one order and
-/// searches with another is wrong. Chunks lie in a vector beside copies of their first items, so an
-/// insertion moves at most a chunk and, once in a chunk's worth of them, the vector.
+/// searches with another is wrong. Chunks lie in a vector, beside copies of their first items once there is
+/// more than one, so an insertion moves at most a chunk and, once in a chunk's worth of them, the vector.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Chunks<T> {
     parts: Vec<Vec<T>>,
     heads: Vec<T>,
-    len: usize,
 }
 
 impl<T> Default for Chunks<T> {
@@ -18,7 +17,6 @@ impl<T> Default for Chunks<T> {
         Self {
             parts: Vec::new(),
             heads: Vec::new(),
-            len: 0,
         }
     }
 }
@@ -33,7 +31,7 @@ pub(super) struct At {
 impl<T: Copy> Chunks<T> {
     #[cfg(any(test, debug_assertions))]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.parts.iter().map(Vec::len).sum()
     }
 
     pub(super) fn get(&self, at: At) -> Option<&T> {
@@ -48,8 +46,8 @@ impl<T: Copy> Chunks<T> {
     pub(super) fn update(&mut self, at: At, change: impl FnOnce(&mut T)) {
         let item = &mut self.parts[at.chunk][at.slot];
         change(item);
-        if at.slot == 0 {
-            self.heads[at.chunk] = *item;
+        if let Some(head) = self.heads.get_mut(at.chunk).filter(|_| at.slot == 0) {
+            *head = *item;
         }
     }
 
@@ -124,19 +122,24 @@ impl<T: Copy> Chunks<T> {
     /// Inserts an item at a place that [`Self::first_not`] gave for it; O(√n) at worst, with a tiny
     /// constant.
     pub(super) fn insert(&mut self, at: At, item: T) {
-        self.len += 1;
         let is_last = at.chunk + 1 == self.parts.len();
         let Some(chunk) = self.parts.get_mut(at.chunk) else {
+            // Many have one item and never another.
+            if self.parts.is_empty() {
+                self.parts.reserve_exact(1);
+            }
             self.parts.push(vec![item]);
-            self.heads.push(item);
             return;
         };
         if chunk.len() < CHUNK {
             chunk.insert(at.slot, item);
-            if at.slot == 0 {
-                self.heads[at.chunk] = item;
+            if let Some(head) = self.heads.get_mut(at.chunk).filter(|_| at.slot == 0) {
+                *head = item;
             }
             return;
+        }
+        if self.heads.is_empty() {
+            self.heads.push(chunk[0]);
         }
         // What grows at its end leaves full chunks behind.
         if is_last && at.slot == chunk.len() {
@@ -163,14 +166,17 @@ impl<T: Copy> Chunks<T> {
 
     /// Removes an item.
     pub(super) fn remove(&mut self, at: At) -> T {
-        self.len -= 1;
         let chunk = &mut self.parts[at.chunk];
         let item = chunk.remove(at.slot);
         if let Some(&head) = chunk.first() {
-            self.heads[at.chunk] = head;
+            if let Some(old) = self.heads.get_mut(at.chunk) {
+                *old = head;
+            }
         } else {
             self.parts.remove(at.chunk);
-            self.heads.remove(at.chunk);
+            if !self.heads.is_empty() {
+                self.heads.remove(at.chunk);
+            }
         }
         item
     }

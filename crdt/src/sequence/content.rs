@@ -70,6 +70,8 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     type View<'a>: Copy + Debug
     where
         Self: 'a;
+    /// What a reader is told of what was inserted.
+    type Told: Clone + PartialEq + Debug + Default;
 
     /// How much it is; `chars` is the number of elements.
     fn extent(&self) -> Extent;
@@ -90,6 +92,8 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     fn append(&mut self, next: Self);
     /// Adds what follows, of which somebody else has the original.
     fn append_view(&mut self, next: Self::View<'_>);
+    /// Adds what a reader is told of a view.
+    fn tell(view: Self::View<'_>, told: &mut Self::Told);
     /// How many elements from the one numbered `from` on have one fate when they come, and whether they
     /// are shown.
     fn fate(&self, from: usize) -> (usize, bool) {
@@ -113,6 +117,10 @@ impl Chars {
     /// The characters as text.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.text
     }
 
     fn is_ascii(&self) -> bool {
@@ -170,6 +178,7 @@ impl From<&str> for Chars {
 
 impl Content for Chars {
     type View<'a> = &'a str;
+    type Told = Self;
 
     fn extent(&self) -> Extent {
         Extent {
@@ -230,6 +239,10 @@ impl Content for Chars {
         self.utf16 += utf16 as u32;
     }
 
+    fn tell(view: &str, told: &mut Self) {
+        told.append_view(view);
+    }
+
     fn elements_in(&self, from: usize, unit: Unit, offset: usize) -> Option<usize> {
         if unit == Unit::Chars || self.len == self.utf16 {
             return Some(offset);
@@ -259,6 +272,7 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
         = &'a [V]
     where
         V: 'a;
+    type Told = Self;
 
     fn extent(&self) -> Extent {
         even(self.len())
@@ -296,6 +310,10 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
 
     fn append_view(&mut self, next: &[V]) {
         self.extend_from_slice(next);
+    }
+
+    fn tell(view: &[V], told: &mut Self) {
+        told.extend_from_slice(view);
     }
 
     fn elements_in(&self, _: usize, _: Unit, offset: usize) -> Option<usize> {

@@ -149,22 +149,25 @@ impl Runs {
         }
     }
 
-    /// All runs in order of dot, and as children in the order in which they are listed.
-    pub(super) fn from_sorted(
-        agents: Agents,
-        runs: impl Iterator<Item = (Agent, Run)>,
-        children: impl Iterator<Item = Listed>,
-    ) -> Self {
-        let mut of: Vec<Chunks<Run>> = Vec::new();
+    /// None as yet, of these replicas.
+    pub(super) fn new(agents: Agents) -> Self {
+        let mut of: Vec<Chunks<Run>> = Vec::with_capacity(agents.len());
         of.resize_with(agents.len(), Chunks::default);
-        runs.for_each(|(agent, run)| of[usize::from(agent)].push(run));
-        let mut listed = Chunks::default();
-        children.for_each(|child| listed.push(child));
         Self {
             agents,
             of,
-            children: listed,
+            children: Chunks::default(),
         }
+    }
+
+    /// Adds a run after all others of its replica; the caller lists it.
+    pub(super) fn push(&mut self, agent: Agent, run: Run) {
+        self.of[usize::from(agent)].push(run);
+    }
+
+    /// Lists a child after all others.
+    pub(super) fn list(&mut self, child: Listed) {
+        self.children.push(child);
     }
 
     /// Where a child is listed, or would be.

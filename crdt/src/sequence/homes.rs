@@ -2,6 +2,7 @@
 
 use super::chunks::Chunks;
 use super::id::Id;
+use super::span::Span;
 
 /// The elements from a seq on, up to the next of these, are in this leaf, those of them that there are.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -25,12 +26,12 @@ pub(super) struct Homes {
 }
 
 impl Homes {
-    /// Of elements that are each in one leaf.
-    pub(super) fn from_places(mut places: Vec<(Id, u64, u32)>) -> Self {
-        places.sort_unstable_by_key(|(id, ..)| (id.agent, id.seq));
+    /// Of spans in their leaves, all of which these are.
+    pub(super) fn new(mut places: Vec<(Span, u32)>) -> Self {
+        places.sort_unstable_by_key(|(span, _)| (span.agent(), span.seq()));
         let mut homes = Self::default();
-        for (start, len, leaf) in places {
-            homes.assign(start, len, leaf);
+        for (span, leaf) in places {
+            homes.assign(span.start(), span.len(), leaf);
         }
         homes
     }
@@ -46,6 +47,10 @@ impl Homes {
     pub(super) fn assign(&mut self, start: Id, len: u64, leaf: u32) {
         let agent = usize::from(start.agent);
         if self.streets.len() <= agent {
+            // Most sequences have one.
+            if self.streets.is_empty() {
+                self.streets.reserve_exact(agent + 1);
+            }
             self.streets.resize(agent + 1, Street::default());
         }
         self.streets[agent].assign(start.seq, start.seq + len, leaf);

@@ -66,6 +66,11 @@ impl Agents {
             Err(at) => {
                 let agent = Agent::try_from(self.replicas.len());
                 let agent = agent.expect("a document has at most 4,096 replicas");
+                // Most sequences are of one.
+                if self.replicas.is_empty() {
+                    self.replicas.reserve_exact(1);
+                    self.sorted.reserve_exact(1);
+                }
                 self.replicas.push(replica);
                 self.sorted.insert(at, agent);
                 agent

@@ -208,6 +208,16 @@ impl<C: Content> Index<C> {
         })
     }
 
+    /// All spans, each with the leaf that it is in.
+    pub(super) fn places(&self) -> Vec<(Span, u32)> {
+        let count = self.leaves.iter().map(|leaf| leaf.spans.len()).sum();
+        let mut places = Vec::with_capacity(count);
+        for (number, leaf) in (0..).zip(&self.leaves) {
+            places.extend(leaf.spans.iter().map(|&span| (span, number)));
+        }
+        places
+    }
+
     /// What is shown, in order, in as few parts as it lies in.
     pub(super) fn contents(&self) -> impl Iterator<Item = C::View<'_>> {
         let leaves = std::iter::successors(Some(self.first().leaf), |&leaf| {

@@ -1,5 +1,7 @@
 //! A typed run as a delta carries it.
 
+use std::borrow::Cow;
+
 use crate::sequence::content::Content;
 use crate::{Dot, DotRun, Minute};
 
@@ -116,11 +118,12 @@ impl<C: Content> RunItem<C> {
     }
 
     /// Without the elements up to and including seq `seen`; `None` when that is all.
-    pub(crate) fn after(&self, seen: u64) -> Option<Self> {
+    pub(crate) fn after(&self, seen: u64) -> Option<Cow<'_, Self>> {
         if seen < self.start.seq {
-            return Some(self.clone());
+            return Some(Cow::Borrowed(self));
         }
-        self.clone().cut(seen - self.start.seq + 1).1
+        let (_, rest) = self.clone().cut(seen - self.start.seq + 1);
+        rest.map(Cow::Owned)
     }
 
     /// Its first `at` elements, at least one, and the rest.

@@ -1,10 +1,12 @@
 //! A sequence as a store of dots: what it gives out and takes in.
 
+use std::borrow::Cow;
+
 use super::build::Plan;
 use super::causal::Incoming;
 use super::content::{Content, Extent};
 use super::run::{push_piece, PieceItem, RunItem};
-use super::{Patch, Sequence};
+use super::{told, Patch, Sequence};
 use crate::{Dot, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
 
 impl<C: Content> DotStore for Sequence<C> {
@@ -134,9 +136,10 @@ impl<C: Content> Sequence<C> {
         let wanted: Vec<Dot> = wanted.into_iter().collect();
         if let Some(plan) = self.plan(items, &wanted, seen) {
             *self = plan.build();
-            let mut all = C::default();
-            self.contents().for_each(|part| all.append_view(part));
-            if all.extent() != Extent::default() {
+            if self.extent() != Extent::default() {
+                let mut all = C::Told::default();
+                self.contents().for_each(|part| C::tell(part, &mut all));
+                patches.reserve_exact(1);
                 patches.push(Patch {
                     at: Extent::default(),
                     deleted: Extent::default(),
@@ -152,13 +155,22 @@ impl<C: Content> Sequence<C> {
             run.expect("the items in order are those with something new")
         });
         self.restored = restored.iter().map(RunItem::dots).collect();
-        for run in restored.into_iter().chain(new) {
-            self.integrate(run, &mut |at, content| {
-                patches.push(Patch {
-                    at,
-                    deleted: Extent::default(),
-                    inserted: Some(content.clone()),
-                });
+        for run in restored.iter().map(Cow::Borrowed).chain(new) {
+            // What comes right after another is told with it.
+            let mut end = None;
+            self.integrate_copy(&run, &mut |at, content| {
+                let all = content.extent();
+                let view = content.view(0..all.chars);
+                let last = patches.last_mut().and_then(|last| last.inserted.as_mut());
+                match last.filter(|_| end == Some(at)) {
+                    Some(told) => C::tell(view, told),
+                    None => patches.push(Patch {
+                        at,
+                        deleted: Extent::default(),
+                        inserted: Some(told::<C>(view)),
+                    }),
+                }
+                end = Some(at + all);
             });
         }
     }

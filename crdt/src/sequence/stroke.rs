@@ -88,7 +88,7 @@ impl Sequence<Chars> {
             return at;
         }
         let mut first = None;
-        self.integrate(run.clone(), &mut |at, _| first = first.or(Some(at)));
+        self.integrate_copy(run, &mut |at, _| first = first.or(Some(at)));
         first.expect("the run is alive")
     }
 

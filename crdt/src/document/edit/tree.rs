@@ -1,10 +1,8 @@
 //! Changing a tree.
 
-use std::collections::BTreeSet;
-
 use super::{MapEdit, NodeEdit};
 use crate::container::tree::TreeBody;
-use crate::container::{Body, ChangeKind};
+use crate::container::{Body, ChangeKind, Touched};
 use crate::{Dot, DotSet, EditError, Kind};
 
 /// A tree that is being edited.
@@ -20,7 +18,7 @@ impl TreeEdit<'_> {
     pub fn create(&mut self, under: Option<Dot>, index: usize) -> Result<Dot, EditError> {
         self.0.write(|body, change| {
             let node = tree_mut(body).create(under, index, change)?;
-            Ok((node, ChangeKind::Tree(BTreeSet::from([node]))))
+            Ok((node, ChangeKind::Tree(Touched::one(node))))
         })
     }
 
@@ -41,7 +39,7 @@ impl TreeEdit<'_> {
         });
         self.0.write(|body, change| {
             tree_mut(body).move_to(node, under, index, change)?;
-            Ok(((), ChangeKind::Tree(BTreeSet::from([node]))))
+            Ok(((), ChangeKind::Tree(Touched::one(node))))
         })
     }
 

@@ -1,14 +1,14 @@
 //! What happened to the containers, for a reader.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::{Container, ContainerId, Tree, ROOT};
-use crate::container::{ChangeKind, Changes};
+use super::{ContainerId, Tree, ROOT};
+use crate::container::{ChangeKind, Changes, Entry, Touched};
+use crate::sorted::Sorted;
 
 /// What happened to each container since the edit or merge began.
 #[derive(Default, Debug)]
 pub(crate) struct Noted {
-    containers: BTreeMap<ContainerId, ChangeKind>,
+    /// In order of their numbers.
+    containers: Sorted<(ContainerId, Box<ChangeKind>)>,
     /// Whether nobody will ask.
     silent: bool,
 }
@@ -32,12 +32,18 @@ impl Noted {
         if self.silent || id == ROOT {
             return;
         }
-        match self.containers.get_mut(&id) {
-            Some(earlier) => earlier.extend(change),
-            None => {
-                self.containers.insert(id, change);
-            }
+        let place = self.containers.seek(|&(other, _)| other < id);
+        match self.containers.get_mut(place) {
+            Some((other, earlier)) if *other == id => earlier.extend(change),
+            _ => self.containers.insert(place, (id, Box::new(change))),
         }
+    }
+
+    fn has(&self, id: ContainerId) -> bool {
+        let place = self.containers.seek(|&(other, _)| other < id);
+        self.containers
+            .get(place)
+            .is_some_and(|&(other, _)| other == id)
     }
 }
 
@@ -54,32 +60,26 @@ impl Tree {
 
     /// What was noted, with the names of the containers: to be called before any of them is let go.
     pub(crate) fn report(&self, noted: Noted) -> Changes {
-        let Noted { containers, .. } = noted;
-        if containers.is_empty() {
-            return Changes::default();
-        }
-        // Mostly it is one, at the top.
-        if let (1, Some((&id, _))) = (containers.len(), containers.first_key_value()) {
-            let Container { parent, step, .. } = self.get(id);
-            if let (ROOT, Some(step)) = (*parent, step) {
-                let mut numbers = BTreeMap::new();
-                numbers.insert((ROOT, step.clone()), id);
-                return Changes::new(containers, numbers);
-            }
-        }
-        let mut above = BTreeSet::new();
-        for &id in containers.keys() {
+        let mut above = Touched::default();
+        for &(id, _) in noted.containers.iter() {
             let mut id = self.get(id).parent;
-            while id != ROOT && !containers.contains_key(&id) && above.insert(id) {
+            while id != ROOT && !noted.has(id) && above.insert(id) {
                 id = self.get(id).parent;
             }
         }
-        let all = containers.keys().copied().chain(above);
-        let numbers = all.filter_map(|id| {
-            let container = self.get(id);
-            Some(((container.parent, container.step.clone()?), id))
-        });
-        let numbers = numbers.collect();
-        Changes::new(containers, numbers)
+        let mut entries = Vec::with_capacity(noted.containers.len() + above.len());
+        let changed = noted.containers.into_entries();
+        let changed = changed.map(|(id, change)| (id, Some(change)));
+        let all = changed.chain(above.into_iter().map(|id| (id, None)));
+        entries.extend(all.filter_map(|(number, change)| {
+            let container = self.get(number);
+            Some(Entry {
+                parent: container.parent,
+                number,
+                step: container.step.clone()?,
+                change,
+            })
+        }));
+        Changes::new(entries)
     }
 }

@@ -46,7 +46,7 @@ impl Tree {
     }
 
     fn tabulate_one(&self, mut id: ContainerId, items: BodyItems) -> Items {
-        let depth = self.get(id).depth as u32;
+        let depth = self.depth(id) as u32;
         let mut table = Vec::with_capacity(depth as usize);
         while let Some(step) = self.get(id).step.clone() {
             let parent = depth - 1 - table.len() as u32;
@@ -222,8 +222,6 @@ impl DotStore for Tree {
     }
 
     fn join(&mut self, items: &Items, seen: &VersionVector, noted: &mut Noted) {
-        // Not twice what it takes, as when it grows by and by.
-        self.containers.reserve(items.table.len());
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(ROOT);
         for Place { parent, step } in &items.table {
@@ -236,15 +234,13 @@ impl DotStore for Tree {
             let before = self.get(id).body.live_len();
             let change = self.body_mut(id).join(items, &wanted, seen);
             self.note(id, change, noted);
-            let new = items.all().into_iter().filter_map(|run| {
+            items.for_each_sorted_run(|run| {
                 let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
-                let len = run.len.checked_sub(skip).filter(|&len| len > 0)?;
-                Some(DotRun {
-                    start: run.start.plus(skip),
-                    len,
-                })
+                if let Some(len) = run.len.checked_sub(skip).filter(|&len| len > 0) {
+                    let start = run.start.plus(skip);
+                    self.homes.settle(id, [DotRun { start, len }]);
+                }
             });
-            self.homes.settle(id, new);
             self.settle_restored(id);
             self.recount(id, before, noted);
             if self.get(id).live == 0 {
@@ -287,7 +283,7 @@ impl DotStore for Tree {
             self.homes.each_of(run, |part, id| parts.push((id, part)));
         }
         // What is inside goes first, or it would keep what it is in for a moment.
-        parts.sort_by_key(|&(id, run)| (std::cmp::Reverse(self.get(id).depth), id, run.start));
+        parts.sort_by_cached_key(|&(id, run)| (std::cmp::Reverse(self.depth(id)), id, run.start));
         for of_one in parts.chunk_by(|(one, _), (other, _)| one == other) {
             let dots = of_one.iter().map(|&(_, run)| run).collect();
             self.remove_from(of_one[0].0, &dots, noted);

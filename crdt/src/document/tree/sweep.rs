@@ -45,12 +45,13 @@ impl Tree {
             key: key.into(),
             kind: Kind::ALL[0],
         };
-        let last = Step {
-            kind: Kind::ALL[Kind::ALL.len() - 1],
-            ..first.clone()
-        };
-        let at_key = self.children.range((map, first)..=(map, last));
-        self.loose.extend(at_key.map(|(_, &id)| id));
+        let from = self.children.iter_from(self.place_in(map, &first));
+        let at_key = from.take_while(|&&id| {
+            let child = self.get(id);
+            child.parent == map && child.step.as_ref().is_some_and(|s| s.key == first.key)
+        });
+        let at_key: Vec<ContainerId> = at_key.copied().collect();
+        self.loose.extend(at_key);
     }
 
     /// Every dot that names something in these containers, alive or not.
@@ -88,9 +89,6 @@ impl Tree {
             self.free.pop_last();
             self.containers.pop();
         }
-        if self.containers.capacity() > 4 * self.containers.len().max(16) {
-            self.containers.shrink_to(2 * self.containers.len());
-        }
     }
 
     /// Whether a container must be kept: as something lives in it, as it is said to be there, or as
@@ -98,7 +96,7 @@ impl Tree {
     fn is_of_use(&self, id: ContainerId) -> bool {
         let Some(Container {
             step: Some(step), ..
-        }) = self.containers.get(id as usize)
+        }) = self.containers.get(id)
         else {
             return true;
         };
@@ -138,10 +136,13 @@ impl Tree {
                 }
             }
         }
-        let gone = std::mem::replace(&mut self.containers[id as usize], Container::top());
-        let step = gone.step.expect("the top is always of use");
-        self.children.remove(&(gone.parent, step));
-        self.containers[gone.parent as usize].children -= 1;
+        let gone = self.get(id);
+        let step = gone.step.as_ref().expect("the top is always of use");
+        let place = self.place_in(gone.parent, step);
+        let listed = self.children.remove(place);
+        debug_assert_eq!(listed, Some(id), "every container is listed");
+        let gone = std::mem::replace(&mut self.containers[id], Container::top());
+        self.containers[gone.parent].children -= 1;
         self.free.insert(id);
         self.ready = None;
         self.departed.forget(id);

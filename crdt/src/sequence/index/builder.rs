@@ -2,22 +2,16 @@
 
 use super::{Child, Extent, Index, Leaf, Node, CONTENT_MAX, FANOUT, NONE};
 use crate::sequence::content::Content;
-use crate::sequence::id::Id;
 use crate::sequence::span::Span;
 
 /// An index that is filled from its start to its end.
 pub(in crate::sequence) struct Builder<C> {
     leaves: Vec<Leaf<C>>,
-    /// Which elements are in which leaf.
-    places: Vec<(Id, u64, u32)>,
 }
 
 impl<C: Content> Builder<C> {
     pub(in crate::sequence) fn new() -> Self {
-        Self {
-            leaves: Vec::new(),
-            places: Vec::new(),
-        }
+        Self { leaves: Vec::new() }
     }
 
     /// Adds a span, or makes the last one longer if that goes on and both have at most `max` elements.
@@ -27,9 +21,11 @@ impl<C: Content> Builder<C> {
             leaf.spans.len() >= FANOUT || content > CONTENT_MAX
         };
         if self.leaves.last().is_none_or(full) {
+            if self.leaves.is_empty() {
+                self.leaves.reserve_exact(1);
+            }
             self.leaves.push(Leaf::new());
         }
-        let number = self.leaves.len() as u32 - 1;
         let leaf = self.leaves.last_mut().expect("one was just added");
         match leaf.spans.last_mut() {
             Some(last)
@@ -39,23 +35,23 @@ impl<C: Content> Builder<C> {
             {
                 *last = last.with_len(last.len() + span.len());
             }
-            _ => leaf.spans.push(span),
+            _ => {
+                // Most sequences have one.
+                if leaf.spans.is_empty() {
+                    leaf.spans.reserve_exact(1);
+                }
+                leaf.spans.push(span);
+            }
         }
         if let Some(content) = content {
             leaf.content.append_view(content);
         }
-        match self.places.last_mut() {
-            Some((id, len, leaf)) if *leaf == number && id.plus(*len) == span.start() => {
-                *len += span.len();
-            }
-            _ => self.places.push((span.start(), span.len(), number)),
-        }
     }
 
-    /// The index, and which elements are in which leaf.
-    pub(in crate::sequence) fn finish(self) -> (Index<C>, Vec<(Id, u64, u32)>) {
+    /// The index.
+    pub(in crate::sequence) fn finish(self) -> Index<C> {
         if self.leaves.is_empty() {
-            return (Index::new(), self.places);
+            return Index::new();
         }
         let mut index = Index {
             leaves: self.leaves,
@@ -92,6 +88,6 @@ impl<C: Content> Builder<C> {
             layer = above;
         }
         index.root = layer[0].id;
-        (index, self.places)
+        index
     }
 }

@@ -27,9 +27,11 @@ pub(super) fn back(
     change: &mut Change,
 ) -> ChangeKind {
     match (body, &part.lost) {
-        (Body::Map(map), Lost::Map(entries)) => {
-            ChangeKind::Map(entries_back(map, entries, made, names, change))
-        }
+        (Body::Map(map), Lost::Map(entries)) => ChangeKind::Map(
+            entries_back(map, entries, made, names, change)
+                .into_iter()
+                .collect(),
+        ),
         (Body::List(list), Lost::Cells(cells)) => {
             ChangeKind::List(elements_back(list, cells, made, names, change))
         }
@@ -39,7 +41,7 @@ pub(super) fn back(
                 _ => BTreeSet::new(),
             };
             nodes.extend(homes_back(tree, made, names, change));
-            ChangeKind::Tree(nodes)
+            ChangeKind::Tree(nodes.into_iter().collect())
         }
         (Body::Text(text), Lost::Text { pieces, marks }) => {
             let patches = pieces_back(text, pieces, names, change);
