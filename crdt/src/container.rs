@@ -480,6 +480,20 @@ impl Body {
         }
     }
 
+    /// The dots of a counter that the items may replace, and theirs. The newest word of a replica counts, so
+    /// a hostile one that does not say that it took back what it had said leaves dots that are not alive.
+    pub(crate) fn counted(&self, items: &BodyItems) -> DotSet {
+        let (Self::Counter(counter), BodyItems::Counter(tallies)) = (self, items) else {
+            return DotSet::new();
+        };
+        let here = tallies
+            .iter()
+            .filter_map(|tally| counter.tally_of(tally.dot.replica));
+        here.chain(tallies.iter().copied())
+            .map(|tally| tally.dot)
+            .collect()
+    }
+
     /// Takes in what is new of the items; gives what a reader sees of it.
     pub(crate) fn join(
         &mut self,

@@ -109,13 +109,13 @@ fn fuzz(workspace: &Workspace, host: &str, target: &str, args: &Args) -> Result<
     Ok(process::run(&mut command).is_ok())
 }
 
-/// Keeps a file for each thing that is reached, the smallest one.
+/// Keeps as few files as reach all that is reached.
 fn minimise(mut command: std::process::Command, corpus: &std::path::Path) -> Result<()> {
     let smaller = corpus.with_extension("new");
     fs::create_dir_all(&smaller).context("cannot make a second corpus")?;
     process::run(
         command
-            .args(["-merge=1", "-max_len=65536"])
+            .args(["-set_cover_merge=1", "-max_len=65536"])
             .arg(&smaller)
             .arg(corpus),
     )?;

@@ -232,6 +232,7 @@ impl DotStore for Tree {
             let wanted = wanted.remove(number).unwrap_or_default();
             let id = ids[*number as usize];
             let before = self.get(id).body.live_len();
+            let counted = self.get(id).body.counted(items);
             let change = self.body_mut(id).join(items, &wanted, seen);
             self.note(id, change, noted);
             items.for_each_sorted_run(|run| {
@@ -242,6 +243,10 @@ impl DotStore for Tree {
                 }
             });
             self.settle_restored(id);
+            if !counted.is_empty() {
+                let gone = counted.difference(&self.get(id).body.alive_of(&counted));
+                self.unsettle(gone.runs(), Some(id));
+            }
             self.recount(id, before, noted);
             if self.get(id).live == 0 {
                 self.loose.insert(id);
