@@ -30,13 +30,20 @@ pub(crate) fn soak(workspace: &Workspace, args: &Args) -> Result<()> {
 
 /// The test that runs the schedules, in release; its numbers come by environment variables.
 pub(crate) fn command(workspace: &Workspace, locked: bool) -> Command {
-    let mut command = workspace.command("cargo");
-    command.args(["test", "--release", "--package", "driftwood-crdt"]);
-    command.args(locked.then_some("--locked"));
-    command.args(["--test", "schedules", "--", "--nocapture"]);
+    let mut command = release_test(workspace, "schedules", locked);
+    command.args(["--", "--nocapture"]);
     for name in ["SEED", "SCHEDULES", "MINUTES", "SHRINK"] {
         command.env_remove(format!("DRIFTWOOD_{name}"));
     }
+    command
+}
+
+/// A test of the engine, in release.
+pub(crate) fn release_test(workspace: &Workspace, test: &str, locked: bool) -> Command {
+    let mut command = workspace.command("cargo");
+    command.args(["test", "--release", "--package", "driftwood-crdt"]);
+    command.args(locked.then_some("--locked"));
+    command.args(["--test", test]);
     command
 }
 

@@ -54,7 +54,7 @@ const CORE_IN_WASM: [&str; 8] = [
 ];
 const WASM: [&str; 4] = ["--package", "driftwood-wasm", "--target", WASM_TARGET];
 
-pub(super) static STEPS: [Step; 18] = [
+pub(super) static STEPS: [Step; 19] = [
     Step {
         name: "setup",
         about: "wasm target, wasm tools, npm packages",
@@ -108,6 +108,12 @@ pub(super) static STEPS: [Step; 18] = [
         about: "200,000 random schedules against the engine, in release",
         needs: &[],
         run: random_schedules,
+    },
+    Step {
+        name: "bounds",
+        about: "what hostile deltas may take of memory and time, in release",
+        needs: &[],
+        run: |workspace| suites(schedules::release_test(workspace, "bounds", true), tally::cargo),
     },
     Step {
         name: "bench",
