@@ -9,6 +9,18 @@ use std::fs;
 /// What wasm-pack names the module after the crate `driftwood-wasm`.
 const MODULE: &str = "wasm/pkg/driftwood_wasm_bg.wasm";
 
+/// How wasm-opt makes the module small *as gzip sends it*, which is not the same as small.
+///
+/// Inlining saves 5 % of the bytes and costs 16 % of the packed ones: what was alike is so no more. Sorted by name,
+/// functions that are alike stand within the 32 KiB that gzip looks back, which saves 7 %.
+const SMALL: [&str; 5] = [
+    "-Oz",
+    "--one-caller-inline-max-function-size=0",
+    "--always-inline-max-function-size=3",
+    "--flexible-inline-max-function-size=0",
+    "--reorder-functions-by-name",
+];
+
 /// Sets up, then builds the package and the page.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     setup::run(workspace)?;
@@ -62,7 +74,7 @@ fn optimise(workspace: &Workspace) -> Result<()> {
         println!("Build: optimising the wasm module (about half a minute)");
         fs::create_dir_all(&cache).context("making a folder in cargo's target folder")?;
         let mut wasm_opt = workspace.command("wasm-opt");
-        process::run(wasm_opt.arg("-Os").arg(&module).arg("-o").arg(&optimised))?;
+        process::run(wasm_opt.args(SMALL).arg(&module).arg("-o").arg(&optimised))?;
         // Only now, so that a wasm-opt cut short is not taken for done.
         fs::write(&raw, &bytes).context("writing to cargo's target folder")?;
     }
