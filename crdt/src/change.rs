@@ -1,6 +1,6 @@
 //! What a local edit takes: dots, a stamp, and the record of what it removed.
 
-use std::collections::BTreeMap;
+use crate::ordered::{self, BTreeMap};
 
 use crate::removal_log::Record;
 use crate::undo::write::Record as Undoing;
@@ -109,7 +109,7 @@ impl Change {
     /// What was removed, in the order of the changes.
     pub(crate) fn into_removals(mut self) -> Vec<Record> {
         if !self.removals.is_sorted_by_key(Record::by) {
-            self.removals.sort_by_key(Record::by);
+            ordered::sort_by_key(&mut self.removals, Record::by);
         }
         self.removals
     }

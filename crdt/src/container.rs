@@ -6,7 +6,7 @@ pub(crate) mod list;
 pub(crate) mod text;
 pub(crate) mod tree;
 
-use std::collections::BTreeSet;
+use crate::ordered::{self, BTreeSet};
 
 use crate::counter::Tally;
 use crate::document::Departure;
@@ -192,7 +192,7 @@ impl BodyItems {
     pub(crate) fn add_skeleton(&mut self, body: &Body, dots: &[Dot], from: &VersionVector) {
         fn add<C: Content>(runs: &mut Vec<RunItem<C>>, skeleton: Vec<RunItem<C>>) {
             runs.extend(skeleton);
-            runs.sort_by_key(|run| run.start);
+            ordered::sort_by_key(runs, |run| run.start);
         }
         match (self, body) {
             (Self::List(runs), Body::List(list)) => add(runs, list.cells.skeleton_of(dots, from)),
@@ -210,7 +210,7 @@ impl BodyItems {
         self.for_each_run(|_| count += 1);
         let mut all = Vec::with_capacity(count);
         self.for_each_run(|run| all.push(run));
-        all.sort_unstable();
+        ordered::sort(&mut all);
         all
     }
 

@@ -1,6 +1,6 @@
 //! The names of changes: [`Dot`], and sets of them.
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
 use std::fmt;
 
 use crate::{ReplicaId, VersionVector};

@@ -64,6 +64,8 @@ mod journal;
 pub mod limits;
 mod list;
 mod map;
+#[doc(hidden)]
+pub mod ordered;
 mod register;
 mod removal_log;
 mod replica_id;

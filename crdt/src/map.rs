@@ -1,6 +1,6 @@
 //! [`LwwMap`]: keys with registers.
 
-use std::collections::BTreeSet;
+use crate::ordered::{self, BTreeSet};
 use std::fmt::Debug;
 
 use crate::dot_map::DotMap;
@@ -342,7 +342,9 @@ where
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         let living = self.living(interval);
         let mut items: Vec<_> = living.map(|(dot, entry)| Self::item(dot, entry)).collect();
-        items.sort_by(|a, b| (&a.key, a.sibling.dot).cmp(&(&b.key, b.sibling.dot)));
+        ordered::sort_by(&mut items, |a, b| {
+            (&a.key, a.sibling.dot).cmp(&(&b.key, b.sibling.dot))
+        });
         items
     }
 

@@ -1,6 +1,6 @@
 //! [`OrSet`]: elements that are in or out.
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
 use std::fmt::Debug;
 
 use crate::map::{LwwMap, MapItem};

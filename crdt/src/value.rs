@@ -1,7 +1,7 @@
 //! Plain values: what a map key, a list element or a set element holds.
 
+use crate::ordered::BTreeMap;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use crate::{limits, EditError};
 

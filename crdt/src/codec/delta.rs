@@ -6,6 +6,7 @@ use super::step::{self, Step};
 use super::varint::{DecodeError, Reader, Writer};
 use super::{packed, removals};
 use crate::document::{self, Items, Key, Place};
+use crate::ordered;
 use crate::VersionVector;
 use crate::{limits, Delta, Dot, DotRun, Kind, Minute, ReplicaId, Stamp};
 
@@ -153,7 +154,7 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
             names.push(replica);
         }
         if names.len() > 4 * limits::REPLICAS_MAX {
-            names.sort_unstable();
+            ordered::sort(&mut names);
             names.dedup();
         }
     };
@@ -178,7 +179,7 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
             note(run.start.replica);
         }
     }
-    names.sort_unstable();
+    ordered::sort(&mut names);
     names.dedup();
     names
 }
@@ -545,6 +546,6 @@ fn sorted(each_run: impl Fn(&mut dyn FnMut(DotRun))) -> Vec<DotRun> {
     each_run(&mut |_| count += 1);
     let mut runs = Vec::with_capacity(count);
     each_run(&mut |run| runs.push(run));
-    runs.sort_unstable();
+    ordered::sort(&mut runs);
     runs
 }

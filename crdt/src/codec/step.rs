@@ -13,6 +13,7 @@ use crate::container::BodyItems;
 use crate::counter::Tally;
 use crate::document::{self, Key};
 use crate::map::MapItem;
+use crate::ordered;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::run::{PieceItem, RunItem};
 use crate::{Delta, Dot, DotRun, Kind, Minute, ReplicaId, Sibling, Stamp, Value};
@@ -145,7 +146,7 @@ impl<'a> Step<'a> {
             .chain(named)
             .filter(|&replica| replica != self.who.own)
             .collect();
-        others.sort_unstable();
+        ordered::sort(&mut others);
         others.dedup();
         others
     }

@@ -1,6 +1,6 @@
 //! What a reader is told of an edit or a merge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use super::cell::Cells;
 use crate::sequence::content::{Chars, Content, Extent};

@@ -7,7 +7,7 @@
 //!
 //! A deleted element of whose container something survived is *kept*: it is shown where it was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use super::cell::{Cell, Cells, Moved};
 use super::ListPatch;

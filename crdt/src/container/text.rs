@@ -7,8 +7,8 @@
 //! one more than that of every mark of the name that was seen overlapping, so that whoever has seen a
 //! mark wins over it whatever the clocks say. Among equal levels the greatest (stamp, dot) counts.
 
+use crate::ordered::{self, BTreeMap, BTreeSet};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::TextPatch;
@@ -279,7 +279,7 @@ impl TextBody {
         let mut kept = self.anchored_of(run);
         if !more.is_empty() {
             kept.extend(more.range(run.start..=run.start.plus(run.len - 1)));
-            kept.sort_unstable();
+            ordered::sort(&mut kept);
         }
         kept
     }

@@ -1,6 +1,7 @@
 //! The names of what was deleted lately: see [`Doc::changes_since`](super::Doc::changes_since).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::ordered::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 
 use super::tree::ContainerId;
 use crate::{Dot, DotRun, ReplicaId, Value};

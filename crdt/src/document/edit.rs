@@ -11,7 +11,7 @@ mod small;
 mod text;
 mod tree;
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
 
 use super::path::{Key, Kind, Path, Step};
 use super::tree::{ContainerId, Noted, Tree};

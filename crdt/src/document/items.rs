@@ -1,6 +1,6 @@
 //! What a delta says of each container: the containers in a table, parents by number.
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
 
 use super::path::{Key, Kind, Step};
 use crate::container::BodyItems;

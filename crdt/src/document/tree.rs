@@ -4,7 +4,7 @@ mod report;
 mod store;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use super::departed::Departed;
 use super::erasures::Erasures;

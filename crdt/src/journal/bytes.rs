@@ -1,6 +1,6 @@
 //! A journal as bytes.
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
 
 use super::{erased_by, Entry, Journal, JournalError, NamedVersion};
 use crate::codec::{DecodeError, Reader, Writer};

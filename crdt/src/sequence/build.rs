@@ -4,6 +4,7 @@
 //! gives the elements in reading order, and leaves are filled one after the other. A run at a time would
 //! look for its place, cut a span in two, and move what is beside it.
 
+use crate::ordered;
 use std::ops::Range;
 
 use super::content::Content;
@@ -127,7 +128,7 @@ impl<'a, C: Content> Plan<'a, C> {
         });
         let mut kids: Vec<Kid> = kids.collect();
         // The runs are in order of dot, so children of one element are in order too.
-        kids.sort_unstable_by_key(|kid| (kid.listed.place(), kid.run));
+        ordered::sort_unstable_by_key(&mut kids, |kid| (kid.listed.place(), kid.run));
         let mut plan = Self {
             items,
             agents,

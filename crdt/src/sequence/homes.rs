@@ -2,6 +2,7 @@
 
 use super::chunks::Chunks;
 use super::id::Id;
+use crate::ordered;
 
 /// The elements from a seq on, up to the next of these, are in this leaf, those of them that there are.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -27,7 +28,7 @@ pub(super) struct Homes {
 impl Homes {
     /// Of elements that are each in one leaf.
     pub(super) fn from_places(mut places: Vec<(Id, u64, u32)>) -> Self {
-        places.sort_unstable_by_key(|(id, ..)| (id.agent, id.seq));
+        ordered::sort_unstable_by_key(&mut places, |(id, ..)| (id.agent, id.seq));
         let mut homes = Self::default();
         for (start, len, leaf) in places {
             homes.assign(start, len, leaf);

@@ -1,6 +1,6 @@
 //! [`Value`] and the names of changes in other formats.
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
 use std::fmt;
 
 use ::serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};

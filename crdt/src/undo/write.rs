@@ -4,6 +4,7 @@ use crate::container::cell::{Cell, Cells};
 use crate::container::text::{Span, TextBody};
 use crate::container::Body;
 use crate::map::MapItem;
+use crate::ordered;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::near::Kept;
 use crate::sequence::Sequence;
@@ -174,7 +175,7 @@ impl Lost {
                     (item.sibling.rank(), key, Slot::Child(kind))
                 });
                 let mut all: Vec<_> = values.chain(children).collect();
-                all.sort_by_key(|&(rank, ..)| rank);
+                ordered::sort_by_key(&mut all, |&(rank, ..)| rank);
                 let entries = all.into_iter().map(|((stamp, dot), key, what)| {
                     let beside = map.dots_at(&key).filter(|&dot| !dots.contains(dot));
                     LostEntry {
@@ -237,7 +238,7 @@ impl Spot {
 fn in_order<C: Content>(sequence: &Sequence<C>, dots: &DotSet) -> Vec<DotRun> {
     let runs = dots.runs().flat_map(|run| sequence.alive_in(run));
     let mut runs: Vec<DotRun> = runs.collect();
-    runs.sort_by(|a, b| {
+    ordered::sort_by(&mut runs, |a, b| {
         let order = sequence.compare(a.start, b.start);
         order.expect("what is alive has a place")
     });

@@ -1,6 +1,6 @@
 //! Changing a tree.
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
 
 use super::{MapEdit, NodeEdit};
 use crate::container::tree::TreeBody;

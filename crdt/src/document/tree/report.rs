@@ -1,6 +1,6 @@
 //! What happened to the containers, for a reader.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use super::{Container, ContainerId, Tree, ROOT};
 use crate::container::{ChangeKind, Changes};

@@ -1,6 +1,6 @@
 //! Bringing back the characters and the marks of a text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use super::Then;
 use crate::container::text::{Expand, Segment, TextBody, EMBED};
