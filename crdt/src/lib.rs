@@ -50,6 +50,8 @@
 //! A [`Delta`] is what travels: the step from one version to another, merged whole or not at all.
 
 mod change;
+#[doc(hidden)]
+pub mod checksum;
 pub mod codec;
 mod container;
 mod counter;
