@@ -1,6 +1,7 @@
 //! What a local edit takes: dots, a stamp, and the record of what it removed.
 
 use crate::ordered::{self, BTreeMap};
+use crate::plain::plain;
 
 use crate::removal_log::Record;
 use crate::undo::write::Record as Undoing;
@@ -99,7 +100,7 @@ impl Change {
     pub(crate) fn removed_after(&self, len: usize, last: u64) -> impl Iterator<Item = DotRun> + '_ {
         let said = self.removals[len..].iter();
         let after = said.filter(move |record| record.by().seq > last);
-        after.map(Record::run)
+        plain(after.map(Record::run))
     }
 
     pub(crate) fn last(&self) -> u64 {

@@ -7,6 +7,7 @@ pub(crate) mod text;
 pub(crate) mod tree;
 
 use crate::ordered::{self, BTreeSet};
+use crate::plain::plain;
 
 use crate::counter::Tally;
 use crate::document::Departure;
@@ -58,7 +59,7 @@ impl MapBody {
     pub(crate) fn dots_at<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Dot> + 'a {
         let marks = Kind::ALL.into_iter();
         let marks = marks.flat_map(|kind| self.children.dots_at(&(key.to_owned(), kind)));
-        self.values.dots_at(key).chain(marks)
+        plain(self.values.dots_at(key).chain(marks))
     }
 }
 

@@ -68,6 +68,7 @@ mod list;
 mod map;
 #[doc(hidden)]
 pub mod ordered;
+mod plain;
 mod register;
 mod removal_log;
 mod replica_id;

@@ -7,6 +7,7 @@ use super::varint::{DecodeError, Reader, Writer};
 use super::{packed, removals};
 use crate::document::{self, Items, Key, Place};
 use crate::ordered;
+use crate::plain::plain;
 use crate::VersionVector;
 use crate::{limits, Delta, Dot, DotRun, Kind, Minute, ReplicaId, Stamp};
 
@@ -532,7 +533,7 @@ fn removes_what_is_there(delta: &Delta) -> bool {
 /// The dots of erasing changes: alive, each the name of what it erased.
 fn erasing(delta: &Delta) -> impl Iterator<Item = DotRun> + '_ {
     let erasures = delta.items.erasures.iter();
-    erasures.map(|&(start, _)| DotRun { start, len: 1 })
+    plain(erasures.map(|&(start, _)| DotRun { start, len: 1 }))
 }
 
 /// The last dot of a run.

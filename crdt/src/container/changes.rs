@@ -1,6 +1,7 @@
 //! What a reader is told of an edit or a merge.
 
 use crate::ordered::{BTreeMap, BTreeSet};
+use crate::plain::plain;
 
 use super::cell::Cells;
 use crate::sequence::content::{Chars, Content, Extent};
@@ -195,7 +196,7 @@ impl Changes {
         };
         let inside = (number, first.clone())..(number + 1, first);
         let inside = self.numbers.range(inside);
-        inside.map(|((_, step), &number)| (step, number))
+        plain(inside.map(|((_, step), &number)| (step, number)))
     }
 }
 

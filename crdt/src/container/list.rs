@@ -8,6 +8,7 @@
 //! A deleted element of whose container something survived is *kept*: it is shown where it was.
 
 use crate::ordered::{BTreeMap, BTreeSet};
+use crate::plain::plain;
 
 use super::cell::{Cell, Cells, Moved};
 use super::ListPatch;
@@ -53,7 +54,7 @@ impl ListBody {
             .cells
             .shown()
             .flat_map(|(start, cells)| (0..cells.len()).map(move |i| start.plus(i as u64)));
-        cells.filter_map(|dot| self.element(dot))
+        plain(cells.filter_map(|dot| self.element(dot)))
     }
 
     /// What an element is, wherever it is shown.

@@ -8,6 +8,7 @@
 //! mark wins over it whatever the clocks say. Among equal levels the greatest (stamp, dot) counts.
 
 use crate::ordered::{self, BTreeMap, BTreeSet};
+use crate::plain::plain;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -100,7 +101,7 @@ pub(crate) struct TextItems {
 impl TextItems {
     /// The characters that the marks are anchored on.
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.marks.iter().flat_map(|item| item.key.anchors())
+        plain(self.marks.iter().flat_map(|item| item.key.anchors()))
     }
 }
 
@@ -117,7 +118,7 @@ impl Span {
     }
 
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> {
-        self.start.at.into_iter().chain(self.end.at)
+        plain(self.start.at.into_iter().chain(self.end.at))
     }
 }
 
@@ -413,7 +414,7 @@ impl TextBody {
             level: 0,
         };
         let spans = self.marks.iter_from(&first).map(|(span, _)| span);
-        spans.take_while(move |span| span.name == name)
+        plain(spans.take_while(move |span| span.name == name))
     }
 
     /// The spans of a name and where each is.

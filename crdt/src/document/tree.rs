@@ -5,6 +5,7 @@ mod store;
 mod sweep;
 
 use crate::ordered::{BTreeMap, BTreeSet};
+use crate::plain::plain;
 
 use super::departed::Departed;
 use super::erasures::Erasures;
@@ -159,10 +160,12 @@ impl Tree {
             kind: Kind::Map,
         };
         let inside = self.children.range((parent, first)..);
-        inside
-            .take_while(move |((of, _), _)| *of == parent)
-            .map(|((_, step), &id)| (step, id))
-            .take(self.get(parent).children as usize)
+        plain(
+            inside
+                .take_while(move |((of, _), _)| *of == parent)
+                .map(|((_, step), &id)| (step, id))
+                .take(self.get(parent).children as usize),
+        )
     }
 
     /// The container inside of this one. Naming it does not make it exist for others.

@@ -5,6 +5,7 @@ use crate::container::text::{Span, TextBody};
 use crate::container::Body;
 use crate::map::MapItem;
 use crate::ordered;
+use crate::plain::plain;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::near::Kept;
 use crate::sequence::Sequence;
@@ -29,24 +30,24 @@ pub(crate) struct Part {
 impl Write {
     /// All dots that it speaks of.
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.parts.iter().flat_map(|part| {
+        plain(self.parts.iter().flat_map(|part| {
             let at = part.at.steps().iter().filter_map(|step| match step.key {
                 Key::Element(dot) => Some(dot),
                 Key::Name(_) => None,
             });
             at.chain(part.made.dots()).chain(part.lost.dots())
-        })
+        }))
     }
 
     /// The characters beside which the marks end that it removed.
     pub(crate) fn ends(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.parts.iter().flat_map(|part| {
+        plain(self.parts.iter().flat_map(|part| {
             let marks = match &part.lost {
                 Lost::Text { marks, .. } => &marks[..],
                 _ => &[],
             };
             marks.iter().flat_map(|mark| mark.key.anchors())
-        })
+        }))
     }
 }
 
@@ -210,7 +211,7 @@ impl Spot {
     /// All dots that it speaks of, when it is that of `len` elements.
     fn dots(self, len: u64) -> impl Iterator<Item = Dot> {
         let own = (0..len).map(move |i| self.dot.plus(i));
-        own.chain(self.left).chain(self.right)
+        plain(own.chain(self.left).chain(self.right))
     }
 
     /// The spots of runs in reading order. What goes together has the same neighbour on the right:
