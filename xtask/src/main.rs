@@ -16,6 +16,7 @@ mod setup;
 mod size;
 mod tally;
 mod test;
+mod wasm;
 mod workspace;
 
 use clap::{Parser, Subcommand};
