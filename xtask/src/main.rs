@@ -10,6 +10,7 @@ mod demo;
 mod fuzz;
 mod hygiene;
 mod mutants;
+mod order;
 mod process;
 mod schedules;
 mod setup;
