@@ -158,18 +158,15 @@ impl<K, V> Map<K, V> {
         // What comes in order leaves full chunks behind.
         let half = if index == CHUNK { CHUNK } else { CHUNK / 2 };
         let mut right = entries.split_off(half);
-        let place = match index.checked_sub(half) {
-            Some(index) => {
-                right.insert(index, entry);
-                Place {
-                    chunk: chunk + 1,
-                    index,
-                }
+        let place = if let Some(index) = index.checked_sub(half) {
+            right.insert(index, entry);
+            Place {
+                chunk: chunk + 1,
+                index,
             }
-            None => {
-                entries.insert(index, entry);
-                Place { chunk, index }
-            }
+        } else {
+            entries.insert(index, entry);
+            Place { chunk, index }
         };
         self.chunks.insert(chunk + 1, right);
         place
@@ -313,6 +310,7 @@ impl<K: Ord, V> Map<K, V> {
     }
 
     /// Takes what is at or after a key.
+    #[must_use]
     pub fn split_off<Q: Ord + ?Sized>(&mut self, key: &Q) -> Self
     where
         K: Borrow<Q>,

@@ -92,6 +92,7 @@ impl<T: Ord> Set<T> {
     }
 
     /// Takes those at or after one.
+    #[must_use]
     pub fn split_off<Q: Ord + ?Sized>(&mut self, item: &Q) -> Self
     where
         T: Borrow<Q>,
