@@ -50,6 +50,8 @@ const TABLE: [u32; 16] = {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn is_the_checksum_that_everyone_has() {

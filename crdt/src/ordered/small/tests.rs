@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn check(map: &Map<u16, u32>, model: &BTreeMap<u16, u32>) {
     assert_eq!(map.len(), model.len());
