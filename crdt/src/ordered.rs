@@ -1,7 +1,7 @@
 //! Ordered maps and sets, and sorting, as the standard library has them.
 //!
 //! In a browser what is loaded counts more than what is computed: each type that a `BTreeMap` is used with costs 5 to
-//! 10 KB of WebAssembly, and each slice that is sorted 3 KB. There, and only there, [`small`] stands in for them.
+//! 10 KB of WebAssembly, and each slice that is sorted 3 KB. There, and only there, `small` stands in for them.
 
 #[cfg(any(test, target_arch = "wasm32"))]
 #[cfg_attr(not(target_arch = "wasm32"), allow(unreachable_pub, dead_code))]

@@ -15,7 +15,7 @@ const MODULE: &str = "wasm/pkg/driftwood_wasm_bg.wasm";
 /// Inlining saves 5 % of the bytes and costs 16 % of the packed ones: what was alike is so no more. So it is with
 /// functions that are merged because they are nearly alike, and with values that are kept for later instead of being
 /// computed again: each costs about 1 %. The names stay until
-/// [`size`] has said what takes the space.
+/// `size` has said what takes the space.
 const SMALL: [&str; 7] = [
     "-Oz",
     "-g",

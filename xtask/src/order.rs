@@ -61,7 +61,9 @@ fn by_likeness(functions: &[Function]) -> Vec<usize> {
     while let Some(function) = next {
         order.push(function);
         left[function] = false;
-        likeness.iter_mut().for_each(|likeness| *likeness *= FADE);
+        for likeness in &mut likeness {
+            *likeness *= FADE;
+        }
         for &kind in &kinds[function] {
             let weight = weights[kind];
             if weight > 0.0 {
