@@ -1,6 +1,7 @@
 //! What a local edit takes: dots, a stamp, and the record of what it removed.
 
-use std::collections::BTreeMap;
+use crate::ordered::{self, BTreeMap};
+use crate::plain::plain;
 
 use crate::removal_log::Record;
 use crate::undo::write::Record as Undoing;
@@ -99,7 +100,7 @@ impl Change {
     pub(crate) fn removed_after(&self, len: usize, last: u64) -> impl Iterator<Item = DotRun> + '_ {
         let said = self.removals[len..].iter();
         let after = said.filter(move |record| record.by().seq > last);
-        after.map(Record::run)
+        plain(after.map(Record::run))
     }
 
     pub(crate) fn last(&self) -> u64 {
@@ -109,7 +110,7 @@ impl Change {
     /// What was removed, in the order of the changes.
     pub(crate) fn into_removals(mut self) -> Vec<Record> {
         if !self.removals.is_sorted_by_key(Record::by) {
-            self.removals.sort_by_key(Record::by);
+            ordered::sort_by_key(&mut self.removals, Record::by);
         }
         self.removals
     }

@@ -9,7 +9,8 @@ pub(crate) mod text;
 mod touched;
 pub(crate) mod tree;
 
-use std::collections::BTreeSet;
+use crate::ordered::{self, BTreeSet};
+use crate::plain::plain;
 
 use crate::counter::Tally;
 use crate::document::Departure;
@@ -63,7 +64,7 @@ impl MapBody {
     pub(crate) fn dots_at<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Dot> + 'a {
         let marks = Kind::ALL.into_iter();
         let marks = marks.flat_map(|kind| self.children.dots_at(&(key.to_owned(), kind)));
-        self.values.dots_at(key).chain(marks)
+        plain(self.values.dots_at(key).chain(marks))
     }
 }
 
@@ -197,7 +198,7 @@ impl BodyItems {
     pub(crate) fn add_skeleton(&mut self, body: &Body, dots: &[Dot], from: &VersionVector) {
         fn add<C: Content>(runs: &mut Vec<RunItem<C>>, skeleton: Vec<RunItem<C>>) {
             runs.extend(skeleton);
-            runs.sort_by_key(|run| run.start);
+            ordered::sort_by_key(runs, |run| run.start);
         }
         match (self, body) {
             (Self::List(runs), Body::List(list)) => add(runs, list.cells.skeleton_of(dots, from)),
@@ -215,7 +216,7 @@ impl BodyItems {
         self.for_each_run(|_| count += 1);
         let mut all = Vec::with_capacity(count);
         self.for_each_run(|run| all.push(run));
-        all.sort_unstable();
+        ordered::sort(&mut all);
         all
     }
 

@@ -1,6 +1,7 @@
 //! [`PnCounter`]: a number that everybody adds to.
 
 use crate::limits::COUNTER_MAX;
+use crate::plain::plain;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Interval, MergeError, ReplicaId};
 use crate::{Minute, Stamp, VersionVector};
 
@@ -135,13 +136,15 @@ impl PnCounter {
     }
 
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.tallies.iter().map(|tally| tally.dot)
+        plain(self.tallies.iter().map(|tally| tally.dot))
     }
 
     fn tallies_in<'a>(&'a self, interval: Interval<'a>) -> impl Iterator<Item = &'a Tally> + 'a {
-        self.tallies
-            .iter()
-            .filter(move |tally| interval.contains(tally.dot))
+        plain(
+            self.tallies
+                .iter()
+                .filter(move |tally| interval.contains(tally.dot)),
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! The names of changes: [`Dot`], and sets of them.
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
+use crate::plain::plain;
 use std::fmt;
 
 use crate::{ReplicaId, VersionVector};
@@ -47,7 +48,7 @@ pub struct DotRun {
 impl DotRun {
     /// Each of them. A run from a peer may be long: not for untrusted ones.
     pub fn dots(self) -> impl Iterator<Item = Dot> {
-        (0..self.len).map(move |i| self.start.plus(i))
+        plain((0..self.len).map(move |i| self.start.plus(i)))
     }
 
     /// One past the seq of the last.
@@ -182,13 +183,13 @@ impl DotSet {
         let all = before.into_iter().chain(within);
         let one = self.one.as_ref().map(|one| (&one.start, &one.len));
         let all = one.into_iter().chain(all);
-        all.filter_map(move |(&dot, &len)| {
+        plain(all.filter_map(move |(&dot, &len)| {
             let (start, stop) = (dot.seq.max(first), (dot.seq + len).min(end));
             (dot.replica == replica && start < stop).then(|| DotRun {
                 start: Dot::new(replica, start),
                 len: stop - start,
             })
-        })
+        }))
     }
 
     /// How many dots there are.
@@ -212,13 +213,15 @@ impl DotSet {
     pub fn runs(&self) -> impl Iterator<Item = DotRun> + '_ {
         let many = self.runs.iter();
         let many = many.map(|(&start, &len)| DotRun { start, len });
-        self.one.into_iter().chain(many)
+        plain(self.one.into_iter().chain(many))
     }
 
     /// Every dot, in order. A run from a peer may be long: use [`Self::runs`] on untrusted sets.
     pub fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.runs()
-            .flat_map(|run| (0..run.len).map(move |i| run.start.plus(i)))
+        plain(
+            self.runs()
+                .flat_map(|run| (0..run.len).map(move |i| run.start.plus(i))),
+        )
     }
 
     /// How many runs there are.
@@ -272,10 +275,10 @@ impl<'a> Interval<'a> {
 
     /// For each replica that has dots inside: the first and the last of their seqs.
     pub fn spans(self) -> impl Iterator<Item = (ReplicaId, u64, u64)> + 'a {
-        self.to.iter().filter_map(move |(replica, last)| {
+        plain(self.to.iter().filter_map(move |(replica, last)| {
             let first = self.from.get(replica) + 1;
             (first <= last).then_some((replica, first, last))
-        })
+        }))
     }
 }
 

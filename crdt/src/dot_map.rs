@@ -1,5 +1,6 @@
 //! What a number is known of for each of many dots, kept by runs.
 
+use crate::plain::plain;
 use crate::sorted::{Place, Sorted};
 use crate::{Dot, DotRun};
 
@@ -102,7 +103,7 @@ impl<const UP: bool> DotMap<UP> {
         let entries = self.runs.iter_from(place);
         let last = run.start.plus(run.len);
         let entries = entries.take_while(move |entry| entry.run.start < last);
-        entries.filter_map(move |&entry| Self::part_of(entry, run))
+        plain(entries.filter_map(move |&entry| Self::part_of(entry, run)))
     }
 
     /// The first of these parts.
@@ -130,7 +131,7 @@ impl<const UP: bool> DotMap<UP> {
 
     /// The runs with their numbers, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (DotRun, u32)> + '_ {
-        self.runs.iter().map(|entry| (entry.run, entry.number))
+        plain(self.runs.iter().map(|entry| (entry.run, entry.number)))
     }
 }
 

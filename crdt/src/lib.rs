@@ -50,6 +50,8 @@
 //! A [`Delta`] is what travels: the step from one version to another, merged whole or not at all.
 
 mod change;
+#[doc(hidden)]
+pub mod checksum;
 pub mod codec;
 mod container;
 mod counter;
@@ -64,6 +66,9 @@ mod journal;
 pub mod limits;
 mod list;
 mod map;
+#[doc(hidden)]
+pub mod ordered;
+mod plain;
 mod register;
 mod removal_log;
 mod replica_id;

@@ -1,5 +1,6 @@
 //! [`List`]: values in an order.
 
+use crate::plain::plain;
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -74,16 +75,16 @@ impl<V: Clone + PartialEq + Debug> Sequence<Vec<V>> {
 
     /// The values, in order.
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.contents().flatten()
+        plain(self.contents().flatten())
     }
 
     /// The values with the names of their elements, in order.
     pub fn elements(&self) -> impl Iterator<Item = (Dot, &V)> {
-        self.shown().flat_map(|(start, piece)| {
+        plain(self.shown().flat_map(|(start, piece)| {
             piece
                 .iter()
                 .enumerate()
                 .map(move |(i, value)| (start.plus(i as u64), value))
-        })
+        }))
     }
 }

@@ -1,6 +1,7 @@
 //! [`LwwMap`]: keys with registers.
 
-use std::collections::BTreeSet;
+use crate::ordered::{self, BTreeSet};
+use crate::plain::plain;
 use std::fmt::Debug;
 
 use crate::dot_map::DotMap;
@@ -53,7 +54,7 @@ impl<K: PartialEq, V: PartialEq> PartialEq for LwwMap<K, V> {
 
 impl<K, V> LwwMap<K, V> {
     fn in_order(&self) -> impl Iterator<Item = &(K, MvRegister<V>)> {
-        self.order.iter().map(|&slot| self.entries.get(slot))
+        plain(self.order.iter().map(|&slot| self.entries.get(slot)))
     }
 }
 
@@ -190,7 +191,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
 
     /// The keys and their registers, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &MvRegister<V>)> {
-        self.in_order().map(|(key, register)| (key, register))
+        plain(self.in_order().map(|(key, register)| (key, register)))
     }
 
     /// The keys from this one on and their registers, in order.
@@ -200,7 +201,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     ) -> impl Iterator<Item = (&'a K, &'a MvRegister<V>)> {
         let slots = self.order.iter_from(self.place(first));
         let entries = slots.map(|&slot| self.entries.get(slot));
-        entries.map(|(key, register)| (key, register))
+        plain(entries.map(|(key, register)| (key, register)))
     }
 
     /// Adds a value beside those that are there, as if it had been written concurrently
@@ -249,10 +250,10 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
 
     /// The living ones of a run of dots, with what is at their keys.
     fn alive_in(&self, run: DotRun) -> impl Iterator<Item = (Dot, &(K, MvRegister<V>))> {
-        self.dots.parts_in(run).flat_map(|(part, first)| {
+        plain(self.dots.parts_in(run).flat_map(|(part, first)| {
             let dots = part.dots().zip(first..);
             dots.map(|(dot, slot)| (dot, self.entries.get(slot)))
-        })
+        }))
     }
 
     /// As [`DotStore::join`], for whom knows the keys.
@@ -297,13 +298,13 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         Q: Ord + ?Sized,
     {
         let siblings = self.register(key).map_or(&[][..], MvRegister::siblings);
-        siblings.iter().map(|sibling| sibling.dot)
+        plain(siblings.iter().map(|sibling| sibling.dot))
     }
 
     /// Those of the dots that are alive, with their keys.
     pub(crate) fn named<'a>(&'a self, dots: &'a DotSet) -> impl Iterator<Item = (Dot, &'a K)> {
         let alive = dots.runs().flat_map(|run| self.alive_in(run));
-        alive.map(|(dot, (key, _))| (dot, key))
+        plain(alive.map(|(dot, (key, _))| (dot, key)))
     }
 
     /// How many keys there are.
@@ -323,7 +324,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
 
     /// The dots of all values.
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.dots.iter().flat_map(|(run, _)| run.dots())
+        plain(self.dots.iter().flat_map(|(run, _)| run.dots()))
     }
 
     fn living<'a>(
@@ -334,7 +335,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
             start: Dot::new(replica, first),
             len: last - first + 1,
         });
-        spans.flat_map(|run| self.alive_in(run))
+        plain(spans.flat_map(|run| self.alive_in(run)))
     }
 }
 
@@ -360,7 +361,9 @@ where
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         let living = self.living(interval);
         let mut items: Vec<_> = living.map(|(dot, entry)| Self::item(dot, entry)).collect();
-        items.sort_by(|a, b| (&a.key, a.sibling.dot).cmp(&(&b.key, b.sibling.dot)));
+        ordered::sort_by(&mut items, |a, b| {
+            (&a.key, a.sibling.dot).cmp(&(&b.key, b.sibling.dot))
+        });
         items
     }
 

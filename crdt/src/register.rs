@@ -1,5 +1,6 @@
 //! [`MvRegister`]: a value that remembers concurrent writes until one has seen them.
 
+use crate::plain::plain;
 use crate::{
     Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector,
 };
@@ -121,10 +122,10 @@ impl<V> MvRegister<V> {
             Siblings::Many(many) => (None, many),
         };
         let all = one.into_iter().chain(many);
-        all.map(|s| DotRun {
+        plain(all.map(|s| DotRun {
             start: s.dot,
             len: 1,
-        })
+        }))
     }
 
     /// Adds a sibling that another replica wrote.

@@ -1,5 +1,6 @@
 //! The removals of the near past, so that a copy that is a little behind can be told of them.
 
+use crate::plain::plain;
 use std::collections::VecDeque;
 
 use crate::sorted::Sorted;
@@ -80,10 +81,10 @@ impl Record {
     fn each_in(self, changes: DotRun) -> impl Iterator<Item = (Dot, DotRun)> {
         let first = changes.start.seq.saturating_sub(self.by.seq);
         let end = (changes.end() - self.by.seq).min(self.count.into());
-        (first as u32..end as u32).map(move |i| {
+        plain((first as u32..end as u32).map(move |i| {
             let start = self.nth(i, self.down).unwrap_or(self.run.start);
             (self.by.plus(u64::from(i)), DotRun { start, ..self.run })
-        })
+        }))
     }
 }
 
@@ -158,10 +159,10 @@ impl RemovalLog {
         let from = self.records.seek(|record| record.last() < start);
         let records = self.records.iter_from(from);
         let records = records.take_while(move |record| record.by < end);
-        records.flat_map(move |record| {
+        plain(records.flat_map(move |record| {
             let each = record.each_in(changes);
             each.map(|(by, run)| (by, record.minute, run))
-        })
+        }))
     }
 
     /// Of what the changes of a run removed, the first two runs.

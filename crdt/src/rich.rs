@@ -1,6 +1,6 @@
 //! Rich text as a list of operations, the form in which editors say what was done (Quill's deltas).
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
 
 use crate::container::text::{Expand, TextBody, EMBED};
 use crate::document::check_key;

@@ -33,6 +33,7 @@ mod span;
 mod store;
 pub(crate) mod stroke;
 
+use crate::plain::plain;
 use std::cmp::Ordering;
 
 use crate::{Dot, DotRun, EditError, Minute, ReplicaId};
@@ -97,13 +98,13 @@ impl<C: Content> Sequence<C> {
 
     /// What is shown, in order, in some parts.
     pub fn contents(&self) -> impl Iterator<Item = C::View<'_>> {
-        self.index.contents()
+        plain(self.index.contents())
     }
 
     /// What is shown, with the dot of its first element, part by part.
     pub fn shown(&self) -> impl Iterator<Item = (Dot, C::View<'_>)> {
         let pieces = self.index.pieces();
-        pieces.filter_map(|piece| Some((self.dot_of(piece.span.start()), piece.shown()?)))
+        plain(pieces.filter_map(|piece| Some((self.dot_of(piece.span.start()), piece.shown()?))))
     }
 
     fn dot_of(&self, id: Id) -> Dot {
@@ -203,9 +204,11 @@ impl<C: Content> Sequence<C> {
         });
         let from = place.map_or(self.index.first(), |(place, _)| place.next());
         let pieces = self.index.pieces_from(from);
-        pieces
-            .take_while(move |piece| !inside && !piece.span.life().is_shown())
-            .map(|piece| self.run_of_span(piece.span))
+        plain(
+            pieces
+                .take_while(move |piece| !inside && !piece.span.life().is_shown())
+                .map(|piece| self.run_of_span(piece.span)),
+        )
     }
 
     /// The offset in both units, and the number of elements before it.
@@ -533,7 +536,7 @@ impl<C: Content> Sequence<C> {
         last: u64,
     ) -> impl Iterator<Item = (DotRun, Piece<'_, C>, usize)> + '_ {
         let runs = self.runs.between(replica, first, last);
-        runs.flat_map(move |run| self.spans_of(run.dots))
+        plain(runs.flat_map(move |run| self.spans_of(run.dots)))
     }
 
     /// The parts of spans of elements that are all known.

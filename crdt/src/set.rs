@@ -1,6 +1,7 @@
 //! [`OrSet`]: elements that are in or out.
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
+use crate::plain::plain;
 use std::fmt::Debug;
 
 use crate::map::{LwwMap, MapItem};
@@ -56,7 +57,7 @@ impl<V: Ord + Clone> OrSet<V> {
 
     /// The elements, in order.
     pub fn iter(&self) -> impl Iterator<Item = &V> {
-        self.elements.iter().map(|(element, _)| element)
+        plain(self.elements.iter().map(|(element, _)| element))
     }
 
     /// How many elements there are.
@@ -71,7 +72,7 @@ impl<V: Ord + Clone> OrSet<V> {
 
     /// Those of the dots that are alive, with their elements.
     pub(crate) fn named<'a>(&'a self, dots: &'a DotSet) -> impl Iterator<Item = (Dot, &'a V)> {
-        self.elements.named(dots)
+        plain(self.elements.named(dots))
     }
 
     /// The elements and their dots.
@@ -97,7 +98,7 @@ impl<V: Ord + Clone> OrSet<V> {
     }
 
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.elements.dots()
+        plain(self.elements.dots())
     }
 }
 

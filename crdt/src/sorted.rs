@@ -1,5 +1,7 @@
 //! A sorted vector in chunks: what the stores of this crate keep their entries in.
 
+use crate::plain::plain;
+
 /// Entries in an order that the caller knows. Finding is O(log n); inserting and removing move at most
 /// one chunk, and of a million entries a few pointers.
 #[derive(Clone, Debug)]
@@ -144,7 +146,7 @@ impl<T> Sorted<T> {
 
     /// All entries, in order.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + '_ {
-        self.chunks.iter().flatten()
+        plain(self.chunks.iter().flatten())
     }
 
     /// All entries, in order; their memory goes with them.
@@ -160,7 +162,7 @@ impl<T> Sorted<T> {
     /// The entries from a place on.
     pub(crate) fn iter_from(&self, Place { chunk, index }: Place) -> impl Iterator<Item = &T> + '_ {
         let chunks = self.chunks.get(chunk..).unwrap_or_default();
-        chunks.iter().flatten().skip(index)
+        plain(chunks.iter().flatten().skip(index))
     }
 }
 

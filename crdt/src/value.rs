@@ -1,7 +1,8 @@
 //! Plain values: what a map key, a list element or a set element holds.
 
+use crate::ordered::BTreeMap;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections;
 
 use crate::{limits, EditError};
 
@@ -98,8 +99,8 @@ impl ValueMap {
     }
 }
 
-impl From<BTreeMap<String, Value>> for ValueMap {
-    fn from(entries: BTreeMap<String, Value>) -> Self {
+impl From<collections::BTreeMap<String, Value>> for ValueMap {
+    fn from(entries: collections::BTreeMap<String, Value>) -> Self {
         Self::from_sorted(entries.into_iter().collect())
     }
 }
@@ -107,7 +108,8 @@ impl From<BTreeMap<String, Value>> for ValueMap {
 impl FromIterator<(String, Value)> for ValueMap {
     /// Of entries with one name the last stays.
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
-        BTreeMap::from_iter(entries).into()
+        let entries = BTreeMap::from_iter(entries);
+        Self::from_sorted(entries.into_iter().collect())
     }
 }
 
@@ -233,6 +235,6 @@ from! {
     String => |value| Self::String(value);
     Vec<u8> => |value| Self::Bytes(value);
     Vec<Value> => |value| Self::List(value);
-    BTreeMap<String, Value> => |value| Self::Map(value.into());
+    collections::BTreeMap<String, Value> => |value| Self::Map(value.into());
     ValueMap => |value| Self::Map(value);
 }

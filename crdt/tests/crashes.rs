@@ -75,7 +75,9 @@ fn write_seeds() {
             Some(b'D') => &["saved"][..],
             _ => &["delta", "merge"],
         };
-        targets.iter().for_each(|target| put(target, &name, &bytes));
+        for target in targets {
+            put(target, &name, &bytes);
+        }
     }
     put("saved", "filled", &filled.save());
     put("saved", "content", &alone.whole().encode());

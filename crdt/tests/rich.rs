@@ -234,7 +234,8 @@ fn flat(segments: Vec<Segment>) -> Model {
 fn any_marks() -> impl Strategy<Value = Marks> {
     let name = prop::sample::select(vec!["bold", "link", "colour"]);
     let value = prop::sample::select(vec![Value::Null, Value::Bool(true), "x".into()]);
-    prop::collection::btree_map(name.prop_map(str::to_owned), value, 0..3)
+    let marks = prop::collection::btree_map(name.prop_map(str::to_owned), value, 0..3);
+    marks.prop_map(Marks::from_iter)
 }
 
 fn any_op() -> impl Strategy<Value = DeltaOp> {

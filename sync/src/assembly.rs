@@ -4,7 +4,8 @@
 //! is kept for a while, so that the next link goes on where it stopped, and given up first when room
 //! is short.
 
-use std::collections::{BTreeMap, VecDeque};
+use driftwood_crdt::ordered::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::document::Key;
 use crate::{DocumentName, Limits, LinkId, Time};

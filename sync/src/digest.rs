@@ -5,7 +5,7 @@
 //! other relay has it safely. After each page comes a ping, and its pong asks for the next page, so
 //! a first contact with many documents does not pile up. It is repeated as an audit.
 
-use std::collections::BTreeMap;
+use driftwood_crdt::ordered::BTreeMap;
 
 use driftwood_crdt::VersionVector;
 

@@ -1,6 +1,7 @@
 //! What a node knows about a document: versions and who takes part, never its content.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What a node knows about one connection.
 
-use std::collections::{BTreeMap, BTreeSet};
+use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 
 use crate::digest::Exchange;
 use crate::document::Key;

@@ -1,6 +1,6 @@
 //! [`Node`]: the state machine that a relay, a tab and a terminal share.
 
-use std::collections::BTreeMap;
+use driftwood_crdt::ordered::BTreeMap;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 

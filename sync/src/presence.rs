@@ -5,7 +5,7 @@
 //! lost repeats the last count, and counts only on the path the peer itself came by: somebody who
 //! is still here by another path is not taken away.
 
-use std::collections::BTreeMap;
+use driftwood_crdt::ordered::BTreeMap;
 use std::sync::Arc;
 
 use crate::document::Key;

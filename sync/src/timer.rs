@@ -1,6 +1,6 @@
 //! One alarm for each link, each document and what comes in parts, and the earliest of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 
 use crate::document::Key;
 use crate::{LinkId, Time};

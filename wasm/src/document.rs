@@ -114,6 +114,9 @@ pub(crate) struct Document {
     face: Function,
 }
 
+/// What is done in an edit.
+type AnyEdit<'a> = &'a mut dyn FnMut(&mut Edit<'_>, &Path) -> Result<(), Failure>;
+
 impl Document {
     /// A document as it was loaded.
     pub(crate) fn new(
@@ -214,6 +217,17 @@ impl Document {
         handle: Handle,
         edit: impl FnOnce(&mut Edit<'_>, &Path) -> Result<R, E>,
     ) -> Result<(R, f64), Failure> {
+        let (mut edit, mut result) = (Some(edit), None);
+        let mark = self.edit_any(handle, &mut |edits, path| {
+            let edit = edit.take().expect("it is called once");
+            result = Some(edit(edits, path).map_err(Into::into)?);
+            Ok(())
+        })?;
+        Ok((result.expect("the edit gave it"), mark))
+    }
+
+    /// As [`Self::edit_at`], once for all edits.
+    fn edit_any(&self, handle: Handle, edit: AnyEdit<'_>) -> Result<f64, Failure> {
         let seeding = self.seeding.get();
         if !seeding {
             self.client.before_edit(self);
@@ -229,13 +243,12 @@ impl Document {
             self.undo
                 .record(&mut doc, path, now_ms, |edits| edit(edits, path))
         };
-        let result = result.map_err(Into::into);
         if !seeding {
             self.commit_soon();
         }
         let seq = doc.version().get(doc.replica());
         let index = self.replicas.borrow().len() - 1;
-        result.map(|result| (result, index as f64 * MARK_SEQ + seq as f64))
+        result.map(|()| index as f64 * MARK_SEQ + seq as f64)
     }
 
     fn commit_soon(&self) {

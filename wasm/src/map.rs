@@ -1,5 +1,6 @@
 //! Maps.
 
+use driftwood_crdt::ordered;
 use std::cmp::Reverse;
 
 use driftwood_crdt::{Kind, MapEdit, NodeEdit, Sibling};
@@ -67,7 +68,9 @@ impl RawDocument {
     #[wasm_bindgen(js_name = mapConflicts)]
     pub fn map_conflicts(&self, handle: Handle, key: &str) -> Result<Array, Failure> {
         let mut siblings = self.read(handle, Kind::Map, |node| node.as_map().conflicts(key))?;
-        siblings.sort_by_key(|sibling| Reverse((sibling.stamp, sibling.dot)));
+        ordered::sort_by_key(&mut siblings, |sibling| {
+            Reverse((sibling.stamp, sibling.dot))
+        });
         let flat = Array::new();
         for Sibling { dot, stamp, value } in &siblings {
             flat.push(&convert::to_js(value));

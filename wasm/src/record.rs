@@ -7,6 +7,7 @@
 //! A record's key is a function of its content, so that several tabs that store one delta store it
 //! once, and so that nothing is ever overwritten with something else.
 
+use driftwood_crdt::checksum::crc32;
 use driftwood_crdt::{ReplicaId, VersionVector};
 
 /// The newest format that can be read here, and the one that is written.
@@ -85,7 +86,7 @@ pub(crate) fn key(kind: Kind, from: &VersionVector, to: &VersionVector, payload:
     push_hex(&mut key, replica, 16);
     push_hex(&mut key, seq, 14);
     push_hex(&mut key, from.digest().rotate_left(1) ^ to.digest(), 16);
-    push_hex(&mut key, u64::from(crc32fast::hash(payload)), 8);
+    push_hex(&mut key, u64::from(crc32(&[payload])), 8);
     key
 }
 
@@ -105,8 +106,5 @@ pub(crate) fn push_hex(to: &mut String, number: u64, digits: u32) {
 }
 
 fn checksum(record: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&record[..2]);
-    hasher.update(&record[HEADER..]);
-    hasher.finalize()
+    crc32(&[&record[..2], &record[HEADER..]])
 }

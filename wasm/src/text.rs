@@ -111,7 +111,7 @@ impl RawDocument {
                 let op = Object::new();
                 put(&op, "insert", &convert::to_js(&insert));
                 if !segment.marks.is_empty() {
-                    let marks = Value::Map(segment.marks.into());
+                    let marks = Value::Map(segment.marks.into_iter().collect());
                     put(&op, "attributes", &convert::to_js(&marks));
                 }
                 Object::freeze(&op)

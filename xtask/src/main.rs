@@ -10,12 +10,14 @@ mod demo;
 mod fuzz;
 mod hygiene;
 mod mutants;
+mod order;
 mod process;
 mod schedules;
 mod setup;
 mod size;
 mod tally;
 mod test;
+mod wasm;
 mod workspace;
 
 use clap::{Parser, Subcommand};

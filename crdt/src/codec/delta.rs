@@ -6,6 +6,8 @@ use super::step::{self, Step};
 use super::varint::{DecodeError, Reader, Writer};
 use super::{packed, removals};
 use crate::document::{self, Items, Key, Place};
+use crate::ordered;
+use crate::plain::plain;
 use crate::VersionVector;
 use crate::{limits, Delta, Dot, DotRun, Kind, Minute, ReplicaId, Stamp};
 
@@ -153,7 +155,7 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
             names.push(replica);
         }
         if names.len() > 4 * limits::REPLICAS_MAX {
-            names.sort_unstable();
+            ordered::sort(&mut names);
             names.dedup();
         }
     };
@@ -178,7 +180,7 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
             note(run.start.replica);
         }
     }
-    names.sort_unstable();
+    ordered::sort(&mut names);
     names.dedup();
     names
 }
@@ -531,7 +533,7 @@ fn removes_what_is_there(delta: &Delta) -> bool {
 /// The dots of erasing changes: alive, each the name of what it erased.
 fn erasing(delta: &Delta) -> impl Iterator<Item = DotRun> + '_ {
     let erasures = delta.items.erasures.iter();
-    erasures.map(|&(start, _)| DotRun { start, len: 1 })
+    plain(erasures.map(|&(start, _)| DotRun { start, len: 1 }))
 }
 
 /// The last dot of a run.
@@ -545,6 +547,6 @@ fn sorted(each_run: impl Fn(&mut dyn FnMut(DotRun))) -> Vec<DotRun> {
     each_run(&mut |_| count += 1);
     let mut runs = Vec::with_capacity(count);
     each_run(&mut |run| runs.push(run));
-    runs.sort_unstable();
+    ordered::sort(&mut runs);
     runs
 }

@@ -2,6 +2,7 @@
 
 use super::names::{Names, Steps};
 use super::varint::{DecodeError, Reader, Writer};
+use crate::plain::plain;
 use crate::{limits, Dot, DotRun, Minute, Removal, Removals, ReplicaId};
 
 /// The fewest bytes of a removal, and of a run of dots.
@@ -79,9 +80,11 @@ fn read_runs(
     removals: &mut [(Dot, Removal)],
 ) -> Result<(), DecodeError> {
     fn runs(removals: &mut [(Dot, Removal)]) -> impl Iterator<Item = &mut DotRun> {
-        removals
-            .iter_mut()
-            .flat_map(|(_, removal)| &mut removal.runs)
+        plain(
+            removals
+                .iter_mut()
+                .flat_map(|(_, removal)| &mut removal.runs),
+        )
     }
     for run in runs(removals) {
         run.start.replica = names.read_replica(input)?;

@@ -3,6 +3,7 @@
 use super::names::{Names, Steps};
 use super::varint::{DecodeError, Reader, Writer};
 use crate::container::cell::Cells;
+use crate::plain::plain;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::run::{PieceItem, RunItem, Side};
 use crate::{limits, Dot, Minute, ReplicaId};
@@ -289,5 +290,5 @@ pub(super) fn cells(
     runs: &[RunItem<Cells>],
 ) -> impl Iterator<Item = &crate::container::cell::Cell> {
     let pieces = runs.iter().flat_map(|run| &run.pieces);
-    pieces.flat_map(|piece| piece.content.iter().flat_map(|cells| &cells.0))
+    plain(pieces.flat_map(|piece| piece.content.iter().flat_map(|cells| &cells.0)))
 }

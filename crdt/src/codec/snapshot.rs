@@ -1,5 +1,6 @@
 //! A saved document: the delta from nothing to all, with a checksum.
 
+use crate::checksum::crc32;
 use crate::{Delta, LoadError};
 
 /// The format that this version writes, and the newest it reads.
@@ -13,7 +14,7 @@ pub(crate) fn save(whole: &Delta) -> Vec<u8> {
     saved.extend_from_slice(&[0; 4]);
     let start = saved.len();
     whole.encode_into(&mut saved);
-    let checksum = crc32fast::hash(&saved[start..]);
+    let checksum = crc32(&[&saved[start..]]);
     saved[start - 4..start].copy_from_slice(&checksum.to_le_bytes());
     saved
 }
@@ -31,7 +32,7 @@ pub(crate) fn load(saved: &[u8]) -> Result<Delta, LoadError> {
         return Err(LoadError::Damaged);
     }
     let (checksum, delta) = rest.split_at_checked(4).ok_or(LoadError::Damaged)?;
-    if crc32fast::hash(delta).to_le_bytes() != checksum {
+    if crc32(&[delta]).to_le_bytes() != checksum {
         return Err(LoadError::Damaged);
     }
     Ok(Delta::decode(delta)?)

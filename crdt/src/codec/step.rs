@@ -13,6 +13,8 @@ use crate::container::BodyItems;
 use crate::counter::Tally;
 use crate::document::{self, Key};
 use crate::map::MapItem;
+use crate::ordered;
+use crate::plain::plain;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::run::{PieceItem, RunItem};
 use crate::{Delta, Dot, DotRun, Kind, Minute, ReplicaId, Sibling, Stamp, Value};
@@ -132,10 +134,12 @@ impl<'a> Step<'a> {
             Key::Element(dot) => Some(*dot),
             Key::Name(_) => None,
         });
-        removed
-            .into_iter()
-            .chain(self.thing.parent())
-            .chain(elements)
+        plain(
+            removed
+                .into_iter()
+                .chain(self.thing.parent())
+                .chain(elements),
+        )
     }
 
     fn others(&self) -> Vec<ReplicaId> {
@@ -145,7 +149,7 @@ impl<'a> Step<'a> {
             .chain(named)
             .filter(|&replica| replica != self.who.own)
             .collect();
-        others.sort_unstable();
+        ordered::sort(&mut others);
         others.dedup();
         others
     }

@@ -1,5 +1,6 @@
 //! What a document's lists and trees hold at one place.
 
+use crate::plain::plain;
 use std::ops::Range;
 
 use crate::sequence::content::{even, Content, Extent, Unit};
@@ -158,14 +159,14 @@ impl RunItem<Cells> {
     /// The living cells and their dots.
     pub(crate) fn living(&self) -> impl Iterator<Item = (Dot, &Cell)> {
         let mut start = self.start;
-        self.pieces.iter().flat_map(move |piece| {
+        plain(self.pieces.iter().flat_map(move |piece| {
             let first = start;
             start = start.plus(piece.len);
             let cells = piece.content.iter().flat_map(|cells| &cells.0);
             cells
                 .enumerate()
                 .map(move |(i, cell)| (first.plus(i as u64), cell))
-        })
+        }))
     }
 }
 
@@ -179,25 +180,25 @@ pub(super) fn max_stamp(runs: &[RunItem<Cells>], of: Option<ReplicaId>) -> Optio
 
 /// The stamps of the places.
 pub(crate) fn stamps(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Stamp> + '_ {
-    runs.iter().flat_map(places)
+    plain(runs.iter().flat_map(places))
 }
 
 fn places(run: &RunItem<Cells>) -> impl Iterator<Item = Stamp> + '_ {
-    run.living().filter_map(|(_, cell)| match cell {
+    plain(run.living().filter_map(|(_, cell)| match cell {
         Cell::Place(moved) => Some(moved.stamp),
         _ => None,
-    })
+    }))
 }
 
 /// The elements and nodes that the cells speak of.
 pub(crate) fn named(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Dot> + '_ {
     let cells = runs.iter().flat_map(RunItem::living);
-    cells.flat_map(|(_, cell)| {
+    plain(cells.flat_map(|(_, cell)| {
         let (of, under) = match cell {
             Cell::Place(moved) => (Some(moved.of), moved.under),
             Cell::Node { under } => (None, *under),
             Cell::Value(_) | Cell::Child(_) => (None, None),
         };
         of.into_iter().chain(under)
-    })
+    }))
 }

@@ -1,5 +1,6 @@
 //! What a reader is told of an edit or a merge.
 
+use crate::ordered;
 use std::ops::Range;
 
 use super::cell::Cells;
@@ -206,7 +207,7 @@ impl Changes {
         if !new.is_empty() {
             self.entries.append(&mut new);
             // What is in order but for its end is sorted by merging.
-            self.entries.sort_by(|a, b| a.place().cmp(&b.place()));
+            ordered::sort_by(&mut self.entries, |a, b| a.place().cmp(&b.place()));
         }
     }
 

@@ -7,7 +7,8 @@
 //!
 //! A deleted element of whose container something survived is *kept*: it is shown where it was.
 
-use std::collections::BTreeSet;
+use crate::ordered::{self, BTreeSet};
+use crate::plain::plain;
 
 use super::cell::{Cell, Cells, Moved, Places};
 use super::ListPatch;
@@ -52,7 +53,7 @@ impl ListBody {
             .cells
             .shown()
             .flat_map(|(start, cells)| (0..cells.len()).map(move |i| start.plus(i as u64)));
-        cells.filter_map(|dot| self.element(dot))
+        plain(cells.filter_map(|dot| self.element(dot)))
     }
 
     /// What an element is, wherever it is shown.
@@ -226,7 +227,7 @@ impl ListBody {
                 }
             }
         }
-        moved.sort_unstable();
+        ordered::sort(&mut moved);
         moved.dedup();
         for element in moved {
             self.settle(element, &mut patches);

@@ -7,8 +7,9 @@
 //! one more than that of every mark of the name that was seen overlapping, so that whoever has seen a
 //! mark wins over it whatever the clocks say. Among equal levels the greatest (stamp, dot) counts.
 
+use crate::ordered::{self, BTreeMap, BTreeSet};
+use crate::plain::plain;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::anchors::Anchors;
@@ -101,7 +102,7 @@ pub(crate) struct TextItems {
 impl TextItems {
     /// The characters that the marks are anchored on.
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.marks.iter().flat_map(|item| item.key.anchors())
+        plain(self.marks.iter().flat_map(|item| item.key.anchors()))
     }
 }
 
@@ -118,7 +119,7 @@ impl Span {
     }
 
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> {
-        self.start.at.into_iter().chain(self.end.at)
+        plain(self.start.at.into_iter().chain(self.end.at))
     }
 }
 
@@ -277,7 +278,7 @@ impl TextBody {
         let mut kept = self.anchored_of(run);
         if !more.is_empty() {
             kept.extend(more.range(run.start..=run.start.plus(run.len - 1)));
-            kept.sort_unstable();
+            ordered::sort(&mut kept);
         }
         kept
     }
@@ -398,7 +399,7 @@ impl TextBody {
             level: 0,
         };
         let spans = self.marks.iter_from(&first).map(|(span, _)| span);
-        spans.take_while(move |span| span.name == name)
+        plain(spans.take_while(move |span| span.name == name))
     }
 
     /// The spans of a name and where each is.

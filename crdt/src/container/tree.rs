@@ -11,7 +11,7 @@
 //! A node under one that is gone is at the top, and so is a deleted node of whose data something
 //! survived: nothing is lost from sight.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{self, BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use super::cell::{Cell, Cells, Moved, Places};
@@ -167,7 +167,7 @@ impl TreeBody {
         let mut moved = moved.map(|(node, _)| node);
         let mut last = None;
         shape.contested = moved.any(|node| last.replace(node) == Some(node));
-        edges.sort_unstable_by_key(|&(stamp, cell, node, _)| {
+        ordered::sort_unstable_by_key(&mut edges, |&(stamp, cell, node, _)| {
             std::cmp::Reverse((cell != node, stamp, cell))
         });
         let mut roots = Roots::default();

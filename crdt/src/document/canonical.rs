@@ -1,6 +1,6 @@
 //! What of a whole state is the same in every copy: see [`Doc::canonical`](crate::Doc::canonical).
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
 
 use crate::container::BodyItems;
 use crate::sequence::content::Content;

@@ -1,6 +1,8 @@
 //! The names of what was deleted lately: see [`Doc::changes_since`](super::Doc::changes_since).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::ordered::{BTreeMap, BTreeSet};
+use crate::plain::plain;
+use std::collections::VecDeque;
 
 use super::tree::ContainerId;
 use crate::{Dot, DotRun, ReplicaId, Value};
@@ -60,6 +62,6 @@ impl Departed {
     pub(super) fn of(&self, run: DotRun) -> impl Iterator<Item = (Dot, ContainerId, &Departure)> {
         let range = run.start..=run.start.plus(run.len - 1);
         let found = self.dots.range(range);
-        found.map(|(&dot, (from, what))| (dot, *from, what))
+        plain(found.map(|(&dot, (from, what))| (dot, *from, what)))
     }
 }

@@ -240,10 +240,25 @@ impl NodeEdit<'_> {
         &mut self,
         write: impl FnOnce(&mut Body, &mut Change) -> Result<(R, ChangeKind), EditError>,
     ) -> Result<R, EditError> {
+        let (mut write, mut result) = (Some(write), None);
+        self.write_noted(&mut |body, change| {
+            let write = write.take().expect("it is called once");
+            let (done, changed) = write(body, change)?;
+            result = Some(done);
+            Ok(changed)
+        })?;
+        Ok(result.expect("what was written gave it"))
+    }
+
+    /// As [`Self::write`], once for all that is written.
+    fn write_noted(
+        &mut self,
+        write: &mut dyn FnMut(&mut Body, &mut Change) -> Result<ChangeKind, EditError>,
+    ) -> Result<(), EditError> {
         let written = self
             .check_writable()
             .and_then(|()| self.write_at(self.at, write));
-        let ((result, change), made) = match written {
+        let (change, made) = match written {
             Ok(written) => written,
             Err(refused) => {
                 self.with_record(|record, _| record.give_up());
@@ -267,7 +282,7 @@ impl NodeEdit<'_> {
                 parts: std::iter::once(part).chain(inside).collect(),
             }));
         });
-        Ok(result)
+        Ok(())
     }
 
     /// Does something with the record, if there is one; it also gets the container's path.
@@ -290,10 +305,25 @@ impl NodeEdit<'_> {
         at: ContainerId,
         write: impl FnOnce(&mut Body, &mut Change) -> Result<R, EditError>,
     ) -> Result<(R, Made), EditError> {
+        let (mut write, mut result) = (Some(write), None);
+        let made = self.write_any(at, &mut |body, change| {
+            let write = write.take().expect("it is called once");
+            result = Some(write(body, change)?);
+            Ok(())
+        })?;
+        Ok((result.expect("what was written gave it"), made))
+    }
+
+    /// As [`Self::write_at`], once for all that is written.
+    fn write_any(
+        &mut self,
+        at: ContainerId,
+        write: &mut dyn FnMut(&mut Body, &mut Change) -> Result<(), EditError>,
+    ) -> Result<Made, EditError> {
         let (first, body) = (self.change.last(), self.tree.body_mut(at));
         let (before, keeps_names) = (body.live_len(), body.keeps_names());
         let said = self.change.removed_len();
-        let result = write(body, self.change)?;
+        write(body, self.change)?;
         let made = match self.change.made.take() {
             Some(run) => {
                 debug_assert_eq!(DotSet::from_iter([run]), self.made_since(at, first));
@@ -310,7 +340,7 @@ impl NodeEdit<'_> {
             Made::Set(set) => self.tree.homes.settle(at, set.runs()),
         }
         self.tree.recount(at, before, self.noted);
-        Ok((result, made))
+        Ok(made)
     }
 
     /// The living dots of a container that the edit took after the one with this seq.

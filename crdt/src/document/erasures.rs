@@ -1,6 +1,6 @@
 //! Which dots were erased, not only deleted: what journals must not show any more.
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
 
 use crate::{Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
 

@@ -1,6 +1,7 @@
 //! What a delta says of each container: the containers in a table, parents by number.
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
+use crate::plain::plain;
 
 use super::path::{Key, Kind, Step};
 use crate::container::BodyItems;
@@ -31,7 +32,7 @@ pub struct Items {
 impl Items {
     /// The items of all containers.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = &BodyItems> + Clone {
-        self.bodies.iter().map(|(_, items)| items)
+        plain(self.bodies.iter().map(|(_, items)| items))
     }
 
     /// The elements of each list, by its number, that containers with something alive are in: the

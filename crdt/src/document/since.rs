@@ -1,6 +1,6 @@
 //! What happened since a version: who did what, and when.
 
-use std::collections::BTreeMap;
+use crate::ordered::{self, BTreeMap};
 
 use super::departed::Departure;
 use super::read::{Item, NodeRef};
@@ -206,7 +206,7 @@ impl Doc {
             .filter(|(_, differences)| !differences.is_empty())
             .map(|(id, differences)| (tree.path(id), differences))
             .collect();
-        containers.sort_by(|(a, _), (b, _)| a.cmp(b));
+        ordered::sort_by(&mut containers, |(a, _), (b, _)| a.cmp(b));
         ChangesSince {
             complete: removals.is_some(),
             containers,
@@ -443,7 +443,7 @@ fn new_in_text(text: &TextBody, interval: Interval<'_>) -> Vec<Difference> {
             });
         }
     }
-    new.sort_by_key(|difference| match difference {
+    ordered::sort_by_key(&mut new, |difference| match difference {
         Difference::TextInserted { start, .. } => *start,
         _ => Extent::default(),
     });

@@ -5,7 +5,8 @@ mod shelf;
 mod store;
 mod sweep;
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
+use crate::plain::plain;
 
 use super::departed::Departed;
 use super::erasures::Erasures;
@@ -175,9 +176,11 @@ impl Tree {
     fn children(&self, parent: ContainerId) -> impl Iterator<Item = (&Step, ContainerId)> {
         let first = self.children.seek(|&id| self.get(id).parent < parent);
         let inside = self.children.iter_from(first);
-        inside
-            .take(self.get(parent).children as usize)
-            .filter_map(|&id| Some((self.get(id).step.as_ref()?, id)))
+        plain(
+            inside
+                .take(self.get(parent).children as usize)
+                .filter_map(|&id| Some((self.get(id).step.as_ref()?, id))),
+        )
     }
 
     /// The container inside of this one. Naming it does not make it exist for others.

@@ -1,6 +1,7 @@
 //! A journal as bytes.
 
-use std::collections::BTreeSet;
+use crate::checksum::crc32;
+use crate::ordered::BTreeSet;
 
 use super::{erased_by, Entry, Journal, JournalError, NamedVersion};
 use crate::codec::{DecodeError, Reader, Writer};
@@ -37,7 +38,7 @@ impl Journal {
         let mut bytes = Vec::with_capacity(content.len() + 9);
         bytes.extend_from_slice(MAGIC);
         bytes.push(FORMAT);
-        bytes.extend_from_slice(&crc32fast::hash(&content).to_le_bytes());
+        bytes.extend_from_slice(&crc32(&[&content]).to_le_bytes());
         bytes.extend_from_slice(&content);
         bytes
     }
@@ -57,7 +58,7 @@ impl Journal {
             }));
         }
         let (checksum, content) = rest.split_at_checked(4).ok_or(LoadError::Damaged)?;
-        if format != FORMAT || crc32fast::hash(content).to_le_bytes() != checksum {
+        if format != FORMAT || crc32(&[content]).to_le_bytes() != checksum {
             return Err(JournalError::Load(LoadError::Damaged));
         }
         let mut input = Reader::new(content);

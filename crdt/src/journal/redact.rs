@@ -1,6 +1,6 @@
 //! Taking what was erased out of recorded deltas.
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
 
 use crate::container::BodyItems;
 use crate::document::{Items, Key, Path, Place};

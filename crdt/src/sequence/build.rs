@@ -4,6 +4,8 @@
 //! gives the elements in reading order, and leaves are filled one after the other. A run at a time would
 //! look for its place, cut a span in two, and move what is beside it.
 
+use crate::ordered;
+
 use super::content::Content;
 use super::fugue::Runs;
 use super::homes::Homes;
@@ -204,7 +206,7 @@ impl<'a, C: Content> Plan<'a, C> {
         });
         let mut kids: Vec<Kid> = kids.collect();
         // The runs are in order of dot, so children of one element are in order too.
-        kids.sort_unstable_by_key(|kid| (kid.place(), kid.run));
+        ordered::sort_unstable_by_key(&mut kids, |kid| (kid.place(), kid.run));
         let mut plan = Self {
             items,
             agents,

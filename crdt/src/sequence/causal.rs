@@ -1,6 +1,6 @@
 //! In which order the runs of a delta can be put in their places.
 
-use std::collections::BTreeMap;
+use crate::ordered::{self, BTreeMap};
 
 use super::content::Content;
 use super::fugue::Runs;
@@ -171,7 +171,7 @@ fn in_order<C: Content>(
         }
     }
     // Stable: siblings stay in order.
-    waiting.sort_by_key(|&(parent, _)| parent);
+    ordered::sort_by_key(&mut waiting, |&(parent, _)| parent);
     let mut taken = vec![false; waiting.len()];
     let mut next = 0;
     while let Some(&item) = ready.get(next) {

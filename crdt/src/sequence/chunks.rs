@@ -1,5 +1,7 @@
 //! A sorted list in chunks, for what is looked up by search and mostly grows at its end.
 
+use crate::plain::plain;
+
 /// Items a chunk may have; few in debug builds, so that small tests split them.
 const CHUNK: usize = if cfg!(debug_assertions) { 6 } else { 128 };
 
@@ -109,14 +111,14 @@ impl<T: Copy> Chunks<T> {
 
     /// All items.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> + '_ {
-        self.parts.iter().flatten()
+        plain(self.parts.iter().flatten())
     }
 
     /// The items from this place on.
     pub(super) fn iter_from(&self, at: At) -> impl Iterator<Item = &T> + '_ {
         let chunks = self.parts.get(at.chunk..).unwrap_or_default();
         let first = chunks.first().map_or(&[][..], |chunk| &chunk[at.slot..]);
-        first.iter().chain(chunks.iter().skip(1).flatten())
+        plain(first.iter().chain(chunks.iter().skip(1).flatten()))
     }
 
     /// Inserts an item at a place that [`Self::first_not`] gave for it; O(√n) at worst, with a tiny

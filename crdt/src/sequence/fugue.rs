@@ -1,5 +1,6 @@
 //! The tree: what hangs on what, and where that is in reading order.
 
+use crate::plain::plain;
 use std::cmp::Ordering;
 
 use super::chunks::{At, Chunks};
@@ -94,14 +95,14 @@ impl Runs {
 
     /// Every run, in order of dot.
     pub(super) fn all(&self) -> impl Iterator<Item = DotRun> + '_ {
-        self.agents.in_order().flat_map(|agent| {
+        plain(self.agents.in_order().flat_map(|agent| {
             let replica = self.agents.replica(agent);
             let runs = self.runs(agent).into_iter().flat_map(Chunks::iter);
             runs.map(move |run| DotRun {
                 start: Dot::new(replica, run.seq),
                 len: run.len,
             })
-        })
+        }))
     }
 
     /// The last run of a replica.
@@ -221,7 +222,7 @@ impl Runs {
             let at = runs.first_not(|run| run.end() <= first);
             runs.iter_from(at).take_while(move |run| run.seq <= last)
         });
-        runs.map(move |run| {
+        plain(runs.map(move |run| {
             let from = first.max(run.seq);
             let dots = DotRun {
                 start: Dot::new(replica, from),
@@ -245,7 +246,7 @@ impl Runs {
                     minute,
                 }
             }
-        })
+        }))
     }
 
     /// The next element of the same run, which is this one's right child.
@@ -259,9 +260,11 @@ impl Runs {
         let hook = hook(slot, parent);
         let at = self.children.first_not(|listed| listed.place() < hook);
         let listed = self.children.iter_from(at);
-        listed
-            .take_while(move |listed| listed.place() == hook)
-            .map(Listed::child)
+        plain(
+            listed
+                .take_while(move |listed| listed.place() == hook)
+                .map(Listed::child),
+        )
     }
 
     fn first_child(&self, slot: Slot, parent: Option<Id>) -> Option<Id> {

@@ -3,6 +3,7 @@
 use super::chunks::Chunks;
 use super::id::Id;
 use super::span::Span;
+use crate::ordered;
 
 /// The elements from a seq on, up to the next of these, are in this leaf, those of them that there are.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -28,7 +29,7 @@ pub(super) struct Homes {
 impl Homes {
     /// Of spans in their leaves, all of which these are.
     pub(super) fn new(mut places: Vec<(Span, u32)>) -> Self {
-        places.sort_unstable_by_key(|(span, _)| (span.agent(), span.seq()));
+        ordered::sort_unstable_by_key(&mut places, |(span, _)| (span.agent(), span.seq()));
         let mut homes = Self::default();
         for (span, leaf) in places {
             homes.assign(span.start(), span.len(), leaf);

@@ -1,5 +1,6 @@
 //! Short names of elements: replicas by number.
 
+use crate::plain::plain;
 use crate::{Dot, ReplicaId};
 
 /// The number of a replica in one sequence.
@@ -80,7 +81,7 @@ impl Agents {
 
     /// The numbers, in order of replica.
     pub(super) fn in_order(&self) -> impl Iterator<Item = Agent> + '_ {
-        self.sorted.iter().copied()
+        plain(self.sorted.iter().copied())
     }
 
     pub(super) fn len(&self) -> usize {

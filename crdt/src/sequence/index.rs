@@ -9,6 +9,7 @@
 mod builder;
 mod split;
 
+use crate::plain::plain;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -224,7 +225,7 @@ impl<C: Content> Index<C> {
             let next = self.leaves[leaf as usize].next;
             (next != NONE).then_some(next)
         });
-        leaves.flat_map(|id| {
+        plain(leaves.flat_map(|id| {
             let leaf = &self.leaves[id as usize];
             let all = leaf.content.extent().chars;
             // Where nothing is hidden the leaf is one part.
@@ -234,7 +235,7 @@ impl<C: Content> Index<C> {
                 pieces.take(leaf.spans.len()).filter_map(Piece::shown)
             });
             whole.into_iter().chain(parts.into_iter().flatten())
-        })
+        }))
     }
 
     /// Which of two places comes first in reading order; O(log n).

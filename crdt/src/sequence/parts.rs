@@ -5,6 +5,7 @@ use super::homes::Homes;
 use super::index::Index;
 use super::span::{Life, Span};
 use super::Sequence;
+use crate::plain::plain;
 use crate::{Dot, DotRun, DotSet};
 
 impl<C: Content> Sequence<C> {
@@ -12,7 +13,7 @@ impl<C: Content> Sequence<C> {
     pub(crate) fn live_runs(&self) -> impl Iterator<Item = DotRun> + '_ {
         let spans = self.index.pieces().map(|piece| piece.span);
         let alive = spans.filter(|span| span.life().is_alive());
-        alive.map(|span| self.run_of_span(span))
+        plain(alive.map(|span| self.run_of_span(span)))
     }
 
     /// How many elements are alive; O(pieces).
@@ -49,7 +50,7 @@ impl<C: Content> Sequence<C> {
 
     /// All runs, alive or not.
     pub(crate) fn known_runs(&self) -> impl Iterator<Item = DotRun> + '_ {
-        self.runs.all()
+        plain(self.runs.all())
     }
 
     /// The parts of a run that name no element here.
@@ -116,6 +117,6 @@ impl<C: Content> Sequence<C> {
     /// Everything alive with its dot, in reading order.
     pub(crate) fn living(&self) -> impl Iterator<Item = (Dot, C::View<'_>)> {
         let pieces = self.index.pieces();
-        pieces.filter_map(|piece| Some((self.dot_of(piece.span.start()), piece.alive()?)))
+        plain(pieces.filter_map(|piece| Some((self.dot_of(piece.span.start()), piece.alive()?))))
     }
 }

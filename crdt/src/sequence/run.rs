@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::plain::plain;
 use crate::sequence::content::Content;
 use crate::{Dot, DotRun, Minute};
 
@@ -66,14 +67,14 @@ impl<C: Content> RunItem<C> {
     /// The dots of its living elements.
     pub(crate) fn live(&self) -> impl Iterator<Item = DotRun> + '_ {
         let mut start = self.start;
-        self.pieces.iter().filter_map(move |piece| {
+        plain(self.pieces.iter().filter_map(move |piece| {
             let run = DotRun {
                 start,
                 len: piece.len,
             };
             start = start.plus(piece.len);
             piece.content.is_some().then_some(run)
-        })
+        }))
     }
 
     /// Its dots after seq `seen` and what the first of them hangs on; `None` when there are none.

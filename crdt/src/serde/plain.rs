@@ -1,6 +1,6 @@
 //! [`Value`] and the names of changes in other formats.
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
 use std::fmt;
 
 use ::serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -126,7 +126,7 @@ impl<'de> Visitor<'de> for ValueAt {
         while let Some(key) = map.next_key()? {
             values.insert(key, map.next_value_seed(inside)?);
         }
-        Ok(Value::Map(values.into()))
+        Ok(Value::Map(values.into_iter().collect()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod build;
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use super::AssignError;
 use crate::document::{check_key, Found};

@@ -1,6 +1,6 @@
 //! What came again under which other name, and what else undo needs to find again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use crate::{Dot, DotRun, DotSet, Key, Path, Step};
 
@@ -16,9 +16,10 @@ pub(crate) struct Names {
 impl Names {
     /// Notes that `old` came again as `new`.
     pub(crate) fn add(&mut self, old: Dot, new: Dot) {
-        if let Some((&start, (len, now))) = self.runs.range_mut(..=old).next_back() {
-            if start.plus(*len) == old && now.plus(*len) == new {
-                *len += 1;
+        let before = self.runs.range(..=old).next_back();
+        if let Some((&start, &(len, now))) = before {
+            if start.plus(len) == old && now.plus(len) == new {
+                self.runs.insert(start, (len + 1, now));
                 return;
             }
         }

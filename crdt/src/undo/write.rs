@@ -4,6 +4,8 @@ use crate::container::cell::{Cell, Cells};
 use crate::container::text::{Span, TextBody};
 use crate::container::Body;
 use crate::map::MapItem;
+use crate::ordered;
+use crate::plain::plain;
 use crate::sequence::content::{Chars, Content};
 use crate::sequence::near::Kept;
 use crate::sequence::Sequence;
@@ -28,24 +30,24 @@ pub(crate) struct Part {
 impl Write {
     /// All dots that it speaks of.
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.parts.iter().flat_map(|part| {
+        plain(self.parts.iter().flat_map(|part| {
             let at = part.at.steps().iter().filter_map(|step| match step.key {
                 Key::Element(dot) => Some(dot),
                 Key::Name(_) => None,
             });
             at.chain(part.made.dots()).chain(part.lost.dots())
-        })
+        }))
     }
 
     /// The characters beside which the marks end that it removed.
     pub(crate) fn ends(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.parts.iter().flat_map(|part| {
+        plain(self.parts.iter().flat_map(|part| {
             let marks = match &part.lost {
                 Lost::Text { marks, .. } => &marks[..],
                 _ => &[],
             };
             marks.iter().flat_map(|mark| mark.key.anchors())
-        })
+        }))
     }
 }
 
@@ -174,7 +176,7 @@ impl Lost {
                     (item.sibling.rank(), key, Slot::Child(kind))
                 });
                 let mut all: Vec<_> = values.chain(children).collect();
-                all.sort_by_key(|&(rank, ..)| rank);
+                ordered::sort_by_key(&mut all, |&(rank, ..)| rank);
                 let entries = all.into_iter().map(|((stamp, dot), key, what)| {
                     let beside = map.dots_at(&key).filter(|&dot| !dots.contains(dot));
                     LostEntry {
@@ -209,7 +211,7 @@ impl Spot {
     /// All dots that it speaks of, when it is that of `len` elements.
     fn dots(self, len: u64) -> impl Iterator<Item = Dot> {
         let own = (0..len).map(move |i| self.dot.plus(i));
-        own.chain(self.left).chain(self.right)
+        plain(own.chain(self.left).chain(self.right))
     }
 
     /// The spots of runs in reading order. What goes together has the same neighbour on the right:
@@ -237,7 +239,7 @@ impl Spot {
 fn in_order<C: Content>(sequence: &Sequence<C>, dots: &DotSet) -> Vec<DotRun> {
     let runs = dots.runs().flat_map(|run| sequence.alive_in(run));
     let mut runs: Vec<DotRun> = runs.collect();
-    runs.sort_by(|a, b| {
+    ordered::sort_by(&mut runs, |a, b| {
         let order = sequence.compare(a.start, b.start);
         order.expect("what is alive has a place")
     });

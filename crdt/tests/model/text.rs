@@ -1,6 +1,6 @@
 //! Texts and the marks on them: where they are, which a reader sees, and the edits.
 
-use std::collections::BTreeMap;
+use driftwood_crdt::ordered::BTreeMap;
 use std::ops::Range;
 
 use driftwood_crdt::{limits, Expand, Value};

@@ -1,3 +1,4 @@
+use driftwood_crdt::checksum::crc32;
 use driftwood_sync::{DocumentName, Level};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -143,10 +144,8 @@ async fn a_record_of_a_later_format_keeps_the_document_closed() {
     close(&document).await;
     let mut later = record::encode(record::Kind::Delta, b"whatever it means");
     later[0] = 2;
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&later[..2]);
-    crc.update(&later[6..]);
-    later[2..6].copy_from_slice(&crc.finalize().to_le_bytes());
+    let checksum = crc32(&[&later[..2], &later[6..]]);
+    later[2..6].copy_from_slice(&checksum.to_le_bytes());
     overwrite(&name, "zz", &later).await;
 
     let refused = open(&name, setup(&[]), &Heard::default())

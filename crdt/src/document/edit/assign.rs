@@ -1,6 +1,6 @@
 //! Making a container equal to a Rust value, by as little as it takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use ::serde::ser::Error;
 use ::serde::Serialize;

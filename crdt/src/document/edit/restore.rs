@@ -7,7 +7,7 @@ mod list;
 mod text;
 mod tree;
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
 
 use super::{CounterEdit, Edit, MapEdit, NodeEdit, SetEdit};
 use crate::container::Body;
@@ -183,8 +183,10 @@ impl NodeEdit<'_> {
         for value in now.difference(&then) {
             set.delete(value)?;
         }
-        then.difference(&now)
-            .try_for_each(|value| set.add(value.clone()))
+        for value in then.difference(&now) {
+            set.add(value.clone())?;
+        }
+        Ok(())
     }
 
     fn restore_counter(&mut self, then: Then<'_>) -> Result<(), EditError> {

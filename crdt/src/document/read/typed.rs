@@ -1,5 +1,6 @@
 //! Reading containers as Rust types, and without a copy.
 
+use crate::plain::plain;
 use ::serde::Deserialize;
 
 use super::super::tree::{ContainerId, Seen, Tree};
@@ -107,15 +108,15 @@ impl<'a> ListRef<'a> {
     pub(crate) fn found(&self) -> impl Iterator<Item = Found<'a>> {
         let node = self.0;
         let elements = self.list().into_iter().flat_map(ListBody::elements);
-        elements.map(move |(dot, element)| match element {
+        plain(elements.map(move |(dot, element)| match element {
             Element::Value(value) => Found::Value(value),
             Element::Child(kind) => Found::Node(node.child(dot.into(), kind), kind),
-        })
+        }))
     }
 }
 
 impl<'a> SetRef<'a> {
     pub(crate) fn found(&self) -> impl Iterator<Item = &'a Value> {
-        self.set().into_iter().flat_map(OrSet::iter)
+        plain(self.set().into_iter().flat_map(OrSet::iter))
     }
 }

@@ -1,6 +1,6 @@
 //! The tree as a store of dots: what it gives out and takes in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{self, BTreeMap, BTreeSet};
 
 use super::{ContainerId, Noted, Tree, ROOT};
 use crate::container::{Body, BodyItems};
@@ -22,7 +22,7 @@ impl Tree {
                 id = self.get(id).parent;
             }
         }
-        named.sort_unstable();
+        ordered::sort(&mut named);
         let mut items = Items::default();
         items.table.reserve_exact(named.len());
         items.bodies.reserve_exact(found.len());
@@ -151,7 +151,7 @@ impl Tree {
                 }
             });
         }
-        found.sort_unstable();
+        ordered::sort(&mut found);
         found.dedup();
         found
     }
@@ -288,7 +288,9 @@ impl DotStore for Tree {
             self.homes.each_of(run, |part, id| parts.push((id, part)));
         }
         // What is inside goes first, or it would keep what it is in for a moment.
-        parts.sort_by_cached_key(|&(id, run)| (std::cmp::Reverse(self.depth(id)), id, run.start));
+        ordered::sort_by_key(&mut parts, |&(id, run)| {
+            (std::cmp::Reverse(self.depth(id)), id, run.start)
+        });
         for of_one in parts.chunk_by(|(one, _), (other, _)| one == other) {
             let dots = of_one.iter().map(|&(_, run)| run).collect();
             self.remove_from(of_one[0].0, &dots, noted);

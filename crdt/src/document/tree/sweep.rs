@@ -1,7 +1,7 @@
 //! Letting go of containers that are of no use, and of the skeletons of what was erased; and what
 //! comes back of them.
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
 
 use super::{Container, ContainerId, Tree, ROOT};
 use crate::container::Body;

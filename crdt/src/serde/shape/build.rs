@@ -1,6 +1,6 @@
 //! The serializer that makes a [`Shape`].
 
-use std::collections::BTreeMap;
+use crate::ordered::BTreeMap;
 
 use ::serde::ser::{self, Error, Serialize, Serializer};
 

@@ -1,6 +1,6 @@
 //! Bringing back the elements of a list and their order.
 
-use std::collections::BTreeSet;
+use crate::ordered::BTreeSet;
 
 use super::{rising, Then};
 use crate::container::cell::Cell;

@@ -1,6 +1,7 @@
 //! Bringing back the characters and the marks of a text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
+use crate::plain::plain;
 
 use super::Then;
 use crate::container::text::{Expand, Segment, TextBody, EMBED};
@@ -142,7 +143,7 @@ fn ends(segments: &[Segment]) -> Vec<(usize, &Segment)> {
 
 fn names_of(segment: &Segment) -> impl Iterator<Item = &str> {
     let embed = segment.embed.as_ref().map(|_| EMBED);
-    segment.marks.keys().map(String::as_str).chain(embed)
+    plain(segment.marks.keys().map(String::as_str).chain(embed))
 }
 
 fn says(segment: &Segment, name: &str) -> Value {

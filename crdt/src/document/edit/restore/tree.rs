@@ -1,6 +1,6 @@
 //! Bringing back the nodes of a tree, where they were.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use super::{rising, Then};
 use crate::container::tree::{Shape, TreeBody};
@@ -95,10 +95,12 @@ impl NodeEdit<'_> {
         // Nodes that are deleted and kept stand at the end, and nothing can be put after them.
         let mut at_end = true;
         for node in wanted.iter().rev() {
-            let found = names.get(node).and_then(|now| here.get_key_value(now));
-            let kept = found.is_some_and(|(&node, _)| !now.has_cell(node));
+            let found = names
+                .get(node)
+                .and_then(|node| Some((*node, *here.get(node)?)));
+            let kept = found.is_some_and(|(node, _)| !now.has_cell(node));
             at_end &= kept;
-            if let Some((&node, &at)) = found.filter(|_| !kept || at_end) {
+            if let Some((node, at)) = found.filter(|_| !kept || at_end) {
                 there.push((node, at));
             }
         }

@@ -1,6 +1,6 @@
 //! Bringing back what was removed from a container, kind by kind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ordered::{BTreeMap, BTreeSet};
 
 use crate::container::cell::{Cell, Moved};
 use crate::container::list::ListBody;
