@@ -11,14 +11,20 @@ import { Saving } from "./saving.js";
 import { SetNode } from "./set.js";
 import { TextNode } from "./text.js";
 import { TreeContainer } from "./tree.js";
-import type { Container, Kind, Origin, Write } from "./types.js";
+import type { Container, Kind, ListPatch, Origin, TextPatch, Write } from "./types.js";
 
 const NODES = [MapNode, ListNode, TextNode, SetNode, CounterNode, TreeContainer] as const;
 
 /** The changes of one origin that subscribers are told about together. */
 export interface Batch {
   readonly origin: Origin;
-  readonly changes: Map<AnyNode, Detail>;
+  readonly changes: Map<AnyNode, Gathered>;
+}
+
+/** What changed in a container, as it comes together. */
+interface Gathered extends Detail {
+  keys?: Set<string>;
+  patches?: (TextPatch | ListPatch)[];
 }
 
 /** One open document from the inside: its containers, and who is told what when. */
@@ -155,8 +161,7 @@ export class Session {
       batch = { origin, changes: new Map() };
       this.#batches.push(batch);
     }
-    const earlier = batch.changes.get(node);
-    batch.changes.set(node, earlier === undefined ? detail : joined(earlier, detail));
+    gather(batch.changes, node, detail);
   }
 
   /** Tells everything there is to tell, unless a transaction is open. */
@@ -178,8 +183,7 @@ export class Session {
     for (const start of batch.changes.keys()) {
       for (let node = start; node.outer !== undefined; node = node.outer) {
         const inside: Detail = node.key === undefined ? {} : { keys: [node.key] };
-        const earlier = all.get(node.outer);
-        all.set(node.outer, earlier === undefined ? inside : joined(earlier, inside));
+        gather(all, node.outer, inside);
       }
     }
     for (const [node, detail] of all) node.tell(batch.origin, detail);
@@ -188,11 +192,16 @@ export class Session {
   }
 }
 
-function joined(a: Detail, b: Detail): Detail {
-  const detail: Detail = {};
-  if (a.keys !== undefined || b.keys !== undefined) detail.keys = new Set([...(a.keys ?? []), ...(b.keys ?? [])]);
-  if (a.patches !== undefined || b.patches !== undefined) {
-    detail.patches = [...(a.patches ?? []), ...(b.patches ?? [])];
+/** Adds to what is known of a node. */
+function gather(all: Map<AnyNode, Gathered>, node: AnyNode, { keys, patches }: Detail): void {
+  let earlier = all.get(node);
+  if (earlier === undefined) all.set(node, (earlier = {}));
+  if (keys !== undefined) {
+    earlier.keys ??= new Set();
+    for (const key of keys) earlier.keys.add(key);
   }
-  return detail;
+  if (patches !== undefined) {
+    earlier.patches ??= [];
+    for (const patch of patches) earlier.patches.push(patch);
+  }
 }
