@@ -146,6 +146,16 @@ impl Session {
         }))
     }
 
+    /// What came in since the last time, once all of it is stored: whoever is told of a change finds it with
+    /// the other commands.
+    pub(crate) fn take_news(&mut self) -> Vec<News> {
+        let waits = |held: &Held| held.crowded || !held.unstored.is_empty();
+        if self.documents.values().any(waits) {
+            return Vec::new();
+        }
+        self.news.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// Remembers the relay that was reached, and what is saved there.
     pub(crate) fn remember(&mut self, relay: &str) -> Result<()> {
         let mut store = self.workspace.store()?;
@@ -357,5 +367,33 @@ impl Host for Session {
             }
         }
         self.notices.push_back(notice);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_is_told_once_it_is_stored() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let workspace = Workspace::open(Some(folder.path().to_owned()), "a test")?;
+        let name = DocumentName::new("trip")?;
+        let mut session = Session::new(workspace.clone());
+        session.news = Some(Vec::new());
+        session.open(&name, &workspace.store()?)?;
+        let mut other = Doc::new(ReplicaId::new(7));
+        let mut edit = other.edit(1);
+        edit.text("body").insert(0, "Boots")?;
+        let delta = edit.commit();
+        let bytes: Arc<[u8]> = delta.encode().into();
+        assert!(session.merge(&name, &bytes, LinkId(1)).is_ok());
+        assert!(session.append(&name, &bytes, delta.to()).is_ok());
+        assert!(session.take_news().is_empty());
+        assert!(session.flush().is_ok());
+        assert_eq!(session.take_news().len(), 1);
+        let stored = workspace.store()?.load(&name, READER)?;
+        assert_eq!(stored.text("body").to_string(), "Boots");
+        Ok(())
     }
 }

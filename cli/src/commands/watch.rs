@@ -116,11 +116,7 @@ fn look_here(
 
 fn print(name: &DocumentName, client: &mut Client<Session>, json: bool) -> Result<()> {
     let session = client.host_mut();
-    let news = session
-        .news
-        .as_mut()
-        .map(std::mem::take)
-        .unwrap_or_default();
+    let news = session.take_news();
     if news.is_empty() {
         return Ok(());
     }
