@@ -13,6 +13,7 @@ use crate::document::{Document, Event};
 use crate::error::Failure;
 use crate::exchange::Load;
 use crate::host::{self, Listener, Timer};
+use crate::inbox::Inbox;
 use crate::indexeddb::{Database, DATABASE};
 use crate::replica_pool::{self, Lease};
 use crate::socket::Socket;
@@ -39,6 +40,7 @@ pub(crate) struct Setup {
 }
 
 /// What a link leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Far {
     /// The relay of this index.
     Relay(usize),
@@ -60,6 +62,7 @@ pub(crate) struct Client {
     pub(crate) links: RefCell<Table<LinkId, Far>>,
     pub(crate) next_link: Cell<u64>,
     pub(crate) sockets: RefCell<Vec<Rc<Socket>>>,
+    pub(crate) inbox: Inbox,
     /// Whether the page asked for silence towards the relays.
     pub(crate) offline: Cell<bool>,
     pub(crate) tabs: RefCell<Option<Rc<Tabs>>>,
@@ -118,7 +121,7 @@ impl Client {
         config.token = setup.token.as_ref().map(|token| token.clone().into_bytes());
         config.agent = String::from(concat!("driftwood-sync/", env!("CARGO_PKG_VERSION")));
         Rc::new_cyclic(|me: &Weak<Self>| {
-            let (ticker, writer) = (me.clone(), me.clone());
+            let (ticker, writer, reader) = (me.clone(), me.clone(), me.clone());
             Self {
                 setup,
                 node: RefCell::new(Node::new(config)),
@@ -136,6 +139,11 @@ impl Client {
                 links: RefCell::default(),
                 next_link: Cell::new(1),
                 sockets: RefCell::default(),
+                inbox: Inbox::new(move || {
+                    if let Some(client) = reader.upgrade() {
+                        client.inbox_turn();
+                    }
+                }),
                 offline: Cell::new(false),
                 tabs: RefCell::default(),
                 store: RefCell::default(),

@@ -19,6 +19,7 @@ mod error;
 mod exchange;
 mod handles;
 mod host;
+mod inbox;
 mod indexeddb;
 mod journal;
 mod links;

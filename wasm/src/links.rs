@@ -3,7 +3,7 @@
 use driftwood_sync::{ErrorCode, Input, LinkId, LinkKind};
 
 use crate::client::{Client, Far};
-use crate::{socket, tabs};
+use crate::{inbox, socket, tabs};
 
 impl Client {
     /// How this page reaches others: 0 no relay is wanted, 1 connecting, 2 online, 3 offline; and how
@@ -67,6 +67,8 @@ impl Client {
 
     /// A new link to `far`.
     fn connected(&self, far: Far) {
+        // What an earlier link to it said must not be taken for what this one says.
+        self.empty_inbox();
         let link = LinkId(self.next_link.replace(self.next_link.get() + 1));
         let kind = match far {
             Far::Relay(_) => LinkKind::Up,
@@ -87,6 +89,7 @@ impl Client {
 
     /// Forgets links that are down.
     pub(crate) fn drop_links(&self, is: impl Fn(&Far) -> bool) {
+        self.empty_inbox();
         while let Some(link) = self.link(&is) {
             self.links.borrow_mut().remove(&link);
             self.input(Input::Disconnected { link });
@@ -95,20 +98,16 @@ impl Client {
 
     /// Something happened on the socket of this index.
     pub(crate) fn socket_event(&self, index: usize, event: socket::Event) {
-        let is_it = |far: &Far| matches!(far, Far::Relay(other) if *other == index);
-        let link = self.link(is_it);
-        match (event, link) {
-            (socket::Event::Open, _) => self.connected(Far::Relay(index)),
-            (socket::Event::Closed, _) => self.drop_links(is_it),
+        let far = Far::Relay(index);
+        match event {
+            socket::Event::Open => self.connected(far),
+            socket::Event::Closed => self.drop_links(|other| *other == far),
             // It had not been connected: only the status may change.
-            (socket::Event::Failed, _) => self.input(Input::Tick),
-            (socket::Event::Message(bytes), Some(link)) => {
-                self.input(Input::Received { link, bytes });
-            }
-            (socket::Event::Text, Some(link)) => self.input(Input::ReceivedText { link }),
-            (socket::Event::Congested, Some(link)) => self.input(Input::Congested { link }),
-            (socket::Event::Drained, Some(link)) => self.input(Input::Drained { link }),
-            (_, None) => {}
+            socket::Event::Failed => self.input(Input::Tick),
+            socket::Event::Message(bytes) => self.arrived(far, Some(bytes)),
+            socket::Event::Text => self.arrived(far, None),
+            socket::Event::Congested => self.on_link(&far, |link| Input::Congested { link }),
+            socket::Event::Drained => self.on_link(&far, |link| Input::Drained { link }),
         }
     }
 
@@ -117,14 +116,25 @@ impl Client {
         match event {
             tabs::Event::Joined(tab) => self.connected(Far::Tab(tab)),
             tabs::Event::Left(tab) => {
-                self.drop_links(|far| matches!(far, Far::Tab(other) if *other == tab));
+                let far = Far::Tab(tab);
+                self.drop_links(|other| *other == far);
             }
-            tabs::Event::Message(tab, bytes) => {
-                let is_it = |far: &Far| matches!(far, Far::Tab(other) if *other == tab);
-                if let Some(link) = self.link(is_it) {
-                    self.input(Input::Received { link, bytes });
-                }
-            }
+            tabs::Event::Message(tab, bytes) => self.arrived(Far::Tab(tab), Some(bytes)),
+        }
+    }
+
+    /// The message of a link has its turn.
+    pub(crate) fn received(&self, from: &Far, message: inbox::Message) {
+        self.on_link(from, |link| match message {
+            Some(bytes) => Input::Received { link, bytes },
+            None => Input::ReceivedText { link },
+        });
+    }
+
+    /// Tells the node of something on the link to `far`, if there is one.
+    fn on_link(&self, far: &Far, input: impl FnOnce(LinkId) -> Input) {
+        if let Some(link) = self.link(|other| other == far) {
+            self.input(input(link));
         }
     }
 }

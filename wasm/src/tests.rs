@@ -2,6 +2,7 @@
 
 mod convert;
 mod documents;
+mod inbox;
 mod indexeddb;
 mod journal;
 mod page;
