@@ -52,7 +52,7 @@ impl<V: Clone + PartialEq + Debug> Sequence<Vec<V>> {
         self.resolve(Unit::Chars, range.end)?;
         if !range.is_empty() {
             let by = change.dot();
-            change.removed(by, self.delete_at(range.start, range.len()));
+            self.delete_at(range.start, range.len(), by, change);
         }
         Ok(())
     }

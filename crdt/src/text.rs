@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::sequence::content::{Chars, Content, Extent, Unit};
+use crate::sequence::content::{self, Chars, Content, Extent, Unit};
 use crate::{Change, EditError, Sequence};
 
 /// A text: a [`Sequence`] of characters.
@@ -63,6 +63,11 @@ impl Sequence<Chars> {
         text: &str,
         change: &mut Change,
     ) -> Result<(Extent, Extent), EditError> {
+        if range.start == range.end {
+            if let Some(at) = self.type_text(unit, range.start, text, change) {
+                return Ok((at, Extent::default()));
+            }
+        }
         let (start, end) = self.resolve_range(unit, range)?;
         let chars = Chars::from(text);
         let inserted = chars.extent().chars;
@@ -73,10 +78,24 @@ impl Sequence<Chars> {
         }
         if start != end {
             let by = change.dot();
-            let old = self.delete_at(start.chars + inserted, end.chars - start.chars);
-            change.removed(by, old);
+            let (at, len) = (start.chars + inserted, end.chars - start.chars);
+            self.delete_at(at, len, by, change);
         }
         Ok((start, end - start))
+    }
+
+    /// Inserts text where the last was typed, if this goes on there; gives where that is. O(height).
+    pub(crate) fn type_text(
+        &mut self,
+        unit: Unit,
+        offset: usize,
+        text: &str,
+        change: &mut Change,
+    ) -> Option<Extent> {
+        let extent = content::extent(text);
+        let put = |chars: &mut Chars, at| chars.insert_text(at, text, extent);
+        let (_, at) = self.type_next(unit, offset, extent, change, put)?;
+        Some(at)
     }
 
     /// Both ends of a range, in both units.

@@ -138,11 +138,18 @@ impl TextBody {
         text: &str,
         change: &mut Change,
     ) -> Result<(Extent, Extent), EditError> {
+        let plain = self.anchored.is_empty();
+        if plain && range.start == range.end {
+            let typed = self.chars.type_text(unit, range.start, text, change);
+            if let Some(at) = typed {
+                return Ok((at, Extent::default()));
+            }
+        }
         let (start, end) = self.chars.resolve_range(unit, range)?;
         let chars = Chars::from(text);
         let inserted = chars.extent().chars;
         if inserted > 0 {
-            if self.anchored.is_empty() {
+            if plain {
                 self.chars.insert_at(start.chars, chars, change);
             } else {
                 let (left, right) = self.gap(start.chars);
@@ -152,8 +159,7 @@ impl TextBody {
         if start != end {
             let by = change.dot();
             let (at, len) = (start.chars + inserted, end.chars - start.chars);
-            let old = self.chars.delete_at(at, len);
-            change.removed(by, old);
+            self.chars.delete_at(at, len, by, change);
             self.drop_marks(self.empty_marks(at), by, change);
         }
         Ok((start, end - start))

@@ -59,16 +59,11 @@ impl<'a> Edit<'a> {
         self
     }
 
-    /// From here on, what is written is remembered until [`Self::take_record`].
+    /// From here on, what is written is remembered, until the edit ends.
     pub(crate) fn record(&mut self) {
         if let Some(change) = &mut self.change {
             change.record = Some(Box::default());
         }
-    }
-
-    pub(crate) fn take_record(&mut self) -> Vec<Write> {
-        let record = self.change.as_mut().and_then(|change| change.record.take());
-        record.map(|record| record.writes).unwrap_or_default()
     }
 
     /// The map of this name.
@@ -161,24 +156,38 @@ impl<'a> Edit<'a> {
 
     /// Closes the edit, once; gives what changed for a reader.
     fn end(&mut self) -> Changes {
-        let writes = self.take_record();
-        if let Some((undo, now_ms)) = self.undo.take() {
-            undo.remember(writes, now_ms);
-        }
-        let Some(change) = self.change.take() else {
+        let Some(mut change) = self.change.take() else {
             return Changes::default();
         };
+        if let Some((undo, now_ms)) = self.undo.take() {
+            let record = change.record.take();
+            undo.remember(
+                record.map(|record| record.writes).unwrap_or_default(),
+                now_ms,
+            );
+        }
         let own = self.inner.replica();
         let first = Dot::new(own, self.inner.version().get(own) + 1);
         self.inner.end(change);
+        if self.inner.store().has_erasures() {
+            self.erase_former(first);
+        }
+        let mut changes = Changes::default();
+        if !self.noted.is_silent() {
+            let noted = std::mem::replace(&mut self.noted, Noted::silent());
+            changes = self.inner.store().report(noted);
+        }
+        self.inner.store_mut().sweep();
+        changes
+    }
+
+    /// What the changes from this one on erased takes with it what that replaced.
+    #[cold]
+    fn erase_former(&mut self, first: Dot) {
         for (by, runs) in self.inner.store().erased_after(first) {
             let runs = self.inner.with_former(&runs).runs().collect();
             self.inner.store_mut().erase(by, runs);
         }
-        let noted = std::mem::replace(&mut self.noted, Noted::silent());
-        let changes = self.inner.store().report(noted);
-        self.inner.store_mut().sweep();
-        changes
     }
 }
 
@@ -248,6 +257,43 @@ impl NodeEdit<'_> {
             Ok(changed)
         })?;
         Ok(result.expect("what was written gave it"))
+    }
+
+    /// Whether nobody wants to know what is written here, for a reader or to undo it, and the container
+    /// can be written to without a look at what it is in.
+    fn is_plain(&self) -> bool {
+        self.tree.is_ready(self.at)
+            && self.noted.is_silent()
+            && self.change.record.is_none()
+            && self.change.full.is_none()
+    }
+
+    /// As [`Self::write`], of what comes most: `write` says what it made, and `told` what a reader is told.
+    fn write_made<R>(
+        &mut self,
+        write: impl FnOnce(&mut Body, &mut Change) -> Result<R, EditError>,
+        told: impl FnOnce(&R) -> ChangeKind,
+    ) -> Result<R, EditError> {
+        if !self.is_plain() {
+            return self.write(|body, change| {
+                let result = write(body, change)?;
+                let told = told(&result);
+                Ok((result, told))
+            });
+        }
+        let (first, said) = (self.change.last(), self.change.removed_len());
+        let body = self.tree.body_mut(self.at);
+        let (before, keeps_names) = (body.live_len(), body.keeps_names());
+        let result = write(body, self.change)?;
+        let made = self.change.made.take();
+        debug_assert_eq!(DotSet::from_iter(made), self.made_since(self.at, first));
+        if !keeps_names {
+            let removed = self.change.removed_after(said, first);
+            self.tree.unsettle(removed, None);
+        }
+        self.tree.homes.settle(self.at, made);
+        self.tree.recount(self.at, before, self.noted);
+        Ok(result)
     }
 
     /// As [`Self::write`], once for all that is written.

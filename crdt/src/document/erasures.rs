@@ -21,6 +21,11 @@ impl Erasures {
         self.records.insert(by, runs);
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// What the changes from this one on erased, of the same replica.
     pub(super) fn after(&self, first: Dot) -> Vec<(Dot, Vec<DotRun>)> {
         if self.records.is_empty() {

@@ -131,6 +131,11 @@ impl Tree {
             .or_else(|| self.listed(parent, step).ok())
     }
 
+    /// Whether a container was ever named inside of this one.
+    pub(crate) fn has_children(&self, id: ContainerId) -> bool {
+        self.get(id).children > 0
+    }
+
     /// Where among the children what has this name is listed, or would be.
     fn place_in(&self, parent: ContainerId, step: &Step) -> sorted::Place {
         self.children.seek(|&id| {

@@ -123,6 +123,13 @@ impl Chars {
         self.text
     }
 
+    /// Puts text, which takes `extent`, before the element `at`.
+    pub(crate) fn insert_text(&mut self, at: usize, text: &str, extent: Extent) {
+        self.text.insert_str(self.byte_of(at), text);
+        self.len += extent.chars as u32;
+        self.utf16 += extent.utf16 as u32;
+    }
+
     fn is_ascii(&self) -> bool {
         self.text.len() == self.len as usize
     }
@@ -145,6 +152,12 @@ impl Chars {
         let end = rest.nth(elements.len());
         start..end.map_or(self.text.len(), |(byte, _)| start + byte)
     }
+}
+
+/// How much a text is.
+pub(crate) fn extent(text: &str) -> Extent {
+    let (chars, utf16) = lengths(text);
+    Extent { chars, utf16 }
 }
 
 fn utf16_len(text: &str) -> usize {
@@ -206,9 +219,7 @@ impl Content for Chars {
     }
 
     fn insert(&mut self, at: usize, new: Self) {
-        self.text.insert_str(self.byte_of(at), &new.text);
-        self.len += new.len;
-        self.utf16 += new.utf16;
+        self.insert_text(at, &new.text, new.extent());
     }
 
     fn remove(&mut self, elements: Range<usize>) {

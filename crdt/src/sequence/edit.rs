@@ -1,6 +1,6 @@
 //! Local insertions and deletions.
 
-use super::content::{Content, Unit};
+use super::content::{Content, Extent, Unit};
 use super::id::Id;
 use super::index::Place;
 use super::link::RunLink;
@@ -70,8 +70,46 @@ impl<C: Content> Sequence<C> {
         } else {
             self.cut_at(place, within)
         };
-        self.put_content(place, start, content, &mut |_, _| ());
+        let place = self.put_content(place, start, content, &mut |_, _| ());
+        self.hold_pen(place);
         start
+    }
+
+    /// Inserts where the last element was inserted, if `offset` is there and these are the next of its
+    /// run: gives the first one's dot, and what is shown before it. `put` puts the content, which takes
+    /// `extent` and is shown, into that of others. O(height).
+    pub(crate) fn type_next(
+        &mut self,
+        unit: Unit,
+        offset: usize,
+        extent: Extent,
+        change: &mut Change,
+        put: impl FnOnce(&mut C, usize),
+    ) -> Option<(Dot, Extent)> {
+        let (place, before) = self.index.pen_at(unit, offset)?;
+        let (span, len) = (self.index.span(place), extent.chars as u64);
+        let (end, run) = (span.end(), self.runs.last_of(span.agent())?);
+        let is_next = change.last() + 1 == end.seq
+            && run.end() == end.seq
+            && Minute::from(change.stamp()) == run.minute
+            && self.runs.agents.replica(end.agent) == change.replica();
+        if !is_next || len == 0 || span.len() + len > SPAN_MAX {
+            return None;
+        }
+        self.index.write(span, extent, put)?;
+        self.runs.lengthen_last(end.agent, len);
+        self.homes.assign(end, len, place.leaf);
+        Some((change.dots(len), before))
+    }
+
+    /// Remembers that the elements before this place were typed last.
+    fn hold_pen(&mut self, place: Place) {
+        if let Some(slot) = place.slot.checked_sub(1) {
+            let place = Place { slot, ..place };
+            if self.index.span(place).life() == Life::Shown {
+                self.index.hold_pen(place);
+            }
+        }
     }
 
     /// Whether elements from `start` on, right after those of `span`, are the rest of its run.
@@ -97,9 +135,11 @@ impl<C: Content> Sequence<C> {
         if span.life() == Life::Shown && span.len() + len <= SPAN_MAX && is_shown {
             self.homes.assign(span.end(), len, place.leaf);
             let put = self.index.append(place, content);
-            self.settle(put);
+            let place = self.settle(put);
+            self.hold_pen(place.next());
         } else {
-            self.put_content(place.next(), start, content, &mut |_, _| ());
+            let place = self.put_content(place.next(), start, content, &mut |_, _| ());
+            self.hold_pen(place);
         }
     }
 
@@ -140,10 +180,9 @@ impl<C: Content> Sequence<C> {
         self.integrate(run, &mut |_, _| ());
     }
 
-    /// Deletes the elements from `offset` on, which [`Self::resolve`] has bounded; gives the dots of
-    /// what was deleted. The caller notes by which change. O(spans · log n).
-    pub(crate) fn delete_at(&mut self, offset: usize, len: usize) -> Vec<DotRun> {
-        let mut deleted = Vec::new();
+    /// Deletes the elements from `offset` on, which [`Self::resolve`] has bounded, by the change `by`.
+    /// O(spans · log n).
+    pub(crate) fn delete_at(&mut self, offset: usize, len: usize, by: Dot, change: &mut Change) {
         let mut left = len;
         while left > 0 {
             let found = self.index.seek(Unit::Chars, offset);
@@ -151,13 +190,13 @@ impl<C: Content> Sequence<C> {
             let span = self.index.span(place);
             let within = offset - before.chars;
             let count = left.min(span.len() as usize - within);
-            deleted.push(DotRun {
+            let gone = DotRun {
                 start: self.dot_of(span.start().plus(within as u64)),
                 len: count as u64,
-            });
+            };
+            change.removed(by, [gone]);
             self.bury(place, within as u64, count as u64);
             left -= count;
         }
-        deleted
     }
 }

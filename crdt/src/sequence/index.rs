@@ -7,6 +7,7 @@
 //! elements, so leaves never become empty and need no rebalancing.
 
 mod builder;
+mod pen;
 mod split;
 
 use crate::plain::plain;
@@ -16,6 +17,7 @@ use std::ops::Range;
 use super::content::{Content, Extent, Unit};
 use super::span::Span;
 pub(super) use builder::Builder;
+use pen::Pen;
 
 /// Spans a leaf and children a node may have; few in debug builds, so that small tests split them.
 const FANOUT: usize = if cfg!(debug_assertions) { 6 } else { 32 };
@@ -137,6 +139,7 @@ pub(super) struct Index<C> {
     height: u32,
     extent: Extent,
     near: Near,
+    pen: Option<Pen>,
 }
 
 /// A place at which a span was put, and the new leaf if one had to be made: what is in it has moved there.
@@ -154,6 +157,7 @@ impl<C: Content> Index<C> {
                 leaf: 0,
                 before: Extent::default(),
             },
+            pen: None,
         }
     }
 
@@ -386,6 +390,7 @@ impl<C: Content> Index<C> {
 
     /// Puts a span with its content before this place; O(log n).
     pub(super) fn insert(&mut self, place: Place, span: Span, content: Option<C>) -> Put {
+        self.pen = None;
         let leaf = &mut self.leaves[place.leaf as usize];
         if let Some(content) = content {
             let extent = content.extent();
@@ -403,6 +408,7 @@ impl<C: Content> Index<C> {
 
     /// Adds content at the end of a span that has some, and as many elements; O(log n).
     pub(super) fn append(&mut self, place: Place, content: C) -> Put {
+        self.pen = None;
         let leaf = &mut self.leaves[place.leaf as usize];
         let extent = content.extent();
         let at = leaf.content_before(place.slot + 1);
@@ -419,6 +425,7 @@ impl<C: Content> Index<C> {
     /// Takes the content of these elements of a span, whose fate the caller changes next; gives how much
     /// of it was shown. O(log n).
     pub(super) fn clear(&mut self, place: Place, within: Range<usize>) -> Extent {
+        self.pen = None;
         let leaf = &mut self.leaves[place.leaf as usize];
         let at = leaf.content_before(place.slot);
         let range = at + within.start..at + within.end;
@@ -433,6 +440,7 @@ impl<C: Content> Index<C> {
 
     /// Puts other spans in the place of some that have the same content; gives where the first is.
     pub(super) fn replace(&mut self, place: Place, count: usize, new: &[Span]) -> Put {
+        self.pen = None;
         let leaf = &mut self.leaves[place.leaf as usize];
         if count == new.len() {
             leaf.spans[place.slot..place.slot + count].copy_from_slice(new);
@@ -447,6 +455,7 @@ impl<C: Content> Index<C> {
     /// Replaces a whole span's fate and content: `content` is what it holds if it held none, and the span
     /// may show what it hid; O(log n).
     pub(super) fn change(&mut self, place: Place, span: Span, content: Option<C>) {
+        self.pen = None;
         let leaf = &mut self.leaves[place.leaf as usize];
         let at = leaf.content_before(place.slot);
         let old = std::mem::replace(&mut leaf.spans[place.slot], span);
@@ -495,6 +504,7 @@ impl<C: Content> Index<C> {
     /// Checks every link and every cached length.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn assert_invariants(&self) {
+        self.assert_pen();
         let mut layer = vec![self.root];
         assert!(self.height == 0 || self.nodes[self.root as usize].parent == NONE);
         for depth in 0..self.height {

@@ -185,17 +185,20 @@ impl ListEdit<'_> {
             let position = index;
             return Err(EditError::OutOfBounds { position, len });
         }
-        let watched = !self.0.noted.is_silent();
-        self.0.write(|body, change| {
-            let dot = list_mut(body).insert(index, vec![cell], change);
-            change.made = Some(DotRun { start: dot, len: 1 });
-            let patch = watched.then_some(ListPatch {
-                at: index,
-                deleted: 0,
-                inserted: 1,
-            });
-            Ok((dot, ChangeKind::List(patch.into_iter().collect())))
-        })
+        self.0.write_made(
+            |body, change| {
+                let dot = list_mut(body).insert(index, vec![cell], change);
+                change.made = Some(DotRun { start: dot, len: 1 });
+                Ok(dot)
+            },
+            |_| {
+                ChangeKind::List(vec![ListPatch {
+                    at: index,
+                    deleted: 0,
+                    inserted: 1,
+                }])
+            },
+        )
     }
 }
 

@@ -21,14 +21,22 @@ impl MapEdit<'_> {
         check_key(key)?;
         self.0.losing(|body| dots_at(body, key));
         let changes = self.0.changes_at(self.0.at, key);
-        let by = self.0.write(|body, change| {
-            let by = map(body).values.write(key, value, change);
-            change.made = Some(DotRun { start: by, len: 1 });
-            change.removed(by, map(body).take_marks(key));
-            Ok((by, changes))
-        })?;
-        let inside = self.0.tree.subtrees_at(self.0.at, key);
-        self.0.clear_after(inside, by);
+        let by = self.0.write_made(
+            |body, change| {
+                let map = map(body);
+                let by = map.values.write(key, value, change);
+                change.made = Some(DotRun { start: by, len: 1 });
+                if !map.children.is_empty() {
+                    change.removed(by, map.take_marks(key));
+                }
+                Ok(by)
+            },
+            |_| changes,
+        )?;
+        if self.0.tree.has_children(self.0.at) {
+            let inside = self.0.tree.subtrees_at(self.0.at, key);
+            self.0.clear_after(inside, by);
+        }
         Ok(())
     }
 

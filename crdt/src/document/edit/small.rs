@@ -87,13 +87,16 @@ impl CounterEdit<'_> {
             _ => None,
         };
         self.0.adding(by, own);
-        self.0.write(|body, change| {
-            let Body::Counter(counter) = body else {
-                unreachable!("this is a counter")
-            };
-            let start = counter.add(by, change)?;
-            change.made = Some(DotRun { start, len: 1 });
-            Ok(((), ChangeKind::Counter))
-        })
+        self.0.write_made(
+            |body, change| {
+                let Body::Counter(counter) = body else {
+                    unreachable!("this is a counter")
+                };
+                let start = counter.add(by, change)?;
+                change.made = Some(DotRun { start, len: 1 });
+                Ok(())
+            },
+            |()| ChangeKind::Counter,
+        )
     }
 }

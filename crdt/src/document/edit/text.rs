@@ -135,23 +135,27 @@ impl TextEdit<'_> {
             Body::Text(text) => text.dots_in(unit, range.clone()),
             _ => DotSet::new(),
         });
-        let watched = !self.0.noted.is_silent();
-        self.0.write(|body, change| {
-            let first = change.last() + 1;
-            let (at, deleted) = text_mut(body).replace(unit, range, new, change)?;
-            // The deletion took the last dot, and made nothing.
-            let end = change.last() + u64::from(deleted.chars == 0);
-            change.made = Some(DotRun {
-                start: Dot::new(change.replica(), first),
-                len: end - first,
-            });
-            let patch = watched.then(|| TextPatch {
-                at,
-                deleted,
-                inserted: new.to_owned(),
-            });
-            Ok(((), ChangeKind::Text(patch.into_iter().collect())))
-        })
+        let replaced = self.0.write_made(
+            |body, change| {
+                let first = change.last() + 1;
+                let (at, deleted) = text_mut(body).replace(unit, range, new, change)?;
+                // The deletion took the last dot, and made nothing.
+                let end = change.last() + u64::from(deleted.chars == 0);
+                change.made = Some(DotRun {
+                    start: Dot::new(change.replica(), first),
+                    len: end - first,
+                });
+                Ok((at, deleted))
+            },
+            |&(at, deleted)| {
+                ChangeKind::Text(vec![TextPatch {
+                    at,
+                    deleted,
+                    inserted: new.to_owned(),
+                }])
+            },
+        );
+        replaced.map(drop)
     }
 
     /// The text as it is now.

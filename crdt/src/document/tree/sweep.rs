@@ -16,6 +16,11 @@ impl Tree {
         self.erasures.insert(by, runs);
     }
 
+    /// Whether anything was ever erased.
+    pub(crate) fn has_erasures(&self) -> bool {
+        !self.erasures.is_empty()
+    }
+
     /// What the changes from this one on erased, of the same replica.
     pub(crate) fn erased_after(&self, first: Dot) -> Vec<(Dot, Vec<DotRun>)> {
         self.erasures.after(first)

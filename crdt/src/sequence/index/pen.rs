@@ -1,0 +1,64 @@
+//! Where the last element was typed: the next one mostly follows.
+
+use super::{Index, Place, CONTENT_MAX};
+use crate::sequence::content::{Content, Extent, Unit};
+use crate::sequence::span::Span;
+
+/// The end of a span that was written last. Any other change of the index takes the pen away, so as long
+/// as there is one nothing was put between or hung on what it wrote.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pen {
+    place: Place,
+    /// How much is shown up to there.
+    end: Extent,
+    /// How many elements of the leaf's content come up to there.
+    at: usize,
+}
+
+impl<C: Content> Index<C> {
+    /// Puts the pen at the end of a span that is shown.
+    pub(in crate::sequence) fn hold_pen(&mut self, place: Place) {
+        let end = self.before(place.next());
+        let at = self.leaves[place.leaf as usize].content_before(place.slot + 1);
+        self.pen = Some(Pen { place, end, at });
+    }
+
+    /// Where the pen is, if it is at this offset; and what is shown before it.
+    pub(in crate::sequence) fn pen_at(&self, unit: Unit, offset: usize) -> Option<(Place, Extent)> {
+        let pen = self.pen.filter(|pen| pen.end.get(unit) == offset)?;
+        Some((pen.place, pen.end))
+    }
+
+    /// Checks that the pen is where it is said to be.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn assert_pen(&self) {
+        let Some(Pen { place, end, at }) = self.pen else {
+            return;
+        };
+        let leaf = &self.leaves[place.leaf as usize];
+        assert!(self.span(place).life().is_shown(), "the pen is at a span");
+        assert_eq!(end, self.before(place.next()), "what is before the pen");
+        assert_eq!(at, leaf.content_before(place.slot + 1), "its content");
+    }
+
+    /// Makes the span at the pen longer, if its leaf has room; `put` puts the content in. O(height).
+    pub(in crate::sequence) fn write(
+        &mut self,
+        span: Span,
+        by: Extent,
+        put: impl FnOnce(&mut C, usize),
+    ) -> Option<()> {
+        let mut pen = self.pen?;
+        let leaf = &mut self.leaves[pen.place.leaf as usize];
+        if leaf.content.extent().chars + by.chars > CONTENT_MAX {
+            return None;
+        }
+        leaf.spans[pen.place.slot] = span.with_len(span.len() + by.chars as u64);
+        put(&mut leaf.content, pen.at);
+        self.lengthen(pen.place.leaf, by);
+        pen.at += by.chars;
+        pen.end += by;
+        self.pen = Some(pen);
+        Some(())
+    }
+}
