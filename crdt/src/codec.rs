@@ -18,5 +18,5 @@ mod varint;
 
 pub(crate) use delta::STROKE;
 pub(crate) use snapshot::{load, save};
-pub(crate) use step::Keystroke;
+pub(crate) use step::{Step, Thing};
 pub use varint::{DecodeError, Reader, Writer};

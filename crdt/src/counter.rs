@@ -106,6 +106,12 @@ impl PnCounter {
         all.filter(|tally| dots.contains(tally.dot)).collect()
     }
 
+    /// The tally of a change, if it is the last of its replica.
+    pub(crate) fn written(&self, dot: Dot) -> Option<&Tally> {
+        let place = self.place(dot.replica).ok()?;
+        Some(&self.tallies[place]).filter(|tally| tally.dot == dot)
+    }
+
     /// The tally of a replica.
     pub(crate) fn tally_of(&self, replica: ReplicaId) -> Option<Tally> {
         let place = self.place(replica).ok()?;
@@ -129,6 +135,17 @@ impl PnCounter {
             change.removed(dot, [old]);
         }
         dot
+    }
+
+    /// Takes in the next tally of a replica, in place of the one that it removed; `None`, with nothing
+    /// done, if that is not there or another is.
+    pub(crate) fn strike(&mut self, removed: Option<Dot>, tally: &Tally) -> Option<()> {
+        let old = self.tally_of(tally.dot.replica).map(|old| old.dot);
+        if old != removed {
+            return None;
+        }
+        self.replace(*tally);
+        Some(())
     }
 
     pub(crate) fn live_len(&self) -> usize {

@@ -268,6 +268,32 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         }
     }
 
+    /// Takes in one value that is new, in place of the one that it removed at the same key; `None`, with
+    /// nothing done, if that is not there or the siblings would be too many.
+    pub(crate) fn strike(&mut self, removed: Option<Dot>, item: &MapItem<K, V>) -> Option<()>
+    where
+        V: Clone,
+    {
+        let slot = match (self.find(&item.key), removed) {
+            (Ok((_, slot)), _) => slot,
+            (Err(place), None) => self.put(place, item.key.clone()),
+            (Err(_), Some(_)) => return None,
+        };
+        let (_, register) = self.entries.get_mut(slot);
+        if let Some(old) = removed {
+            if !register.remove_dot(old) {
+                return None;
+            }
+            self.dots.remove(DotRun { start: old, len: 1 });
+            self.live -= 1;
+        } else if register.siblings().len() >= SIBLINGS_MAX {
+            return None;
+        }
+        register.insert(item.sibling.clone());
+        self.index(item.sibling.dot, slot);
+        Some(())
+    }
+
     fn item(dot: Dot, (key, register): &(K, MvRegister<V>)) -> MapItem<K, V>
     where
         V: Clone,
@@ -278,6 +304,16 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
             key: key.clone(),
             sibling: siblings[place.expect("a dot of the index is in its register")].clone(),
         }
+    }
+
+    /// What a change wrote that is alive, and where.
+    pub(crate) fn written(&self, dot: Dot) -> Option<(&K, &Sibling<V>)> {
+        let (key, register) = self.entries.get(self.dots.get(dot)?);
+        let sibling = register
+            .siblings()
+            .iter()
+            .find(|sibling| sibling.dot == dot);
+        Some((key, sibling.expect("a dot of the index is in its register")))
     }
 
     /// The key of a dot that is alive.

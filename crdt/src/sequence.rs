@@ -25,7 +25,7 @@ mod fugue;
 mod homes;
 mod id;
 mod index;
-mod link;
+pub(crate) mod link;
 pub(crate) mod near;
 mod parts;
 pub(crate) mod run;
@@ -42,7 +42,6 @@ use fugue::{Neighbour, Runs};
 use homes::Homes;
 use id::Id;
 use index::{Index, Piece, Place, Put};
-use link::RunLink;
 use run::{PieceItem, RunItem};
 pub(crate) use span::Life;
 use span::Span;
@@ -271,12 +270,7 @@ impl<C: Content> Sequence<C> {
 
     /// Hangs a run into the tree; gives the place where its elements belong.
     fn hang(&mut self, run: &RunItem<C>) -> Place {
-        let link = RunLink {
-            dots: run.dots(),
-            parent: run.parent,
-            side: run.side,
-            minute: run.minute,
-        };
+        let link = run.link();
         let known = |dot| self.id(dot).expect("the parent is in the sequence");
         let parent = run.parent.map(known);
         let start = Id {

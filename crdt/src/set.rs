@@ -93,6 +93,11 @@ impl<V: Ord + Clone> OrSet<V> {
         self.elements.take_in(items, seen);
     }
 
+    /// As [`LwwMap::strike`].
+    pub(crate) fn strike(&mut self, removed: Option<Dot>, item: &MapItem<V, ()>) -> Option<()> {
+        self.elements.strike(removed, item)
+    }
+
     pub(crate) fn live_len(&self) -> usize {
         self.elements.live_len()
     }

@@ -94,7 +94,7 @@ fn read_all(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
 
 fn write(out: &mut Writer, delta: &Delta) {
     if let Some(step) = Step::of(delta) {
-        step.write(out);
+        step.write(delta, out);
     } else {
         write_full(out, delta);
     }

@@ -23,13 +23,17 @@ pub(super) const LEFT: u8 = 2;
 pub(super) const RIGHT: u8 = 3;
 
 /// Where the first element of a run hangs, as a number.
-pub(super) fn place<C>(run: &RunItem<C>) -> u8 {
-    match (run.parent, run.side) {
+pub(super) fn place(start: Dot, parent: Option<Dot>, side: Side) -> u8 {
+    match (parent, side) {
         (None, _) => TOP,
         (Some(_), Side::Left) => LEFT,
-        (Some(parent), Side::Right) if parent.plus(1) == run.start => NEXT,
+        (Some(parent), Side::Right) if parent.plus(1) == start => NEXT,
         (Some(_), Side::Right) => RIGHT,
     }
+}
+
+fn place_of<C>(run: &RunItem<C>) -> u8 {
+    place(run.start, run.parent, run.side)
 }
 
 /// The side that goes with it.
@@ -58,13 +62,13 @@ pub(super) fn write<C: Content>(out: &mut Writer, runs: &[RunItem<C>], names: &N
     }
     write_starts(out, runs, names);
     for run in runs {
-        out.byte(place(run));
+        out.byte(place_of(run));
     }
     let mut minutes = Steps::from(u64::from(names.base.get()));
     for run in runs {
         minutes.write(out, u64::from(run.minute.get()));
     }
-    let parent_of = |run: &RunItem<C>| run.parent.filter(|_| place(run) >= LEFT);
+    let parent_of = |run: &RunItem<C>| run.parent.filter(|_| place_of(run) >= LEFT);
     for (run, parent) in runs.iter().filter_map(|run| Some((run, parent_of(run)?))) {
         names.write_replica(out, parent.replica);
         // It hangs on what was there before.

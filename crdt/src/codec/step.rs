@@ -1,25 +1,24 @@
 //! The short form: one step of one replica that writes one thing, or removes one run, or both. A keystroke.
 
 mod read;
-mod stroke;
 
 use super::items::kind_code;
+use super::packed::PLAIN_MAX;
 use super::runs::{self, LEFT, RIGHT};
 use super::value;
 use super::varint::Writer;
-use crate::container::cell::{Cell, Cells};
+use crate::container::cell::Cell;
 use crate::container::text::TextItems;
 use crate::container::BodyItems;
 use crate::counter::Tally;
-use crate::document::{self, Key};
-use crate::map::MapItem;
+use crate::document::{self, Key, Place};
 use crate::ordered;
 use crate::plain::plain;
-use crate::sequence::content::{Chars, Content};
+use crate::sequence::content::Content;
+use crate::sequence::link::RunLink;
 use crate::sequence::run::{PieceItem, RunItem};
-use crate::{Delta, Dot, DotRun, Kind, Minute, ReplicaId, Sibling, Stamp, Value};
+use crate::{Delta, Dot, DotRun, Kind, Minute, ReplicaId, Sibling, Stamp, Value, VersionVector};
 pub(super) use read::read;
-pub(crate) use stroke::Keystroke;
 
 /// The first byte of a step; its other bits say what comes.
 pub(super) const STEP: u8 = 0x80;
@@ -39,22 +38,22 @@ const MINUTES: u32 = 1 << 24;
 
 /// What a step writes.
 #[derive(Clone, Copy)]
-enum Thing<'a> {
+pub(crate) enum Thing<'a> {
+    /// It only removes.
     Nothing,
-    Text(&'a RunItem<Chars>, &'a Chars),
-    List(&'a RunItem<Cells>, &'a Cells),
-    Value(&'a MapItem<String, Value>),
-    Element(&'a MapItem<Value, ()>),
+    Text(RunLink, &'a str),
+    List(RunLink, &'a [Cell]),
+    Value(&'a str, &'a Sibling<Value>),
+    Element(&'a Value, &'a Sibling<()>),
     Tally(&'a Tally),
 }
 
-/// A delta that can be written the short way. There is no other way to write it.
-pub(super) struct Step<'a> {
-    delta: &'a Delta,
+/// What can be written the short way. There is no other way to write it.
+pub(crate) struct Step<'a> {
+    who: Who,
     minute: Minute,
     removed: Option<DotRun>,
     thing: Thing<'a>,
-    who: Who,
 }
 
 /// Whose step it is, and which other replicas it names.
@@ -66,6 +65,38 @@ struct Who {
 }
 
 impl<'a> Step<'a> {
+    /// The step of a replica from the dot `first` to the one with seq `last`, which may remove a run; `None`
+    /// if these are not all of its dots, or it does not fit otherwise.
+    pub(crate) fn new(
+        first: Dot,
+        last: u64,
+        removal: Option<(Minute, DotRun)>,
+        thing: Thing<'a>,
+    ) -> Option<Self> {
+        // The dots are taken one after the other.
+        let (start, len, minute) = thing.dots()?;
+        let after = match thing {
+            Thing::Text(..) | Thing::List(..) => len + u64::from(removal.is_some()),
+            _ => len,
+        };
+        let minute = minute.or(removal.map(|(minute, _)| minute))?;
+        let seen = first.seq - 1;
+        let is_step = start.is_none_or(|start| start == first)
+            && seen + after == last
+            && removal.is_none_or(|(of_removal, _)| of_removal == minute)
+            && (EPOCH..EPOCH + MINUTES).contains(&minute.get());
+        is_step.then_some(Self {
+            who: Who {
+                own: first.replica,
+                seen,
+                others: Vec::new(),
+            },
+            minute,
+            removed: removal.map(|(_, run)| run),
+            thing,
+        })
+    }
+
     /// The step that a delta is, if it is one.
     pub(super) fn of(delta: &'a Delta) -> Option<Self> {
         let mut to = delta.to.iter();
@@ -73,17 +104,17 @@ impl<'a> Step<'a> {
         if to.next().is_some() || !delta.complete || !delta.items.erasures.is_empty() {
             return None;
         }
-        let seen = delta.from.get(own);
-        let first = Dot::new(own, seen + 1);
         let removal = match delta.removals.len() {
             0 => None,
             1 => Some(delta.removals.get(&Dot::new(own, last))?),
             _ => return None,
         };
-        let removed = match removal.map(|removal| &removal.runs[..]) {
+        let removal = match removal {
             None => None,
-            Some([run]) => Some(*run),
-            Some(_) => return None,
+            Some(removal) => match removal.runs[..] {
+                [run] => Some((removal.minute, run)),
+                _ => return None,
+            },
         };
         let table = &delta.items.table;
         let is_path = (0..).zip(table).all(|(above, place)| place.parent == above);
@@ -96,55 +127,48 @@ impl<'a> Step<'a> {
             }
             _ => return None,
         };
-        // The dots are taken one after the other.
-        let (start, len, minute) = thing.dots()?;
-        let after = match thing {
-            Thing::Text(..) | Thing::List(..) => len + u64::from(removal.is_some()),
-            _ => len,
-        };
-        let minute = minute.or(removal.map(|removal| removal.minute))?;
-        let is_step = start.is_none_or(|start| start == first)
-            && seen + after == last
-            && removal.is_none_or(|removal| removal.minute == minute)
-            && (EPOCH..EPOCH + MINUTES).contains(&minute.get());
-        let mut step = Self {
-            delta,
-            minute,
-            removed,
-            thing,
-            who: Who {
-                own,
-                seen,
-                others: Vec::new(),
-            },
-        };
-        if !is_step || !step.named().all(|dot| step.who.knows(dot)) {
+        let first = Dot::new(own, delta.from.get(own) + 1);
+        let mut step = Self::new(first, last, removal, thing)?;
+        if !step.named(table).all(|dot| step.who.knows(dot)) {
             return None;
         }
-        let others = step.others();
-        step.who.others = others;
+        step.who.others = step.others(delta);
         Some(step)
     }
 
-    /// The dots that it builds on, each the last of a run.
-    fn named(&self) -> impl Iterator<Item = Dot> + '_ {
+    /// Writes the step that the delta is.
+    pub(super) fn write(&self, delta: &Delta, out: &mut Writer) {
+        let table = &delta.items.table;
+        self.write_head(&delta.from, out);
+        for (at, place) in (1..).zip(table) {
+            self.write_place(&place.step, at == table.len(), out);
+        }
+        self.write_thing(out);
+    }
+
+    /// The dots that it builds on, each the last of a run, but those on the way to it.
+    fn built_on(&self) -> impl Iterator<Item = Dot> {
         let removed = self.removed.map(|run| run.start.plus(run.len - 1));
-        let path = self.delta.items.table.iter();
-        let elements = path.filter_map(|place| match &place.step.key {
+        plain(removed.into_iter().chain(self.thing.parent()))
+    }
+
+    fn named<'p>(&self, path: &'p [Place]) -> impl Iterator<Item = Dot> + 'p {
+        let elements = path.iter().filter_map(|place| match &place.step.key {
             Key::Element(dot) => Some(*dot),
             Key::Name(_) => None,
         });
-        plain(
-            removed
-                .into_iter()
-                .chain(self.thing.parent())
-                .chain(elements),
-        )
+        plain(self.built_on().chain(elements))
     }
 
-    fn others(&self) -> Vec<ReplicaId> {
-        let from = self.delta.from.iter().map(|(replica, _)| replica);
-        let named = self.named().map(|dot| dot.replica);
+    /// Whether it builds on nothing of other replicas.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.built_on()
+            .all(|dot| dot.replica == self.who.own && self.who.knows(dot))
+    }
+
+    fn others(&self, delta: &Delta) -> Vec<ReplicaId> {
+        let from = delta.from.iter().map(|(replica, _)| replica);
+        let named = self.named(&delta.items.table).map(|dot| dot.replica);
         let mut others: Vec<ReplicaId> = from
             .chain(named)
             .filter(|&replica| replica != self.who.own)
@@ -154,7 +178,13 @@ impl<'a> Step<'a> {
         others
     }
 
-    pub(super) fn write(&self, out: &mut Writer) {
+    /// Whether so many bytes are never compressed.
+    pub(crate) fn fits(len: usize) -> bool {
+        len <= PLAIN_MAX
+    }
+
+    /// Writes all up to the path; of others it has seen `from`.
+    pub(crate) fn write_head(&self, from: &VersionVector, out: &mut Writer) {
         let Self { who, thing, .. } = self;
         let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
         let flags = flag(OTHERS, !who.others.is_empty()) | flag(REMOVED, self.removed.is_some());
@@ -165,30 +195,43 @@ impl<'a> Step<'a> {
             out.count(who.others.len(), OTHER_BYTES);
             for &other in &who.others {
                 out.u64_le(other.get());
-                out.varint(self.delta.from.get(other));
+                out.varint(from.get(other));
             }
         }
         out.raw(&(self.minute.get() - EPOCH).to_le_bytes()[..3]);
         if let Some(run) = self.removed {
             who.write_removed(out, run);
         }
-        for (at, place) in (1..).zip(&self.delta.items.table) {
-            who.write_place(out, &place.step, at == self.delta.items.table.len());
-        }
-        self.write_thing(out);
     }
 
-    fn write_thing(&self, out: &mut Writer) {
+    /// Writes a container of the path.
+    pub(crate) fn write_place(&self, step: &document::Step, is_last: bool, out: &mut Writer) {
+        let more = u64::from(!is_last);
+        match &step.key {
+            Key::Name(name) => {
+                out.varint((name.len() as u64) << 2 | more);
+                out.raw(name.as_bytes());
+            }
+            Key::Element(dot) => {
+                out.varint(2 | more);
+                self.who.write_dot(out, *dot);
+            }
+        }
+        if !is_last {
+            out.byte(kind_code(step.kind));
+        }
+    }
+
+    /// Writes what follows the path.
+    pub(crate) fn write_thing(&self, out: &mut Writer) {
         if let Some(dot) = self.thing.parent() {
             self.who.write_dot(out, dot);
         }
         match self.thing {
             Thing::Nothing => {}
-            Thing::Text(_, chars) if chars.extent().chars == 1 => {
-                out.raw(chars.as_str().as_bytes());
-            }
-            Thing::Text(_, chars) => out.str(chars.as_str()),
-            Thing::List(_, Cells(cells)) => {
+            Thing::Text(_, text) if is_one(text) => out.raw(text.as_bytes()),
+            Thing::Text(_, text) => out.str(text),
+            Thing::List(_, cells) => {
                 out.count(cells.len(), value::VALUE_BYTES);
                 for cell in cells {
                     match cell {
@@ -197,14 +240,14 @@ impl<'a> Step<'a> {
                     }
                 }
             }
-            Thing::Value(item) => {
-                write_stamp(out, item.sibling.stamp);
-                out.str(&item.key);
-                value::write(out, &item.sibling.value);
+            Thing::Value(key, sibling) => {
+                write_stamp(out, sibling.stamp);
+                out.str(key);
+                value::write(out, &sibling.value);
             }
-            Thing::Element(item) => {
-                write_stamp(out, item.sibling.stamp);
-                value::write(out, &item.key);
+            Thing::Element(element, sibling) => {
+                write_stamp(out, sibling.stamp);
+                value::write(out, element);
             }
             Thing::Tally(tally) => {
                 out.varint(tally.up);
@@ -215,24 +258,29 @@ impl<'a> Step<'a> {
 }
 
 impl<'a> Thing<'a> {
+    /// Elements of a list, if all are plain values.
+    pub(crate) fn list(link: RunLink, cells: &'a [Cell]) -> Option<Self> {
+        let plain = cells.iter().all(|cell| matches!(cell, Cell::Value(_)));
+        plain.then_some(Self::List(link, cells))
+    }
+
     /// The one thing that the items are.
     fn of(items: &'a BodyItems) -> Option<Self> {
         Some(match items {
             BodyItems::Text(TextItems { runs, marks }) if marks.is_empty() => {
-                let (run, chars) = lone(runs)?;
-                Self::Text(run, chars)
+                let (link, chars) = lone(runs)?;
+                Self::Text(link, chars.as_str())
             }
             BodyItems::List(runs) => {
-                let (run, cells) = lone(runs)?;
-                let plain = cells.0.iter().all(|cell| matches!(cell, Cell::Value(_)));
-                plain.then_some(Self::List(run, cells))?
+                let (link, cells) = lone(runs)?;
+                Self::list(link, &cells.0)?
             }
             BodyItems::Map { values, children } => match (&values[..], &children[..]) {
-                ([item], []) => Self::Value(item),
+                ([item], []) => Self::Value(&item.key, &item.sibling),
                 _ => return None,
             },
             BodyItems::Set(items) => match &items[..] {
-                [item] => Self::Element(item),
+                [item] => Self::Element(&item.key, &item.sibling),
                 _ => return None,
             },
             BodyItems::Counter(tallies) => match &tallies[..] {
@@ -245,9 +293,6 @@ impl<'a> Thing<'a> {
 
     /// Its first dot, how many it has, and when it was written; a removal alone has one.
     fn dots(self) -> Option<(Option<Dot>, u64, Option<Minute>)> {
-        fn of_run<C: Content>(run: &RunItem<C>) -> (Option<Dot>, u64, Option<Minute>) {
-            (Some(run.start), run.len(), Some(run.minute))
-        }
         fn of_stamp<V>(sibling: &Sibling<V>) -> Option<(Option<Dot>, u64, Option<Minute>)> {
             // A minute that does not fit is no place to count from.
             let minute = Minute::from(sibling.stamp);
@@ -256,10 +301,11 @@ impl<'a> Thing<'a> {
         }
         match self {
             Self::Nothing => Some((None, 1, None)),
-            Self::Text(run, _) => Some(of_run(run)),
-            Self::List(run, _) => Some(of_run(run)),
-            Self::Value(item) => of_stamp(&item.sibling),
-            Self::Element(item) => of_stamp(&item.sibling),
+            Self::Text(link, _) | Self::List(link, _) => {
+                Some((Some(link.dots.start), link.dots.len, Some(link.minute)))
+            }
+            Self::Value(_, sibling) => of_stamp(sibling),
+            Self::Element(_, sibling) => of_stamp(sibling),
             Self::Tally(tally) => Some((Some(tally.dot), 1, Some(tally.minute))),
         }
     }
@@ -267,13 +313,11 @@ impl<'a> Thing<'a> {
     fn code(self) -> u8 {
         let (kind, place) = match self {
             Self::Nothing => return 0,
-            Self::Text(run, chars) if chars.extent().chars == 1 => {
-                return CHARACTER | runs::place(run);
-            }
-            Self::Text(run, _) => (Kind::Text, runs::place(run)),
-            Self::List(run, _) => (Kind::List, runs::place(run)),
-            Self::Value(_) => (Kind::Map, 0),
-            Self::Element(_) => (Kind::Set, 0),
+            Self::Text(link, text) if is_one(text) => return CHARACTER | place(&link),
+            Self::Text(link, _) => (Kind::Text, place(&link)),
+            Self::List(link, _) => (Kind::List, place(&link)),
+            Self::Value(..) => (Kind::Map, 0),
+            Self::Element(..) => (Kind::Set, 0),
             Self::Tally(_) => (Kind::Counter, 0),
         };
         (kind_code(kind) + 1) << 2 | place
@@ -281,27 +325,35 @@ impl<'a> Thing<'a> {
 
     /// What its first element hangs on, where that must be said.
     fn parent(self) -> Option<Dot> {
-        let (parent, place) = match self {
-            Self::Text(run, _) => (run.parent, runs::place(run)),
-            Self::List(run, _) => (run.parent, runs::place(run)),
-            _ => return None,
+        let (Self::Text(link, _) | Self::List(link, _)) = self else {
+            return None;
         };
-        parent.filter(|_| place == LEFT || place == RIGHT)
+        let place = place(&link);
+        link.parent.filter(|_| place == LEFT || place == RIGHT)
     }
 }
 
+fn place(link: &RunLink) -> u8 {
+    runs::place(link.dots.start, link.parent, link.side)
+}
+
 /// A run of one living piece.
-fn lone<C>(runs: &[RunItem<C>]) -> Option<(&RunItem<C>, &C)> {
+fn lone<C: Content>(runs: &[RunItem<C>]) -> Option<(RunLink, &C)> {
     match runs {
         [run] => match &run.pieces[..] {
             [PieceItem {
                 content: Some(content),
                 ..
-            }] => Some((run, content)),
+            }] => Some((run.link(), content)),
             _ => None,
         },
         _ => None,
     }
+}
+
+fn is_one(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some() && chars.next().is_none()
 }
 
 /// The fewest bytes of another replica: its id, and what was seen of it.
@@ -341,23 +393,6 @@ impl Who {
         out.varint(seq << 1 | u64::from(run.len > 1));
         if run.len > 1 {
             out.varint(run.len - 2);
-        }
-    }
-
-    fn write_place(&self, out: &mut Writer, step: &document::Step, is_last: bool) {
-        let more = u64::from(!is_last);
-        match &step.key {
-            Key::Name(name) => {
-                out.varint((name.len() as u64) << 2 | more);
-                out.raw(name.as_bytes());
-            }
-            Key::Element(dot) => {
-                out.varint(2 | more);
-                self.write_dot(out, *dot);
-            }
-        }
-        if !is_last {
-            out.byte(kind_code(step.kind));
         }
     }
 }

@@ -242,6 +242,28 @@ impl ListBody {
         patches
     }
 
+    /// Takes in new elements that are plain values; `None`, with nothing done, if they are anything else, or
+    /// hang on nothing known. O(log n).
+    pub(crate) fn strike(&mut self, run: &RunItem<Cells>, cells: &Cells) -> Option<ListPatch> {
+        let plain = cells.0.iter().all(|cell| matches!(cell, Cell::Value(_)));
+        let known = run.dots().dots();
+        let mut known = known.filter(|&dot| {
+            self.place_of(dot)
+                .or(self.kept_kind(dot).map(|_| dot))
+                .is_some()
+        });
+        if !plain || self.len() == 0 || known.next().is_some() {
+            return None;
+        }
+        let struck = self.cells.strike(None, Some((run, cells)))?;
+        self.live += cells.0.len();
+        Some(ListPatch {
+            at: struck.came?.chars,
+            deleted: 0,
+            inserted: cells.0.len(),
+        })
+    }
+
     fn whole_patch(&self) -> Vec<ListPatch> {
         if self.len() == 0 {
             return Vec::new();

@@ -1,109 +1,12 @@
 //! The short way for what comes most: a keystroke, made and merged.
 
-use super::items::Place;
-use super::tree::{ContainerId, Noted, Tree, ROOT};
-use super::Doc;
-use crate::codec::{Keystroke, Writer};
-use crate::container::{Body, BodyItems, ChangeKind, Changes};
+mod merge;
+
+use super::tree::{ContainerId, Tree, ROOT};
+use crate::codec::{Step as Short, Thing, Writer};
+use crate::container::Body;
 use crate::document::path::{Key, Step};
-use crate::sequence::content::Chars;
-use crate::sequence::run::RunItem;
-use crate::{Delta, Dot, DotRun, Replicated};
-
-/// What a keystroke does.
-struct Stroke<'a> {
-    removed: Option<DotRun>,
-    /// The way to the text, and what is new there.
-    new: Option<(&'a [Place], &'a RunItem<Chars>, &'a Chars)>,
-}
-
-impl<'a> Stroke<'a> {
-    /// The keystroke that a delta of the next changes of one replica is, if it is one.
-    fn of(delta: &'a Delta) -> Option<Self> {
-        if !delta.complete || !delta.items.erasures.is_empty() || delta.removals.len() > 1 {
-            return None;
-        }
-        let removed = match delta.removals.values().next() {
-            Some(removal) => match removal.runs[..] {
-                [run] => Some(run),
-                _ => return None,
-            },
-            None => None,
-        };
-        let new = match &delta.items.bodies[..] {
-            [] => None,
-            [(number, BodyItems::Text(text))] if text.marks.is_empty() => {
-                let [run] = &text.runs[..] else { return None };
-                let [piece] = &run.pieces[..] else {
-                    return None;
-                };
-                let before = Dot::new(run.start.replica, run.start.seq - 1);
-                let is_next = delta.from.contains(before) && !delta.from.contains(run.start);
-                let chars = piece.content.as_ref().filter(|_| is_next)?;
-                let is_path = *number as usize == delta.items.table.len();
-                Some((is_path.then_some(&delta.items.table[..])?, run, chars))
-            }
-            _ => return None,
-        };
-        Some(Self { removed, new })
-    }
-}
-
-impl Doc {
-    /// What [`Self::merge`] does with a keystroke of another copy, the very next of its changes. `None`,
-    /// with nothing done, if the delta is anything else. O(log n).
-    pub(super) fn merge_stroke(&mut self, delta: &Delta) -> Option<Changes> {
-        if !self.inner.is_next(delta) {
-            return None;
-        }
-        let stroke = Stroke::of(delta)?;
-        let mut noted = Noted::default();
-        self.inner.store_mut().strike(&stroke, &mut noted)?;
-        self.inner.note_merged(delta);
-        let changes = self.inner.store().report(noted);
-        self.inner.store_mut().sweep();
-        Some(changes)
-    }
-}
-
-impl Tree {
-    /// Does what a keystroke says, if all of it is in one text; else nothing, and gives `None`.
-    fn strike(&mut self, stroke: &Stroke<'_>, noted: &mut Noted) -> Option<()> {
-        let mut at = None;
-        if let Some(run) = stroke.removed {
-            let (part, home) = self.homes.first_of(run)?;
-            at = (part == run).then_some(home);
-            at?;
-        }
-        if let Some((path, ..)) = stroke.new {
-            let id = self.named_by(path)?;
-            at = Some(id).filter(|_| at.is_none_or(|at| at == id));
-        }
-        let id = at?;
-        let before = self.get(id).body.live_len();
-        let Body::Text(text) = self.body_mut(id) else {
-            return None;
-        };
-        let new = stroke.new.map(|(_, run, chars)| (run, chars));
-        let patches = text.chars.strike(stroke.removed, new)?;
-        self.note(id, ChangeKind::Text(patches), noted);
-        self.homes.settle(id, new.map(|(run, _)| run.dots()));
-        self.recount(id, before, noted);
-        Some(())
-    }
-
-    /// The container at the end of a path of names, if it is known.
-    fn named_by(&mut self, path: &[Place]) -> Option<ContainerId> {
-        let mut id = ROOT;
-        for (above, Place { parent, step }) in (0..).zip(path) {
-            if *parent != above || !matches!(step.key, Key::Name(_)) {
-                return None;
-            }
-            id = self.child_if_named(id, step)?;
-        }
-        Some(id)
-    }
-}
+use crate::{DotRun, Replicated, VersionVector};
 
 impl Replicated<Tree> {
     /// Appends the bytes of what [`Self::commit`] gives, if that is a keystroke that builds on nothing of
@@ -113,7 +16,7 @@ impl Replicated<Tree> {
         let mut writer = Writer::after(std::mem::take(out));
         let written = self.write_stroke(&mut writer);
         *out = writer.into_vec();
-        let done = written.is_some() && Keystroke::fits(out.len() - start);
+        let done = written.is_some() && Short::fits(out.len() - start);
         if done {
             self.set_committed();
         } else {
@@ -132,37 +35,67 @@ impl Replicated<Tree> {
         };
         let last = dots.start.plus(dots.len - 1);
         let is_last = removed.is_none_or(|(by, ..)| by == last);
-        if !is_last || !tree.erased_after(dots.start).is_empty() {
+        if !is_last || tree.has_erasures() {
             return None;
         }
-        let (minute, removed) = match removed {
-            Some((_, minute, run)) => (Some(minute), Some(run)),
-            None => (None, None),
+        let removal = removed.map(|(_, minute, run)| (minute, run));
+        let made = tree.homes.first_of(dots);
+        let thing = match made {
+            None => Thing::Nothing,
+            Some((made, id)) => {
+                let body = &tree.get(id).body;
+                // Of a sequence the removal takes a dot of its own, which makes nothing.
+                let is_own = body.is_sequence() && removal.is_some();
+                let len = dots.len - u64::from(is_own);
+                let is_all = made == DotRun { len, ..dots };
+                let rest = DotRun {
+                    start: last,
+                    len: 1,
+                };
+                if !is_all || is_own && tree.homes.first_of(rest).is_some() {
+                    return None;
+                }
+                thing_of(body, made)?
+            }
         };
-        let Some((part, id)) = tree.homes.first_of(dots) else {
-            let stroke = Keystroke::new(dots.start, minute?, removed, None)?;
-            stroke.write_head(out);
-            return (dots.len == 1).then_some(());
-        };
-        let len = dots.len - u64::from(removed.is_some());
-        let made = DotRun { len, ..dots };
-        let one = DotRun {
-            start: last,
-            len: 1,
-        };
-        if part != made || removed.is_some() && tree.homes.first_of(one).is_some() {
+        let step = Short::new(dots.start, last.seq, removal, thing)?;
+        if !step.is_alone() {
             return None;
         }
-        let Body::Text(text) = &tree.get(id).body else {
-            return None;
-        };
-        let typed = text.chars.typed(made)?;
-        let minute = minute.unwrap_or(typed.minute);
-        let stroke = Keystroke::new(dots.start, minute, removed, Some(&typed))?;
-        stroke.write_head(out);
-        tree.write_path(id, true, &stroke, out)?;
-        stroke.write_text(out);
+        step.write_head(&VersionVector::new(), out);
+        if let Some((_, id)) = made {
+            tree.write_path(id, true, &step, out)?;
+        }
+        step.write_thing(out);
         Some(())
+    }
+}
+
+/// What was made by these dots, if it is one thing.
+fn thing_of(body: &Body, made: DotRun) -> Option<Thing<'_>> {
+    let one = (made.len == 1).then_some(made.start);
+    match body {
+        Body::Text(text) => {
+            let (link, typed) = text.chars.typed(made)?;
+            Some(Thing::Text(link, typed))
+        }
+        Body::List(list) => {
+            let (link, cells) = list.cells.typed(made)?;
+            Thing::list(link, cells)
+        }
+        Body::Map(map) => {
+            let (key, sibling) = map.values.written(one?)?;
+            Some(Thing::Value(key, sibling))
+        }
+        Body::Set(set) => {
+            let (element, sibling) = set.elements().written(one?)?;
+            Some(Thing::Element(element, sibling))
+        }
+        Body::Counter(counter) => {
+            let tally = counter.written(one?)?;
+            Some(Thing::Tally(tally))
+        }
+        Body::Tree(_) => None,
     }
 }
 
@@ -172,24 +105,25 @@ impl Tree {
         &self,
         id: ContainerId,
         is_last: bool,
-        stroke: &Keystroke<'_>,
+        as_step: &Short<'_>,
         out: &mut Writer,
     ) -> Option<()> {
         let container = self.get(id);
         let step = container.step.as_ref();
         let step = step.filter(|Step { key, .. }| matches!(key, Key::Name(_)))?;
         if container.parent != ROOT {
-            self.write_path(container.parent, false, stroke, out)?;
+            self.write_path(container.parent, false, as_step, out)?;
         }
-        stroke.write_step(step, is_last, out);
+        as_step.write_place(step, is_last, out);
         Some(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Edit, MergeError, ReplicaId};
+    use crate::container::Changes;
+    use crate::document::tree::Noted;
+    use crate::{Delta, Doc, Edit, MergeError, ReplicaId};
     use proptest::prelude::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -203,13 +137,13 @@ mod tests {
 
     /// Does something, mostly in the first text.
     fn write(edit: &mut Edit<'_>, (what, at, len): (u8, usize, usize)) {
-        let name = if what % 16 == 15 { "u" } else { "t" };
+        let name = if what % 20 == 15 { "u" } else { "t" };
         let mut text = edit.text(name);
         let all = text.extent().chars;
         let start = at.min(all);
         let end = (start + len).min(all);
         let end_of_text = all.saturating_sub(at % 3);
-        match what % 16 {
+        match what % 20 {
             0..4 => text.insert(end_of_text, "x"),
             4 => text.insert(start, "é🌊"),
             5 => text.insert(start, &"words and ".repeat(1 + at % 2 * 2)),
@@ -227,6 +161,10 @@ mod tests {
             11 => edit.map("m").set("k", len > 2),
             12 => edit.map("m").text("t").insert(0, "deep"),
             13 => edit.list("l").insert(0, "one"),
+            16 => edit.list("l").push(len as u32),
+            17 => edit.set("s").add(at as u32 % 3),
+            18 => edit.counter("c").add(if len > 2 { 2 } else { -1 }),
+            19 => edit.map("m").delete("k").map(drop),
             14 => text
                 .insert(start, "gone")
                 .and_then(|()| text.delete(start..start + 4)),

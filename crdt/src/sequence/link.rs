@@ -7,12 +7,12 @@ use crate::sequence::run::Side;
 use crate::{Dot, DotRun, Minute};
 
 /// A run, or the part of one that was asked for.
-#[derive(Clone, Debug)]
-pub(super) struct RunLink {
-    pub(super) dots: DotRun,
-    pub(super) parent: Option<Dot>,
-    pub(super) side: Side,
-    pub(super) minute: Minute,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunLink {
+    pub(crate) dots: DotRun,
+    pub(crate) parent: Option<Dot>,
+    pub(crate) side: Side,
+    pub(crate) minute: Minute,
 }
 
 /// No replica: that of the parent of what hangs on the sequence itself.

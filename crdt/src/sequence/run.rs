@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::plain::plain;
 use crate::sequence::content::Content;
+use crate::sequence::link::RunLink;
 use crate::{Dot, DotRun, Minute};
 
 /// On which side of its parent an element hangs in the tree.
@@ -61,6 +62,16 @@ impl<C: Content> RunItem<C> {
         DotRun {
             start: self.start,
             len: self.len(),
+        }
+    }
+
+    /// It without its pieces.
+    pub(crate) fn link(&self) -> RunLink {
+        RunLink {
+            dots: self.dots(),
+            parent: self.parent,
+            side: self.side,
+            minute: self.minute,
         }
     }
 

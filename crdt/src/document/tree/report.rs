@@ -50,12 +50,43 @@ impl Noted {
 impl Tree {
     /// Notes that something happened to a container.
     pub(crate) fn note(&mut self, id: ContainerId, change: ChangeKind, noted: &mut Noted) {
-        if let ChangeKind::Map(keys) = &change {
+        self.loosen_touched(id, &change);
+        noted.add(id, change);
+    }
+
+    /// The containers at the keys that a change touched may be of no use now.
+    pub(in crate::document) fn loosen_touched(&mut self, id: ContainerId, change: &ChangeKind) {
+        if let ChangeKind::Map(keys) = change {
             for key in keys {
                 self.loosen_at(id, key);
             }
         }
-        noted.add(id, change);
+    }
+
+    /// As [`Self::report`], and what happened to one container, mostly nothing else.
+    pub(in crate::document) fn report_with(
+        &self,
+        mut noted: Noted,
+        id: ContainerId,
+        change: ChangeKind,
+    ) -> Changes {
+        if !noted.containers.is_empty() || id == ROOT {
+            noted.add(id, change);
+            return self.report(noted);
+        }
+        let mut entries = Vec::with_capacity(1);
+        let (mut number, mut change) = (id, Some(Box::new(change)));
+        while let Some(step) = self.get(number).step.clone() {
+            let parent = self.get(number).parent;
+            entries.push(Entry {
+                parent,
+                number,
+                step,
+                change: change.take(),
+            });
+            number = parent;
+        }
+        Changes::new(entries)
     }
 
     /// What was noted, with the names of the containers: to be called before any of them is let go.
