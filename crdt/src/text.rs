@@ -93,7 +93,7 @@ impl Sequence<Chars> {
         change: &mut Change,
     ) -> Option<Extent> {
         let extent = content::extent(text);
-        let put = |chars: &mut Chars, at| chars.insert_text(at, text, extent);
+        let put = |chars: &mut Chars, at| chars.insert_view(at, text);
         let (_, at) = self.type_next(unit, offset, extent, change, put)?;
         Some(at)
     }

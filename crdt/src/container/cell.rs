@@ -115,6 +115,10 @@ impl Content for Cells {
         self.0.splice(at..at, new.0);
     }
 
+    fn insert_view(&mut self, at: usize, new: &[Cell]) {
+        self.0.splice(at..at, new.iter().cloned());
+    }
+
     fn remove(&mut self, elements: Range<usize>) {
         self.0.drain(elements);
     }

@@ -83,6 +83,8 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     fn owned(view: Self::View<'_>) -> Self;
     /// Puts content before the element `at`.
     fn insert(&mut self, at: usize, new: Self);
+    /// As [`Self::insert`], of which somebody else has the original.
+    fn insert_view(&mut self, at: usize, new: Self::View<'_>);
     /// Removes these elements.
     fn remove(&mut self, elements: Range<usize>);
     /// Keeps the first `at` elements, in no more room than they take, and gives the rest.
@@ -123,8 +125,7 @@ impl Chars {
         self.text
     }
 
-    /// Puts text, which takes `extent`, before the element `at`.
-    pub(crate) fn insert_text(&mut self, at: usize, text: &str, extent: Extent) {
+    fn insert_text(&mut self, at: usize, text: &str, extent: Extent) {
         self.text.insert_str(self.byte_of(at), text);
         self.len += extent.chars as u32;
         self.utf16 += extent.utf16 as u32;
@@ -222,6 +223,10 @@ impl Content for Chars {
         self.insert_text(at, &new.text, new.extent());
     }
 
+    fn insert_view(&mut self, at: usize, new: &str) {
+        self.insert_text(at, new, extent(new));
+    }
+
     fn remove(&mut self, elements: Range<usize>) {
         let gone = self.extent_of(elements.clone());
         self.text.drain(self.bytes_of(elements));
@@ -303,6 +308,10 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
 
     fn insert(&mut self, at: usize, new: Self) {
         self.splice(at..at, new);
+    }
+
+    fn insert_view(&mut self, at: usize, new: &[V]) {
+        self.splice(at..at, new.iter().cloned());
     }
 
     fn remove(&mut self, elements: Range<usize>) {

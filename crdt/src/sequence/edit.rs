@@ -86,20 +86,37 @@ impl<C: Content> Sequence<C> {
         change: &mut Change,
         put: impl FnOnce(&mut C, usize),
     ) -> Option<(Dot, Extent)> {
-        let (place, before) = self.index.pen_at(unit, offset)?;
+        let at = self.index.pen_at(unit, offset)?;
+        let (start, minute) = (
+            Dot::new(change.replica(), change.last() + 1),
+            change.stamp().into(),
+        );
+        let before = self.go_on(at, start, minute, extent, put)?;
+        Some((change.dots(extent.chars as u64), before))
+    }
+
+    /// Puts elements from `start` on at the pen, if they are the rest of the run there. O(height).
+    pub(super) fn go_on(
+        &mut self,
+        (place, before): (Place, Extent),
+        start: Dot,
+        minute: Minute,
+        extent: Extent,
+        put: impl FnOnce(&mut C, usize),
+    ) -> Option<Extent> {
         let (span, len) = (self.index.span(place), extent.chars as u64);
         let (end, run) = (span.end(), self.runs.last_of(span.agent())?);
-        let is_next = change.last() + 1 == end.seq
+        let is_next = start.seq == end.seq
             && run.end() == end.seq
-            && Minute::from(change.stamp()) == run.minute
-            && self.runs.agents.replica(end.agent) == change.replica();
+            && run.minute == minute
+            && self.runs.agents.replica(end.agent) == start.replica;
         if !is_next || len == 0 || span.len() + len > SPAN_MAX {
             return None;
         }
         self.index.write(span, extent, put)?;
         self.runs.lengthen_last(end.agent, len);
         self.homes.assign(end, len, place.leaf);
-        Some((change.dots(len), before))
+        Some(before)
     }
 
     /// Remembers that the elements before this place were typed last.

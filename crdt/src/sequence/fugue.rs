@@ -224,29 +224,32 @@ impl Runs {
         });
         plain(runs.map(move |run| {
             let from = first.max(run.seq);
-            let dots = DotRun {
-                start: Dot::new(replica, from),
-                len: run.end().min(last + 1) - from,
-            };
-            let minute = run.minute;
-            if from == run.seq {
-                let parent = run.parent().map(|parent| self.agents.dot(parent));
-                RunLink {
-                    dots,
-                    parent,
-                    side: run.side,
-                    minute,
-                }
-            } else {
-                let parent = Some(Dot::new(replica, from - 1));
-                RunLink {
-                    dots,
-                    parent,
-                    side: Side::Right,
-                    minute,
-                }
-            }
+            self.link(replica, run, from, run.end().min(last + 1) - from)
         }))
+    }
+
+    /// These elements, if they are all of one run; O(log runs).
+    pub(super) fn part_of(&self, dots: DotRun) -> Option<RunLink> {
+        let (_, run) = self.find(self.agents.id(dots.start)?)?;
+        let Dot { replica, seq } = dots.start;
+        (dots.end() <= run.end()).then(|| self.link(replica, run, seq, dots.len))
+    }
+
+    /// A part of a run of this replica.
+    fn link(&self, replica: ReplicaId, run: &Run, from: u64, len: u64) -> RunLink {
+        let start = Dot::new(replica, from);
+        let (parent, side) = if from == run.seq {
+            let parent = run.parent().map(|parent| self.agents.dot(parent));
+            (parent, run.side)
+        } else {
+            (Some(Dot::new(replica, from - 1)), Side::Right)
+        };
+        RunLink {
+            dots: DotRun { start, len },
+            parent,
+            side,
+            minute: run.minute,
+        }
     }
 
     /// The next element of the same run, which is this one's right child.

@@ -21,7 +21,13 @@ pub(crate) struct Struck {
 impl<C: Content> Sequence<C> {
     /// Where a run is, if all of it is shown and lies in one span; O(log n).
     fn whole(&self, run: DotRun) -> Option<(Place, u64)> {
-        let (place, within) = self.locate(self.id(run.start)?)?;
+        let id = self.id(run.start)?;
+        // What was typed last is asked for most.
+        let typed = self.index.pen().and_then(|(place, _)| {
+            let within = self.index.span(place).find(id)?;
+            Some((place, within))
+        });
+        let (place, within) = typed.or_else(|| self.locate(id))?;
         let span = self.index.span(place);
         let is_whole = span.life() == Life::Shown && within + run.len <= span.len();
         is_whole.then_some((place, within))
@@ -30,9 +36,7 @@ impl<C: Content> Sequence<C> {
     /// The elements of these dots, if they are one run in one span, and all that is new of it; O(log n).
     pub(crate) fn typed(&self, dots: DotRun) -> Option<(RunLink, C::View<'_>)> {
         let (place, within) = self.whole(dots)?;
-        let (first, end) = (dots.start.seq, dots.end());
-        let run = self.runs.between(dots.start.replica, first, end - 1).next();
-        let run = run.filter(|run| run.dots == dots)?;
+        let run = self.runs.part_of(dots)?;
         let range = within as usize..(within + dots.len) as usize;
         Some((run, self.index.piece(place).view(range)))
     }
@@ -63,6 +67,17 @@ impl<C: Content> Sequence<C> {
 
     /// Puts a run that is new and alive where it belongs; gives where that is.
     fn put_new(&mut self, run: &RunItem<C>, content: &C) -> Extent {
+        let goes_on = run.side == Side::Right
+            && (run.parent).is_some_and(|parent| parent.plus(1) == run.start);
+        let is_shown = content.fate(0) == (content.extent().chars, true);
+        if let Some(pen) = self.index.pen().filter(|_| goes_on && is_shown) {
+            let put =
+                |all: &mut C, at| all.insert_view(at, content.view(0..content.extent().chars));
+            let at = self.go_on(pen, run.start, run.minute, content.extent(), put);
+            if let Some(at) = at {
+                return at;
+            }
+        }
         if let Some(place) = self.typed_after(run) {
             let (at, span) = (self.index.seek_before(place.next()), self.index.span(place));
             self.type_on(place, span, run.start, content.clone());

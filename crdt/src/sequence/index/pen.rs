@@ -23,10 +23,14 @@ impl<C: Content> Index<C> {
         self.pen = Some(Pen { place, end, at });
     }
 
-    /// Where the pen is, if it is at this offset; and what is shown before it.
+    /// Where the pen is, and what is shown before it.
+    pub(in crate::sequence) fn pen(&self) -> Option<(Place, Extent)> {
+        self.pen.map(|pen| (pen.place, pen.end))
+    }
+
+    /// As [`Self::pen`], if it is at this offset.
     pub(in crate::sequence) fn pen_at(&self, unit: Unit, offset: usize) -> Option<(Place, Extent)> {
-        let pen = self.pen.filter(|pen| pen.end.get(unit) == offset)?;
-        Some((pen.place, pen.end))
+        self.pen().filter(|(_, end)| end.get(unit) == offset)
     }
 
     /// Checks that the pen is where it is said to be.
