@@ -69,6 +69,7 @@ mod map;
 #[doc(hidden)]
 pub mod ordered;
 mod plain;
+mod rank;
 mod register;
 mod removal_log;
 mod replica_id;
@@ -104,6 +105,7 @@ pub use error::{EditError, LoadError, MergeError, SeedError};
 pub use journal::{Journal, JournalError, NamedVersion};
 pub use list::List;
 pub use map::{LwwMap, MapItem};
+pub use rank::Rank;
 pub use register::{MvRegister, Sibling};
 pub use replica_id::ReplicaId;
 pub use replicated::Replicated;

@@ -2,6 +2,7 @@
 
 use crate::ordered::{self, BTreeSet};
 use crate::plain::plain;
+use std::cmp::Ordering;
 use std::fmt::Debug;
 
 use crate::dot_map::DotMap;
@@ -9,7 +10,8 @@ use crate::limits::SIBLINGS_MAX;
 use crate::slots::Slots;
 use crate::sorted::{Place, Sorted};
 use crate::{
-    Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, MvRegister, ReplicaId, Sibling,
+    Change, Dot, DotRun, DotSet, DotStore, Interval, MergeError, MvRegister, Rank, ReplicaId,
+    Sibling,
 };
 use crate::{Stamp, VersionVector};
 
@@ -21,11 +23,29 @@ use crate::{Stamp, VersionVector};
 #[derive(Clone)]
 pub struct LwwMap<K, V> {
     entries: Slots<(K, MvRegister<V>)>,
-    /// The slots of the entries, in order of key.
-    order: Sorted<u32>,
+    /// The entries, in order of key.
+    order: Sorted<Listed>,
     /// The slot of each live dot.
     dots: DotMap<true>,
     live: usize,
+}
+
+/// Where an entry is. Beside it the rank of its key in two halves, so that this takes 12 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    rank: [u32; 2],
+    slot: u32,
+}
+
+impl Listed {
+    fn new(rank: u64, slot: u32) -> Self {
+        let rank = [(rank >> 32) as u32, rank as u32];
+        Self { rank, slot }
+    }
+
+    fn rank(self) -> u64 {
+        u64::from(self.rank[0]) << 32 | u64::from(self.rank[1])
+    }
 }
 
 impl<K, V> Default for LwwMap<K, V> {
@@ -54,11 +74,11 @@ impl<K: PartialEq, V: PartialEq> PartialEq for LwwMap<K, V> {
 
 impl<K, V> LwwMap<K, V> {
     fn in_order(&self) -> impl Iterator<Item = &(K, MvRegister<V>)> {
-        plain(self.order.iter().map(|&slot| self.entries.get(slot)))
+        plain(self.order.iter().map(|at| self.entries.get(at.slot)))
     }
 }
 
-impl<K: Ord + Clone, V> LwwMap<K, V> {
+impl<K: Rank + Clone, V> LwwMap<K, V> {
     /// Writes a value over all that is seen at this key.
     pub fn set(&mut self, key: K, value: V, change: &mut Change) -> Dot {
         let slot = match self.find(&key) {
@@ -72,7 +92,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     pub(crate) fn write<Q>(&mut self, key: &Q, value: V, change: &mut Change) -> Dot
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ToOwned<Owned = K> + ?Sized,
+        Q: Rank + ToOwned<Owned = K> + ?Sized,
     {
         let slot = self.slot(key);
         self.overwrite(slot, value, change)
@@ -98,29 +118,35 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     fn place<Q>(&self, key: &Q) -> Place
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
-        self.order
-            .seek(|&slot| self.entries.get(slot).0.borrow() < key)
+        let rank = key.rank();
+        self.order.seek(|at| match at.rank().cmp(&rank) {
+            Ordering::Equal => self.entries.get(at.slot).0.borrow() < key,
+            order => order.is_lt(),
+        })
     }
 
     /// Where a key is, and its slot, or where it would be.
     fn find<Q>(&self, key: &Q) -> Result<(Place, u32), Place>
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
         let place = self.place(key);
         match self.order.get(place) {
-            Some(&slot) if self.entries.get(slot).0.borrow() == key => Ok((place, slot)),
+            Some(&Listed { slot, .. }) if self.entries.get(slot).0.borrow() == key => {
+                Ok((place, slot))
+            }
             _ => Err(place),
         }
     }
 
     /// Puts in a key that is not there; gives its slot.
     fn put(&mut self, place: Place, key: K) -> u32 {
+        let rank = key.rank();
         let slot = self.entries.insert((key, MvRegister::default()));
-        self.order.insert(place, slot);
+        self.order.insert(place, Listed::new(rank, slot));
         slot
     }
 
@@ -128,7 +154,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     fn slot<Q>(&mut self, key: &Q) -> u32
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ToOwned<Owned = K> + ?Sized,
+        Q: Rank + ToOwned<Owned = K> + ?Sized,
     {
         match self.find(key) {
             Ok((_, slot)) => slot,
@@ -140,7 +166,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     pub fn delete<Q>(&mut self, key: &Q, change: &mut Change) -> bool
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
         let runs = self.take(key);
         if runs.is_empty() {
@@ -155,7 +181,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     pub(crate) fn take<Q>(&mut self, key: &Q) -> Vec<DotRun>
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
         let Ok((place, slot)) = self.find(key) else {
             return Vec::new();
@@ -174,7 +200,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     pub fn register<Q>(&self, key: &Q) -> Option<&MvRegister<V>>
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
         let (_, slot) = self.find(key).ok()?;
         Some(&self.entries.get(slot).1)
@@ -184,7 +210,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
         self.register(key).and_then(MvRegister::get)
     }
@@ -200,7 +226,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
         first: &K,
     ) -> impl Iterator<Item = (&'a K, &'a MvRegister<V>)> {
         let slots = self.order.iter_from(self.place(first));
-        let entries = slots.map(|&slot| self.entries.get(slot));
+        let entries = slots.map(|at| self.entries.get(at.slot));
         plain(entries.map(|(key, register)| (key, register)))
     }
 
@@ -209,7 +235,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     pub(crate) fn add<Q>(&mut self, key: &Q, value: V, stamp: Stamp, change: &mut Change) -> Dot
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ToOwned<Owned = K> + ?Sized,
+        Q: Rank + ToOwned<Owned = K> + ?Sized,
     {
         let (dot, stamp) = (change.dot(), stamp.min(change.stamp()));
         self.insert(key, Sibling { dot, stamp, value });
@@ -219,7 +245,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     fn insert<Q>(&mut self, key: &Q, sibling: Sibling<V>)
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ToOwned<Owned = K> + ?Sized,
+        Q: Rank + ToOwned<Owned = K> + ?Sized,
     {
         let slot = self.slot(key);
         self.index(sibling.dot, slot);
@@ -331,7 +357,7 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     pub(crate) fn dots_at<Q>(&self, key: &Q) -> impl Iterator<Item = Dot> + '_
     where
         K: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
         let siblings = self.register(key).map_or(&[][..], MvRegister::siblings);
         plain(siblings.iter().map(|sibling| sibling.dot))
@@ -386,7 +412,7 @@ pub struct MapItem<K, V> {
 
 impl<K, V> DotStore for LwwMap<K, V>
 where
-    K: Ord + Clone + Debug,
+    K: Rank + Clone + Debug,
     V: Clone + PartialEq + Debug,
 {
     /// In order of key and dot.

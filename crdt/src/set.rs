@@ -5,7 +5,8 @@ use crate::plain::plain;
 use std::fmt::Debug;
 
 use crate::map::{LwwMap, MapItem};
-use crate::{Change, Dot, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+use crate::VersionVector;
+use crate::{Change, Dot, DotSet, DotStore, Interval, MergeError, Rank, ReplicaId, Stamp};
 
 /// An observed-remove set: adding takes a new dot that replaces the element's older ones, removing
 /// takes the dots that were seen, so an element that is added concurrently stays. Removed elements
@@ -31,7 +32,7 @@ impl<V: PartialEq> PartialEq for OrSet<V> {
     }
 }
 
-impl<V: Ord + Clone> OrSet<V> {
+impl<V: Rank + Clone> OrSet<V> {
     /// Adds an element, or adds it again: a removal that did not see this has no effect on it.
     pub fn add(&mut self, element: V, change: &mut Change) -> Dot {
         self.elements.set(element, (), change)
@@ -41,7 +42,7 @@ impl<V: Ord + Clone> OrSet<V> {
     pub fn delete<Q>(&mut self, element: &Q, change: &mut Change) -> bool
     where
         V: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
         self.elements.delete(element, change)
     }
@@ -50,7 +51,7 @@ impl<V: Ord + Clone> OrSet<V> {
     pub fn has<Q>(&self, element: &Q) -> bool
     where
         V: std::borrow::Borrow<Q>,
-        Q: Ord + ?Sized,
+        Q: Rank + ?Sized,
     {
         self.elements.register(element).is_some()
     }
@@ -107,7 +108,7 @@ impl<V: Ord + Clone> OrSet<V> {
     }
 }
 
-impl<V: Ord + Clone + Debug> DotStore for OrSet<V> {
+impl<V: Rank + Clone + Debug> DotStore for OrSet<V> {
     type Items = Vec<MapItem<V, ()>>;
     type Effects = BTreeSet<V>;
 

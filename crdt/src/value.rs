@@ -4,7 +4,7 @@ use crate::ordered::BTreeMap;
 use std::cmp::Ordering;
 use std::collections;
 
-use crate::{limits, EditError};
+use crate::{limits, EditError, Rank};
 
 /// A value that is written and replaced as a whole, JSON and bytes.
 ///
@@ -171,7 +171,7 @@ impl Value {
         Ok(())
     }
 
-    fn rank(&self) -> u8 {
+    fn order(&self) -> u8 {
         match self {
             Self::Null => 0,
             Self::Bool(_) => 1,
@@ -195,8 +195,20 @@ impl Ord for Value {
             (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
             (Self::List(a), Self::List(b)) => a.cmp(b),
             (Self::Map(a), Self::Map(b)) => a.cmp(b),
-            _ => self.rank().cmp(&other.rank()),
+            _ => self.order().cmp(&other.order()),
         }
+    }
+}
+
+impl Rank for Value {
+    fn rank(&self) -> u64 {
+        let within = match self {
+            Self::Int(int) => int.cast_unsigned() ^ 1 << 63,
+            Self::String(text) => text.rank(),
+            Self::Bytes(bytes) => bytes.rank(),
+            _ => 0,
+        };
+        u64::from(self.order()) << 61 | within >> 3
     }
 }
 

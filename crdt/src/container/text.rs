@@ -99,6 +99,8 @@ pub(crate) struct TextItems {
     pub(crate) marks: Vec<MapItem<Span, Value>>,
 }
 
+impl crate::Rank for Span {}
+
 impl TextItems {
     /// The characters that the marks are anchored on.
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Dot> + '_ {
