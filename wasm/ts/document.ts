@@ -14,6 +14,8 @@ import type {
 } from "./types.js";
 import { UndoFace } from "./undo.js";
 
+/** Made once: a transaction may be a keystroke. */
+const takeDelta = (raw: RawDocument) => raw.takeDelta();
 const STATES = ["local", "connecting", "online", "offline"] as const;
 
 /** What the module may say before the document is there. */
@@ -84,7 +86,7 @@ export class DocumentFace implements Doc {
       return this.#session.transact(fn);
     } finally {
       if (this.#events.delta.size > 0 && !this.#session.inTransaction) {
-        const delta = this.#session.ask((raw) => raw.takeDelta());
+        const delta = this.#session.ask(takeDelta);
         if (delta !== undefined) this.#deltas.push(delta);
         this.#tellDeltas();
       }

@@ -39,10 +39,10 @@ export function onPoison(watcher: (error: DriftwoodError) => void): () => void {
 }
 
 /** Makes a call into the module; what it throws is a {@link DriftwoodError}. */
-export function guarded<T>(call: () => T): T {
+export function guarded<T, A>(call: (on: A) => T, on: A): T {
   if (poison !== undefined) throw poison;
   try {
-    return call();
+    return call(on);
   } catch (error) {
     throw fromModule(error);
   }

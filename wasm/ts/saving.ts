@@ -19,7 +19,12 @@ export class Saving {
 
   /** What a local change hands back. */
   write(mark: Mark): Write {
-    return { saved: (level = "local") => this.#wait(level, (n) => this.session.raw.isSaved(n, mark)) };
+    return new LocalWrite(this, mark);
+  }
+
+  /** Waits until a local change is saved. */
+  change(mark: Mark, level: Level): Promise<void> {
+    return this.#wait(level, (n) => this.session.raw.isSaved(n, mark));
   }
 
   /** Waits until the document is saved as far as it is now. */
@@ -62,5 +67,20 @@ export class Saving {
     await new Promise<void>((resolve, reject) => {
       this.#waiting.add({ isSaved: ask, resolve, reject });
     });
+  }
+}
+
+/** A local change. One is made for each, and most are never asked: it holds no function of its own. */
+class LocalWrite implements Write {
+  readonly #saving: Saving;
+  readonly #mark: Mark;
+
+  constructor(saving: Saving, mark: Mark) {
+    this.#saving = saving;
+    this.#mark = mark;
+  }
+
+  saved(level: Level = "local"): Promise<void> {
+    return this.#saving.change(this.#mark, level);
   }
 }

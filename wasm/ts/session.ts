@@ -58,14 +58,14 @@ export class Session {
   /** A call that reads. */
   ask<T>(call: (raw: RawDocument) => T): T {
     this.#checkHere();
-    return guarded(() => call(this.raw));
+    return guarded(call, this.raw);
   }
 
   /** A call that writes. */
   demand<T>(call: (raw: RawDocument) => T): T {
     if (this.closed) throw new DriftwoodError("CLOSED", "the document was closed");
     this.#checkHere();
-    return guarded(() => call(this.raw));
+    return guarded(call, this.raw);
   }
 
   #checkHere(): void {
@@ -105,11 +105,11 @@ export class Session {
   }
 
   /** Makes a local change and tells what it did. The content of the containers in `gone` goes with it. */
-  write(node: AnyNode, call: (raw: RawDocument) => Mark, detail: Detail, gone: Iterable<AnyNode> = []): Write {
-    const emptied = [...gone].flatMap((child) => child.emptying());
+  write(node: AnyNode, call: (raw: RawDocument) => Mark, detail: Detail, gone?: Iterable<AnyNode>): Write {
+    const emptied = gone && [...gone].flatMap((child) => child.emptying());
     const mark = this.demand(call);
     this.record("local", node, detail);
-    for (const [child, content] of emptied) this.record("local", child, content);
+    if (emptied) for (const [child, content] of emptied) this.record("local", child, content);
     this.settle();
     return this.saving.write(mark);
   }
@@ -167,7 +167,7 @@ export class Session {
   /** Tells everything there is to tell, unless a transaction is open. */
   settle(): void {
     // What subscribers change themselves is told by the loop that called them.
-    if (this.#depth > 0 || this.#delivering) return;
+    if (this.#depth > 0 || this.#delivering || this.#batches.length === 0) return;
     this.#delivering = true;
     try {
       for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {
