@@ -110,7 +110,7 @@ pub use replicated::Replicated;
 pub use rich::{DeltaError, DeltaOp, Marks};
 pub use sequence::blame::Blame;
 pub use sequence::content::{Chars, Content, Extent, Unit};
-pub use sequence::run::{PieceItem, RunItem, Side};
+pub use sequence::run::{PieceItem, Pieces, RunItem, Side};
 pub use sequence::{Patch, Sequence};
 pub use set::OrSet;
 pub use stamp::{Minute, Stamp};

@@ -30,6 +30,7 @@ pub(crate) mod near;
 mod parts;
 pub(crate) mod run;
 mod span;
+mod spot;
 mod store;
 pub(crate) mod stroke;
 

@@ -5,7 +5,7 @@ use super::varint::{DecodeError, Reader, Writer};
 use crate::container::cell::Cells;
 use crate::plain::plain;
 use crate::sequence::content::{Chars, Content};
-use crate::sequence::run::{PieceItem, RunItem, Side};
+use crate::sequence::run::{PieceItem, Pieces, RunItem, Side};
 use crate::{limits, Dot, Minute, ReplicaId};
 
 /// The fewest bytes of a run: how many pieces, the length of one, the gap, the place, the minute.
@@ -161,7 +161,7 @@ fn read_shapes<C: Content>(
             parent: None,
             side: Side::Right,
             minute: Minute::default(),
-            pieces: Vec::with_capacity((code >> 1) as usize),
+            pieces: Pieces::with_capacity((code >> 1) as usize),
         };
         run.pieces.push(PieceItem { len, content: None });
         for _ in 1..code >> 1 {
@@ -169,7 +169,7 @@ fn read_shapes<C: Content>(
             run.pieces.push(PieceItem { len, content: None });
         }
         let mut free = limits::SEQ_MAX;
-        for piece in &run.pieces {
+        for piece in run.pieces.iter() {
             if piece.len == 0 || piece.len > free {
                 return Err(ahead.error("impossible piece"));
             }
@@ -244,14 +244,14 @@ fn each_living<C>(
 /// The living characters of all runs in one piece: by how many bytes they are more than characters, then UTF-8.
 pub(super) fn write_chars(out: &mut Writer, runs: &[RunItem<Chars>]) {
     let texts = || {
-        let pieces = runs.iter().flat_map(|run| &run.pieces);
+        let pieces = runs.iter().flat_map(|run| run.pieces.iter());
         pieces.filter_map(|piece| piece.content.as_ref())
     };
     let (chars, bytes) = texts().fold((0, 0), |(chars, bytes), text| {
-        (chars + text.extent().chars, bytes + text.as_str().len())
+        (chars + text.extent().chars, bytes + text.as_bytes().len())
     });
     out.varint((bytes - chars) as u64);
-    texts().for_each(|text| out.raw(text.as_str().as_bytes()));
+    texts().for_each(|text| out.raw(text.as_bytes()));
 }
 
 /// The characters of all runs, and whether each is one byte. UTF-8 is checked here, once.
@@ -289,6 +289,6 @@ pub(super) fn read_texts(
 pub(super) fn cells(
     runs: &[RunItem<Cells>],
 ) -> impl Iterator<Item = &crate::container::cell::Cell> {
-    let pieces = runs.iter().flat_map(|run| &run.pieces);
+    let pieces = runs.iter().flat_map(|run| run.pieces.iter());
     plain(pieces.flat_map(|piece| piece.content.iter().flat_map(|cells| &cells.0)))
 }

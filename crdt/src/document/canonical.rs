@@ -69,7 +69,7 @@ fn prune_runs<C: Content>(
     }
     for (run, &needed) in runs.iter_mut().zip(&needed) {
         let mut left = needed;
-        for piece in &mut run.pieces {
+        for piece in run.pieces.iter_mut() {
             // Only the deleted end of a run is ever cut off.
             piece.len = piece.len.min(left);
             left -= piece.len;

@@ -6,12 +6,13 @@
 
 use crate::ordered;
 
+use super::chunks::Chunks;
 use super::content::Content;
 use super::fugue::Runs;
 use super::homes::Homes;
 use super::id::{Agent, Agents, Id};
 use super::index::Builder;
-use super::link::{packed, unpacked, Hook, Listed, Run, Slot};
+use super::link::{packed, unpacked, Listed, Run, Slot};
 use super::run::RunItem;
 use super::span::{Life, Span};
 use super::{Sequence, SPAN_MAX};
@@ -46,25 +47,40 @@ impl Planned {
     }
 }
 
-/// A run as a child of what it hangs on. There is one for each run, so its size counts.
-#[derive(Clone, Copy)]
-struct Kid {
-    parent_seq: u64,
-    run: u32,
-    parent_agent: Agent,
-    slot: Slot,
-}
+/// A run as a child of what it hangs on, in a number, so that they are sorted fast: from the top its slot,
+/// the replica and the seq of what it hangs on, and its own number. Runs are numbered in order of dot, so
+/// children of one element are in order too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kid(u128);
 
 impl Kid {
-    fn parent(&self) -> Id {
+    fn new(slot: Slot, parent: Option<Id>, run: u32) -> Self {
+        let parent = packed(parent);
+        let hook = u128::from(slot as u8) << 16 | u128::from(parent.agent);
+        Self((hook << 64 | u128::from(parent.seq)) << 32 | u128::from(run))
+    }
+
+    fn run(self) -> u32 {
+        self.0 as u32
+    }
+
+    fn parent_seq(self) -> u64 {
+        (self.0 >> 32) as u64
+    }
+
+    fn parent(self) -> Id {
         Id {
-            agent: self.parent_agent,
-            seq: self.parent_seq,
+            agent: (self.0 >> 96) as Agent,
+            seq: self.parent_seq(),
         }
     }
 
-    fn place(&self) -> Hook {
-        (self.slot, self.parent_agent, self.parent_seq)
+    fn slot(self) -> Slot {
+        match (self.0 >> 112) as u8 {
+            0 => Slot::Left,
+            1 => Slot::Before,
+            _ => Slot::After,
+        }
     }
 }
 
@@ -196,17 +212,10 @@ impl<'a, C: Content> Plan<'a, C> {
         let kids = (0..).zip(&runs).map(|(number, planned)| {
             let run = &planned.run;
             let slot = agents.slot_of(run.side, run.parent(), planned.start());
-            let parent = packed(run.parent());
-            Kid {
-                parent_seq: parent.seq,
-                run: number,
-                parent_agent: parent.agent,
-                slot,
-            }
+            Kid::new(slot, run.parent(), number)
         });
         let mut kids: Vec<Kid> = kids.collect();
-        // The runs are in order of dot, so children of one element are in order too.
-        ordered::sort_unstable_by_key(&mut kids, |kid| (kid.place(), kid.run));
+        ordered::sort(&mut kids);
         let mut plan = Self {
             items,
             agents,
@@ -223,11 +232,11 @@ impl<'a, C: Content> Plan<'a, C> {
         let mut at = 0;
         let mut last = None;
         for (number, kid) in (0..).zip(&self.kids) {
-            if last.replace(kid.slot) != Some(kid.slot) {
+            if last.replace(kid.slot()) != Some(kid.slot()) {
                 at = 0;
             }
             let range = match unpacked(kid.parent()) {
-                None if kid.slot == Slot::After => &mut self.roots,
+                None if kid.slot() == Slot::After => &mut self.roots,
                 None => return None,
                 Some(parent) => {
                     let is_before = |planned: &Planned| {
@@ -241,7 +250,7 @@ impl<'a, C: Content> Plan<'a, C> {
                         return None;
                     }
                     planned.run.is_parent = true;
-                    &mut planned.kids[kid.slot as usize]
+                    &mut planned.kids[kid.slot() as usize]
                 }
             };
             if range.first().is_none() {
@@ -265,7 +274,7 @@ impl<'a, C: Content> Plan<'a, C> {
                 open.push(kids);
             }
             count += 1;
-            let planned = &self.runs[self.kids[kid as usize].run as usize];
+            let planned = &self.runs[self.kids[kid as usize].run() as usize];
             if planned.run.is_parent {
                 open.extend(planned.kids.iter().filter(|kids| kids.first().is_some()));
             }
@@ -311,18 +320,24 @@ impl<'a, C: Content> Plan<'a, C> {
             }
         });
         let index = builder.finish();
-        let mut runs = Runs::new(self.agents);
-        for kid in &self.kids {
-            let start = self.runs[kid.run as usize].start();
-            runs.list(Listed::new(kid.slot, unpacked(kid.parent()), start));
-        }
-        drop(self.kids);
-        for planned in self.runs {
-            runs.push(planned.agent, planned.run);
-        }
-        let homes = Homes::new(index.places());
+        let Self {
+            agents, runs, kids, ..
+        } = self;
+        let of_agents = runs.chunk_by(|a, b| a.agent == b.agent);
+        let ends = of_agents.clone().filter_map(|runs| runs.last());
+        let ends: Vec<u64> = ends.map(|planned| planned.run.end()).collect();
+        let mut spots = index.spots(&agents.ranks());
+        ordered::sort(&mut spots);
+        let homes = Homes::new(spots, &ends);
+        let children = Chunks::of(kids.iter().map(|kid| {
+            let start = runs[kid.run() as usize].start();
+            Listed::new(kid.slot(), unpacked(kid.parent()), start)
+        }));
+        drop(kids);
+        let of = of_agents.map(|runs| Chunks::of(runs.iter().map(|planned| planned.run)));
+        let of = of.collect();
         Sequence {
-            runs,
+            runs: Runs::new(agents, of, children),
             index,
             homes,
             restored: Vec::new(),
@@ -346,7 +361,7 @@ impl<'a, C: Content> Plan<'a, C> {
     }
 
     fn visit(&self, kid: u32) -> Visit {
-        let run = self.kids[kid as usize].run;
+        let run = self.kids[kid as usize].run();
         let planned = &self.runs[run as usize];
         let [left, before, after] = planned.kids;
         Visit {
@@ -397,7 +412,7 @@ impl Visit {
         if let Some(kid) = self.group.take_first() {
             return Step::Run(kid);
         }
-        let seq_of = |kid: u32| kids[kid as usize].parent_seq;
+        let seq_of = |kid: u32| kids[kid as usize].parent_seq();
         let mut upto = run.end();
         if let Some(seq) = self.before.first().map(seq_of) {
             if seq < self.next {
@@ -420,7 +435,7 @@ impl Visit {
             return Step::Done;
         };
         let on_it = after.iter().rev();
-        let on_it = on_it.take_while(|kid| kid.parent_seq == last.parent_seq);
+        let on_it = on_it.take_while(|kid| kid.parent_seq() == last.parent_seq());
         let start = self.after.end - on_it.count() as u32;
         self.group = Kids {
             start,

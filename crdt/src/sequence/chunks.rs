@@ -121,6 +121,25 @@ impl<T: Copy> Chunks<T> {
         plain(first.iter().chain(chunks.iter().skip(1).flatten()))
     }
 
+    /// These items, which are in order, in no more room than they take.
+    pub(super) fn of(items: impl IntoIterator<Item = T>) -> Self {
+        let mut chunks = Self::default();
+        let mut items = items.into_iter();
+        loop {
+            let part: Vec<T> = items.by_ref().take(CHUNK).collect();
+            let Some(&head) = part.first() else {
+                break;
+            };
+            chunks.heads.push(head);
+            chunks.parts.push(part);
+        }
+        // One chunk is found without.
+        if chunks.parts.len() == 1 {
+            chunks.heads = Vec::new();
+        }
+        chunks
+    }
+
     /// Inserts an item at a place that [`Self::first_not`] gave for it; O(√n) at worst, with a tiny
     /// constant.
     pub(super) fn insert(&mut self, at: At, item: T) {

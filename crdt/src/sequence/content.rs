@@ -1,7 +1,11 @@
 //! What a piece of a sequence holds, and how long it is.
 
+mod short;
+
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Range, Sub, SubAssign};
+
+use short::Str;
 
 /// A length or an offset in both of the units that people count text in. In a list both are the
 /// number of elements.
@@ -107,7 +111,7 @@ pub trait Content: Clone + PartialEq + Debug + Default {
 /// Characters with their lengths counted.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Chars {
-    text: String,
+    text: Str,
     // Short: there is no text of four billion.
     len: u32,
     utf16: u32,
@@ -116,15 +120,22 @@ pub struct Chars {
 impl Chars {
     /// The characters as text.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.text.as_str()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
     }
 
     pub(crate) fn into_string(self) -> String {
-        self.text
+        match self.text {
+            Str::Long(text) => text,
+            Str::Short { .. } => self.as_str().to_owned(),
+        }
     }
 
     fn is_ascii(&self) -> bool {
-        self.text.len() == self.len as usize
+        self.text.as_bytes().len() == self.len as usize
     }
 
     /// Where the element `at` starts, in bytes.
@@ -132,8 +143,10 @@ impl Chars {
         if self.is_ascii() {
             return at;
         }
-        let mut chars = self.text.char_indices();
-        chars.nth(at).map_or(self.text.len(), |(byte, _)| byte)
+        let mut chars = self.as_str().char_indices();
+        chars
+            .nth(at)
+            .map_or(self.as_str().len(), |(byte, _)| byte)
     }
 
     fn bytes_of(&self, elements: Range<usize>) -> Range<usize> {
@@ -141,9 +154,9 @@ impl Chars {
             return elements;
         }
         let start = self.byte_of(elements.start);
-        let mut rest = self.text[start..].char_indices();
+        let mut rest = self.as_str()[start..].char_indices();
         let end = rest.nth(elements.len());
-        start..end.map_or(self.text.len(), |(byte, _)| start + byte)
+        start..end.map_or(self.as_str().len(), |(byte, _)| start + byte)
     }
 }
 
@@ -161,18 +174,24 @@ fn lengths(text: &str) -> (usize, usize) {
 
 impl From<String> for Chars {
     fn from(text: String) -> Self {
-        let (len, utf16) = lengths(&text);
-        Self {
-            text,
-            len: len as u32,
-            utf16: utf16 as u32,
-        }
+        Self::from(Str::Long(text))
     }
 }
 
 impl From<&str> for Chars {
     fn from(text: &str) -> Self {
-        Self::from(text.to_owned())
+        Self::from(Str::from(text))
+    }
+}
+
+impl From<Str> for Chars {
+    fn from(text: Str) -> Self {
+        let (len, utf16) = lengths(text.as_str());
+        Self {
+            text,
+            len: len as u32,
+            utf16: utf16 as u32,
+        }
     }
 }
 
@@ -198,7 +217,7 @@ impl Content for Chars {
     }
 
     fn view(&self, elements: Range<usize>) -> &str {
-        &self.text[self.bytes_of(elements)]
+        &self.as_str()[self.bytes_of(elements)]
     }
 
     fn owned(view: &str) -> Self {
@@ -206,35 +225,39 @@ impl Content for Chars {
     }
 
     fn insert(&mut self, at: usize, new: Self) {
-        self.text.insert_str(self.byte_of(at), &new.text);
+        let byte = self.byte_of(at);
+        self.text.long().insert_str(byte, new.as_str());
         self.len += new.len;
         self.utf16 += new.utf16;
     }
 
     fn remove(&mut self, elements: Range<usize>) {
         let gone = self.extent_of(elements.clone());
-        self.text.drain(self.bytes_of(elements));
+        let bytes = self.bytes_of(elements);
+        self.text.long().drain(bytes);
         self.len -= gone.chars as u32;
         self.utf16 -= gone.utf16 as u32;
     }
 
     fn split_off(&mut self, at: usize) -> Self {
-        let rest = Self::from(self.text.split_off(self.byte_of(at)));
+        let byte = self.byte_of(at);
+        let text = self.text.long();
+        let rest = Self::from(text.split_off(byte));
+        text.shrink_to_fit();
         self.len -= rest.len;
         self.utf16 -= rest.utf16;
-        self.text.shrink_to_fit();
         rest
     }
 
     fn append(&mut self, next: Self) {
-        self.text.push_str(&next.text);
+        self.text.push(next.as_str());
         self.len += next.len;
         self.utf16 += next.utf16;
     }
 
     fn append_view(&mut self, next: &str) {
         let (len, utf16) = lengths(next);
-        self.text.push_str(next);
+        self.text.push(next);
         self.len += len as u32;
         self.utf16 += utf16 as u32;
     }
@@ -248,7 +271,7 @@ impl Content for Chars {
             return Some(offset);
         }
         let mut units = 0;
-        let text = &self.text[self.byte_of(from)..];
+        let text = &self.as_str()[self.byte_of(from)..];
         for (elements, c) in text.chars().enumerate() {
             if units >= offset {
                 return (units == offset).then_some(elements);

@@ -2,8 +2,7 @@
 
 use super::chunks::Chunks;
 use super::id::Id;
-use super::span::Span;
-use crate::ordered;
+use super::spot::Spot;
 
 /// The elements from a seq on, up to the next of these, are in this leaf, those of them that there are.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -27,14 +26,25 @@ pub(super) struct Homes {
 }
 
 impl Homes {
-    /// Of spans in their leaves, all of which these are.
-    pub(super) fn new(mut places: Vec<(Span, u32)>) -> Self {
-        ordered::sort_unstable_by_key(&mut places, |(span, _)| (span.agent(), span.seq()));
-        let mut homes = Self::default();
-        for (span, leaf) in places {
-            homes.assign(span.start(), span.len(), leaf);
+    /// Of all spans, sorted, where the rank of a replica is its number; `ends` has one past the greatest
+    /// seq of each replica.
+    pub(super) fn new(mut spots: Vec<Spot>, ends: &[u64]) -> Self {
+        spots.dedup_by_key(|spot| (spot.rank(), spot.leaf()));
+        let mut of_one = spots.chunk_by(|a, b| a.rank() == b.rank());
+        let streets = ends.iter().map(|&end| {
+            let spots = of_one.next().unwrap_or_default().iter();
+            let homes = spots.map(|spot| Home {
+                seq: spot.seq(),
+                leaf: spot.leaf(),
+            });
+            Street {
+                homes: Chunks::of(homes),
+                end,
+            }
+        });
+        Self {
+            streets: streets.collect(),
         }
-        homes
     }
 
     /// The leaf in which the element is, if it is anywhere; O(log n).

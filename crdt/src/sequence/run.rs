@@ -1,6 +1,7 @@
 //! A typed run as a delta carries it.
 
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
 use crate::plain::plain;
 use crate::sequence::content::Content;
@@ -28,7 +29,7 @@ pub struct RunItem<C> {
     /// When they were inserted.
     pub minute: Minute,
     /// The elements, alive and deleted by turns.
-    pub pieces: Vec<PieceItem<C>>,
+    pub pieces: Pieces<C>,
 }
 
 /// A part of a run that is all alive or all deleted.
@@ -38,6 +39,109 @@ pub struct PieceItem<C> {
     pub len: u64,
     /// What they hold, or `None` when they are deleted.
     pub content: Option<C>,
+}
+
+/// The pieces of a run, in order: a slice of them. There is rarely more than one, which then takes no
+/// memory of its own.
+#[derive(Clone, Debug)]
+pub struct Pieces<C>(Few<C>);
+
+#[derive(Clone, Debug)]
+enum Few<C> {
+    One(PieceItem<C>),
+    /// None, or more than one, or room for more.
+    Many(Vec<PieceItem<C>>),
+}
+
+impl<C> Pieces<C> {
+    pub(crate) fn with_capacity(count: usize) -> Self {
+        Self(Few::Many(match count {
+            0 | 1 => Vec::new(),
+            _ => Vec::with_capacity(count),
+        }))
+    }
+
+    pub(crate) fn push(&mut self, piece: PieceItem<C>) {
+        match &mut self.0 {
+            Few::Many(many) if many.capacity() == 0 => self.0 = Few::One(piece),
+            Few::Many(many) => many.push(piece),
+            Few::One(_) => {
+                let Few::One(one) = std::mem::take(self).0 else {
+                    unreachable!("there is one");
+                };
+                let mut many = Vec::with_capacity(4);
+                many.extend([one, piece]);
+                self.0 = Few::Many(many);
+            }
+        }
+    }
+
+    /// Keeps those of them that `stays` says so of.
+    pub(crate) fn retain(&mut self, stays: impl FnMut(&PieceItem<C>) -> bool) {
+        *self = std::mem::take(self).into_iter().filter(stays).collect();
+    }
+}
+
+impl<C> Default for Pieces<C> {
+    fn default() -> Self {
+        Self(Few::Many(Vec::new()))
+    }
+}
+
+impl<C> From<PieceItem<C>> for Pieces<C> {
+    fn from(one: PieceItem<C>) -> Self {
+        Self(Few::One(one))
+    }
+}
+
+impl<C> Deref for Pieces<C> {
+    type Target = [PieceItem<C>];
+
+    fn deref(&self) -> &[PieceItem<C>] {
+        match &self.0 {
+            Few::One(one) => std::slice::from_ref(one),
+            Few::Many(many) => many,
+        }
+    }
+}
+
+impl<C> DerefMut for Pieces<C> {
+    fn deref_mut(&mut self) -> &mut [PieceItem<C>] {
+        match &mut self.0 {
+            Few::One(one) => std::slice::from_mut(one),
+            Few::Many(many) => many,
+        }
+    }
+}
+
+impl<C: PartialEq> PartialEq for Pieces<C> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<C> FromIterator<PieceItem<C>> for Pieces<C> {
+    fn from_iter<I: IntoIterator<Item = PieceItem<C>>>(pieces: I) -> Self {
+        let mut all = Self::default();
+        pieces.into_iter().for_each(|piece| all.push(piece));
+        all
+    }
+}
+
+impl<C> IntoIterator for Pieces<C> {
+    type Item = PieceItem<C>;
+    type IntoIter = std::iter::Chain<
+        std::option::IntoIter<PieceItem<C>>,
+        std::vec::IntoIter<PieceItem<C>>,
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (one, many) = match self.0 {
+            Few::One(one) => (Some(one), Vec::new()),
+            Few::Many(many) => (None, many),
+        };
+        one.into_iter().chain(many)
+    }
 }
 
 impl<C: Content> RunItem<C> {
@@ -91,7 +195,7 @@ impl<C: Content> RunItem<C> {
 
     /// With those of the elements deleted for which `goes` says so.
     pub(crate) fn without(&self, goes: impl Fn(Dot) -> bool) -> Self {
-        let mut pieces = Vec::new();
+        let mut pieces = Pieces::default();
         let mut start = self.start;
         for PieceItem { len, content } in self.pieces.clone() {
             let mut content = content;
@@ -130,8 +234,8 @@ impl<C: Content> RunItem<C> {
     /// Its first `at` elements, at least one, and the rest.
     pub(crate) fn cut(mut self, at: u64) -> (Self, Option<Self>) {
         let mut left = at;
-        let mut rest = Vec::new();
-        let mut head = Vec::new();
+        let mut rest = Pieces::default();
+        let mut head = Pieces::default();
         for mut piece in std::mem::take(&mut self.pieces) {
             if left >= piece.len {
                 left -= piece.len;
@@ -176,7 +280,7 @@ impl<C: Content> RunItem<C> {
 
 /// Adds a piece, or joins it to the last one if both are alive or both deleted: how pieces are cut
 /// is no part of the state.
-pub(super) fn push_piece<C: Content>(pieces: &mut Vec<PieceItem<C>>, piece: PieceItem<C>) {
+pub(super) fn push_piece<C: Content>(pieces: &mut Pieces<C>, piece: PieceItem<C>) {
     match pieces
         .last_mut()
         .filter(|last| last.content.is_some() == piece.content.is_some())

@@ -5,9 +5,14 @@ use std::borrow::Cow;
 use super::build::Plan;
 use super::causal::Incoming;
 use super::content::{Content, Extent};
-use super::run::{push_piece, PieceItem, RunItem};
+use super::index::Piece;
+use super::run::{push_piece, PieceItem, Pieces, RunItem};
 use super::{told, Patch, Sequence};
-use crate::{Dot, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+use crate::{Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+
+/// Where there are more runs than so many for each leaf, it is quicker to sort all spans than to find those
+/// of each run.
+const RUNS_A_LEAF: usize = 4;
 
 impl<C: Content> DotStore for Sequence<C> {
     /// In order of dot.
@@ -15,26 +20,33 @@ impl<C: Content> DotStore for Sequence<C> {
     type Effects = Vec<Patch<C>>;
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
-        let mut items = Vec::new();
-        for (replica, first, last) in interval.spans() {
-            for run in self.runs.between(replica, first, last) {
-                let cut = run.dots.start.seq;
-                let end = cut + run.dots.len - 1;
-                let mut pieces = Vec::new();
-                for (part, piece, skip) in self.spans_between(replica, cut, end) {
-                    let len = part.len;
-                    let alive = piece.span.life().is_alive();
-                    let content = alive.then(|| C::owned(piece.view(skip..skip + len as usize)));
-                    push_piece(&mut pieces, PieceItem { len, content });
-                }
-                items.push(RunItem {
-                    start: run.dots.start,
-                    parent: run.parent,
-                    side: run.side,
-                    minute: run.minute,
-                    pieces,
-                });
+        let links = || {
+            let spans = interval.spans();
+            spans.flat_map(|(replica, first, last)| self.runs.between(replica, first, last))
+        };
+        let count = links().count();
+        let mut items = Vec::with_capacity(count);
+        // Of many runs the spans are found all at once, of few for each by itself.
+        let mut all = (count / RUNS_A_LEAF >= self.index.leaf_count()).then(|| self.in_order());
+        for link in links() {
+            let mut pieces = Pieces::default();
+            let put = |(part, piece, skip): (DotRun, Piece<'_, C>, usize)| {
+                let len = part.len;
+                let alive = piece.span.life().is_alive();
+                let content = alive.then(|| C::owned(piece.view(skip..skip + len as usize)));
+                push_piece(&mut pieces, PieceItem { len, content });
+            };
+            match &mut all {
+                Some(all) => all.of(link.dots).for_each(put),
+                None => self.spans_of(link.dots).for_each(put),
             }
+            items.push(RunItem {
+                start: link.dots.start,
+                parent: link.parent,
+                side: link.side,
+                minute: link.minute,
+                pieces,
+            });
         }
         items
     }
