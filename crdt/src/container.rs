@@ -17,6 +17,7 @@ use crate::document::Departure;
 use crate::map::MapItem;
 use crate::sequence::content::Content;
 use crate::sequence::run::RunItem;
+use crate::sequence::Plan;
 use crate::{
     Dot, DotRun, DotSet, DotStore, Interval, Kind, LwwMap, MergeError, OrSet, PnCounter, ReplicaId,
 };
@@ -463,21 +464,26 @@ impl Body {
         items: &BodyItems,
         wanted: &[Dot],
         seen: &VersionVector,
-    ) -> Result<(), MergeError> {
+    ) -> Result<Option<Plan>, MergeError> {
         let wanted = wanted.iter().copied();
         match (self, items) {
             (Self::List(list), BodyItems::List(runs)) => list.cells.check_with(runs, wanted, seen),
             (Self::Tree(tree), BodyItems::Tree(runs)) => tree.cells.check_with(runs, [], seen),
             (Self::Text(text), BodyItems::Text(items)) => {
-                text.chars.check_with(&items.runs, items.anchors(), seen)?;
-                text.marks.check(&items.marks, seen)
+                let plan = text.chars.check_with(&items.runs, items.anchors(), seen)?;
+                text.marks.check(&items.marks, seen)?;
+                Ok(plan)
             }
             (Self::Map(map), BodyItems::Map { values, children }) => {
                 map.values.check(values, seen)?;
-                map.children.check(children, seen)
+                map.children.check(children, seen)?;
+                Ok(None)
             }
-            (Self::Set(set), BodyItems::Set(items)) => set.check(items, seen),
-            _ => Ok(()),
+            (Self::Set(set), BodyItems::Set(items)) => {
+                set.check(items, seen)?;
+                Ok(None)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -499,6 +505,7 @@ impl Body {
     pub(crate) fn join(
         &mut self,
         items: &BodyItems,
+        plan: Option<Plan>,
         wanted: &[Dot],
         seen: &VersionVector,
     ) -> ChangeKind {
@@ -515,18 +522,22 @@ impl Body {
                 ChangeKind::Map(keys)
             }
             (Self::List(list), BodyItems::List(items)) => {
-                ChangeKind::List(list.join(items, wanted, seen))
+                ChangeKind::List(list.join(items, plan, wanted, seen))
             }
-            (Self::Text(text), BodyItems::Text(items)) => ChangeKind::Text(text.join(items, seen)),
+            (Self::Text(text), BodyItems::Text(items)) => {
+                ChangeKind::Text(text.join(items, plan, seen))
+            }
             (Self::Set(set), BodyItems::Set(items)) => {
                 set.take_in(items, seen);
                 ChangeKind::Set
             }
             (Self::Counter(counter), BodyItems::Counter(items)) => {
-                counter.join(items, seen, &mut ());
+                counter.join(items, (), seen, &mut ());
                 ChangeKind::Counter
             }
-            (Self::Tree(tree), BodyItems::Tree(items)) => ChangeKind::Tree(tree.join(items, seen)),
+            (Self::Tree(tree), BodyItems::Tree(items)) => {
+                ChangeKind::Tree(tree.join(items, plan, seen))
+            }
             _ => unreachable!("a path ends in the kind of its container, and so do its items"),
         }
     }

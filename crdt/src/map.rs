@@ -357,6 +357,7 @@ where
     type Items = Vec<MapItem<K, V>>;
     /// The keys at which something changed.
     type Effects = BTreeSet<K>;
+    type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         let living = self.living(interval);
@@ -402,7 +403,13 @@ where
         Ok(())
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, changed: &mut BTreeSet<K>) {
+    fn join(
+        &mut self,
+        items: &Self::Items,
+        (): (),
+        seen: &VersionVector,
+        changed: &mut BTreeSet<K>,
+    ) {
         self.take_in(items, seen);
         let new = items.iter().filter(|i| !seen.contains(i.sibling.dot));
         changed.extend(new.map(|item| item.key.clone()));

@@ -166,6 +166,7 @@ impl<V> MvRegister<V> {
 impl<V: Clone + PartialEq + std::fmt::Debug> DotStore for MvRegister<V> {
     type Items = Vec<Sibling<V>>;
     type Effects = ();
+    type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         self.siblings()
@@ -198,7 +199,7 @@ impl<V: Clone + PartialEq + std::fmt::Debug> DotStore for MvRegister<V> {
         Ok(())
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, (): &mut ()) {
+    fn join(&mut self, items: &Self::Items, (): (), seen: &VersionVector, (): &mut ()) {
         for sibling in items.iter().filter(|s| !seen.contains(s.dot)) {
             self.insert(sibling.clone());
         }

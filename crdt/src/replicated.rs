@@ -281,11 +281,12 @@ impl<S: DotStore> Replicated<S> {
             }
             removed.insert_run(*run);
         }
-        self.store.check(&delta.items, &self.version)?;
+        let plan = self.store.check(&delta.items, &self.version)?;
 
         self.add_missing_from(delta, &mut removed);
         self.store.remove(&removed, &mut effects);
-        self.store.join(&delta.items, &self.version, &mut effects);
+        self.store
+            .join(&delta.items, plan, &self.version, &mut effects);
 
         self.note_merged(delta);
         Ok(effects)

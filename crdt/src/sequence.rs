@@ -35,6 +35,7 @@ mod store;
 pub(crate) mod stroke;
 
 use crate::plain::plain;
+pub(crate) use build::Plan;
 use std::cmp::Ordering;
 
 use crate::{Dot, DotRun, EditError, Minute, ReplicaId};

@@ -105,6 +105,7 @@ impl<V: Ord + Clone> OrSet<V> {
 impl<V: Ord + Clone + Debug> DotStore for OrSet<V> {
     type Items = Vec<MapItem<V, ()>>;
     type Effects = BTreeSet<V>;
+    type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         self.elements.collect(interval)
@@ -126,8 +127,14 @@ impl<V: Ord + Clone + Debug> DotStore for OrSet<V> {
         self.elements.check(items, seen)
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, changed: &mut BTreeSet<V>) {
-        self.elements.join(items, seen, changed);
+    fn join(
+        &mut self,
+        items: &Self::Items,
+        (): (),
+        seen: &VersionVector,
+        changed: &mut BTreeSet<V>,
+    ) {
+        self.elements.join(items, (), seen, changed);
     }
 
     fn remove(&mut self, dots: &DotSet, changed: &mut BTreeSet<V>) {

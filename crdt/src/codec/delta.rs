@@ -547,6 +547,7 @@ fn sorted(each_run: impl Fn(&mut dyn FnMut(DotRun))) -> Vec<DotRun> {
     each_run(&mut |_| count += 1);
     let mut runs = Vec::with_capacity(count);
     each_run(&mut |run| runs.push(run));
-    ordered::sort(&mut runs);
+    // What is in one container mostly comes in order, which a stable sort sees.
+    ordered::sort_by(&mut runs, Ord::cmp);
     runs
 }

@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 use super::cell::{Cell, Cells, Moved, Places};
 use super::Touched;
 use crate::sequence::run::RunItem;
+use crate::sequence::Plan;
 use crate::sequence::Life;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Sequence, Stamp, VersionVector};
 
@@ -384,8 +385,14 @@ impl TreeBody {
     }
 
     /// Takes in what is new; gives the nodes that it is about.
-    pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> Touched<Dot> {
-        self.cells.join_with(items, [], seen, &mut Vec::new());
+    pub(crate) fn join(
+        &mut self,
+        items: &[RunItem<Cells>],
+        plan: Option<Plan>,
+        seen: &VersionVector,
+    ) -> Touched<Dot> {
+        self.cells
+            .join_with(items, plan, [], seen, &mut Vec::new());
         let mut touched = Touched::default();
         let new = items.iter().flat_map(RunItem::living);
         for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {

@@ -18,8 +18,8 @@ use super::span::{Life, Span};
 use super::{Sequence, SPAN_MAX};
 
 /// All runs of a sequence and what hangs on what, before its elements are in order.
-pub(super) struct Plan<'a, C> {
-    items: &'a [RunItem<C>],
+#[derive(Debug)]
+pub struct Plan {
     agents: Agents,
     /// In order of dot.
     runs: Vec<Planned>,
@@ -29,6 +29,7 @@ pub(super) struct Plan<'a, C> {
     roots: Kids,
 }
 
+#[derive(Debug)]
 struct Planned {
     run: Run,
     agent: Agent,
@@ -50,7 +51,7 @@ impl Planned {
 /// A run as a child of what it hangs on, in a number, so that they are sorted fast: from the top its slot,
 /// the replica and the seq of what it hangs on, and its own number. Runs are numbered in order of dot, so
 /// children of one element are in order too.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Kid(u128);
 
 impl Kid {
@@ -85,7 +86,7 @@ impl Kid {
 }
 
 /// Some of the kids, by number.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Debug)]
 struct Kids {
     start: u32,
     end: u32,
@@ -180,9 +181,9 @@ enum Step {
     Done,
 }
 
-impl<'a, C: Content> Plan<'a, C> {
+impl Plan {
     /// `None` when something hangs on what is not among the items, or on itself. O(n log n).
-    pub(super) fn new(items: &'a [RunItem<C>]) -> Option<Self> {
+    pub(super) fn new<C: Content>(items: &[RunItem<C>]) -> Option<Self> {
         let mut agents = Agents::default();
         for item in items {
             agents.add(item.start.replica);
@@ -217,7 +218,6 @@ impl<'a, C: Content> Plan<'a, C> {
         let mut kids: Vec<Kid> = kids.collect();
         ordered::sort(&mut kids);
         let mut plan = Self {
-            items,
             agents,
             runs,
             kids,
@@ -295,10 +295,15 @@ impl<'a, C: Content> Plan<'a, C> {
         run.is_some_and(|run| run.agent == id.agent && id.seq < run.run.end())
     }
 
-    /// The sequence; O(n log n) for the replicas' numbers, else O(n).
-    pub(super) fn build(self) -> Sequence<C> {
+    /// How many runs there are.
+    pub(crate) fn run_count(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The sequence, of the items that this was made of; O(n log n).
+    pub(super) fn build<C: Content>(self, items: &[RunItem<C>]) -> Sequence<C> {
         let mut builder = Builder::new();
-        self.walk(|part| {
+        self.walk(items, |part| {
             let (mut start, mut left) = (part.start, part.len);
             while left > 0 {
                 // A span is of one run.
@@ -345,7 +350,7 @@ impl<'a, C: Content> Plan<'a, C> {
     }
 
     /// Gives the elements in reading order.
-    fn walk(&self, mut give: impl FnMut(Part<'a, C>)) {
+    fn walk<'a, C: Content>(&self, items: &'a [RunItem<C>], mut give: impl FnMut(Part<'a, C>)) {
         let mut way = Way::default();
         let mut roots = self.roots;
         while let Some(root) = roots.take_first() {
@@ -354,7 +359,7 @@ impl<'a, C: Content> Plan<'a, C> {
                 match visit.step(&self.runs[visit.run as usize].run, &self.kids) {
                     Step::Done => way.pop(),
                     Step::Run(kid) => way.push(self.visit(kid)),
-                    Step::Elements { upto } => self.give(visit, upto, &mut give),
+                    Step::Elements { upto } => self.give(items, visit, upto, &mut give),
                 }
             }
         }
@@ -378,10 +383,16 @@ impl<'a, C: Content> Plan<'a, C> {
     }
 
     /// Gives elements of a run up to a seq, as they lie in the items.
-    fn give(&self, visit: &mut Visit, upto: u64, give: &mut impl FnMut(Part<'a, C>)) {
+    fn give<'a, C: Content>(
+        &self,
+        items: &'a [RunItem<C>],
+        visit: &mut Visit,
+        upto: u64,
+        give: &mut impl FnMut(Part<'a, C>),
+    ) {
         let first = self.runs[visit.run as usize].start();
         while visit.next < upto {
-            let item = &self.items[visit.item as usize];
+            let item = &items[visit.item as usize];
             let Some(piece) = item.pieces.get(visit.piece as usize) else {
                 (visit.item, visit.piece) = (visit.item + 1, 0);
                 continue;

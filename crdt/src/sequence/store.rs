@@ -18,6 +18,8 @@ impl<C: Content> DotStore for Sequence<C> {
     /// In order of dot.
     type Items = Vec<RunItem<C>>;
     type Effects = Vec<Patch<C>>;
+    /// How to build it all at once, if nothing is here yet.
+    type Plan = Option<Plan>;
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         let links = || {
@@ -75,12 +77,22 @@ impl<C: Content> DotStore for Sequence<C> {
         None
     }
 
-    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError> {
+    fn check(
+        &self,
+        items: &Self::Items,
+        seen: &VersionVector,
+    ) -> Result<Option<Plan>, MergeError> {
         self.check_with(items, [], seen)
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, patches: &mut Vec<Patch<C>>) {
-        self.join_with(items, [], seen, patches);
+    fn join(
+        &mut self,
+        items: &Self::Items,
+        plan: Option<Plan>,
+        seen: &VersionVector,
+        patches: &mut Vec<Patch<C>>,
+    ) {
+        self.join_with(items, plan, [], seen, patches);
     }
 
     fn remove(&mut self, dots: &DotSet, patches: &mut Vec<Patch<C>>) {
@@ -113,21 +125,22 @@ impl<C: Content> Sequence<C> {
         items: &[RunItem<C>],
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
-    ) -> Result<(), MergeError> {
+    ) -> Result<Option<Plan>, MergeError> {
         let wanted: Vec<Dot> = wanted.into_iter().collect();
-        if self.plan(items, &wanted, seen).is_some() {
-            return Ok(());
+        let plan = self.plan(items, &wanted, seen);
+        if plan.is_none() {
+            self.incoming(items, wanted, seen)?;
         }
-        self.incoming(items, wanted, seen).map(drop)
+        Ok(plan)
     }
 
     /// How to build a sequence of which nothing is here yet, if that is so and the items are all of it.
-    fn plan<'a>(
+    fn plan(
         &self,
-        items: &'a [RunItem<C>],
+        items: &[RunItem<C>],
         wanted: &[Dot],
         seen: &VersionVector,
-    ) -> Option<Plan<'a, C>> {
+    ) -> Option<Plan> {
         let is_new = |item: &RunItem<C>| seen.get(item.start.replica) < item.start.seq;
         if !self.runs.is_empty() || !items.iter().all(is_new) {
             return None;
@@ -141,13 +154,14 @@ impl<C: Content> Sequence<C> {
     pub(crate) fn join_with(
         &mut self,
         items: &[RunItem<C>],
+        plan: Option<Plan>,
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
         patches: &mut Vec<Patch<C>>,
     ) {
         let wanted: Vec<Dot> = wanted.into_iter().collect();
-        if let Some(plan) = self.plan(items, &wanted, seen) {
-            *self = plan.build();
+        if let Some(plan) = plan.or_else(|| self.plan(items, &wanted, seen)) {
+            *self = plan.build(items);
             if self.extent() != Extent::default() {
                 let mut all = C::Told::default();
                 self.contents().for_each(|part| C::tell(part, &mut all));

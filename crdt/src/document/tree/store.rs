@@ -8,7 +8,11 @@ use crate::document::erasures::Erasures;
 use crate::document::items::{Items, Place};
 use crate::document::path::{Kind, Step};
 use crate::map::MapItem;
+use crate::sequence::Plan;
 use crate::{Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+
+/// A plan of fewer runs is not kept.
+const KEPT_MIN: usize = 8;
 
 impl Tree {
     /// The items of containers, with the containers that these are in, in the order of their paths;
@@ -160,6 +164,9 @@ impl Tree {
 impl DotStore for Tree {
     type Items = Items;
     type Effects = Noted;
+    /// For sequences that nothing is here of yet, by the number of the container: that of small ones is soon
+    /// made again.
+    type Plan = Vec<(u32, Plan)>;
 
     fn collect(&self, interval: Interval<'_>) -> Items {
         self.collect_with(interval, &[])
@@ -185,7 +192,7 @@ impl DotStore for Tree {
         items.bodies().filter_map(|body| body.max_stamp(of)).max()
     }
 
-    fn check(&self, items: &Items, seen: &VersionVector) -> Result<(), MergeError> {
+    fn check(&self, items: &Items, seen: &VersionVector) -> Result<Self::Plan, MergeError> {
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(Some(ROOT));
         for Place { parent, step } in &items.table {
@@ -193,7 +200,7 @@ impl DotStore for Tree {
             ids.push(parent.and_then(|parent| self.child(parent, step)));
         }
         let mut wanted = items.wanted();
-        let mut missing = Vec::new();
+        let (mut missing, mut plans) = (Vec::new(), Vec::new());
         let mut check = |number: u32, items: &BodyItems, wanted: &mut BTreeMap<u32, Vec<Dot>>| {
             let wanted = wanted.remove(&number).unwrap_or_default();
             self.check_homes(items, ids[number as usize], seen)?;
@@ -203,7 +210,10 @@ impl DotStore for Tree {
             };
             match checked {
                 Err(MergeError::MissingAnchors { anchors }) => missing.extend(anchors),
-                other => other?,
+                other => {
+                    let plan = other?.filter(|plan| plan.run_count() >= KEPT_MIN);
+                    plans.extend(plan.map(|plan| (number, plan)));
+                }
             }
             Ok(())
         };
@@ -215,13 +225,14 @@ impl DotStore for Tree {
             check(number, &BodyItems::none(Kind::List), &mut wanted)?;
         }
         if missing.is_empty() {
-            Ok(())
+            Ok(plans)
         } else {
             Err(MergeError::MissingAnchors { anchors: missing })
         }
     }
 
-    fn join(&mut self, items: &Items, seen: &VersionVector, noted: &mut Noted) {
+    fn join(&mut self, items: &Items, plans: Self::Plan, seen: &VersionVector, noted: &mut Noted) {
+        let mut plans = plans.into_iter().peekable();
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(ROOT);
         for Place { parent, step } in &items.table {
@@ -231,17 +242,26 @@ impl DotStore for Tree {
         for (number, items) in &items.bodies {
             let wanted = wanted.remove(number).unwrap_or_default();
             let id = ids[*number as usize];
+            let plan = plans.next_if(|(planned, _)| planned == number);
+            let plan = plan.map(|(_, plan)| plan);
             let before = self.get(id).body.live_len();
             let counted = self.get(id).body.counted(items);
-            let change = self.body_mut(id).join(items, &wanted, seen);
+            let change = self.body_mut(id).join(items, plan, &wanted, seen);
             self.note(id, change, noted);
+            // Neighbours are settled together.
+            let mut last: Option<DotRun> = None;
             items.for_each_sorted_run(|run| {
                 let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
-                if let Some(len) = run.len.checked_sub(skip).filter(|&len| len > 0) {
-                    let start = run.start.plus(skip);
-                    self.homes.settle(id, [DotRun { start, len }]);
+                let Some(len) = run.len.checked_sub(skip).filter(|&len| len > 0) else {
+                    return;
+                };
+                let start = run.start.plus(skip);
+                match &mut last {
+                    Some(last) if last.start.plus(last.len) == start => last.len += len,
+                    _ => self.homes.settle(id, last.replace(DotRun { start, len })),
                 }
             });
+            self.homes.settle(id, last);
             self.settle_restored(id);
             if !counted.is_empty() {
                 let gone = counted.difference(&self.get(id).body.alive_of(&counted));
@@ -271,7 +291,7 @@ impl DotStore for Tree {
         for (number, wanted) in wanted {
             let id = ids[number as usize];
             let nothing = BodyItems::none(Kind::List);
-            let change = self.body_mut(id).join(&nothing, &wanted, seen);
+            let change = self.body_mut(id).join(&nothing, None, &wanted, seen);
             self.note(id, change, noted);
             self.settle_restored(id);
         }
@@ -279,7 +299,7 @@ impl DotStore for Tree {
             self.departed.clear();
             self.loosen_homes(runs);
         }
-        self.erasures.join(&items.erasures, seen, &mut ());
+        self.erasures.join(&items.erasures, (), seen, &mut ());
     }
 
     fn remove(&mut self, dots: &DotSet, noted: &mut Noted) {
