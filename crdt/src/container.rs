@@ -501,18 +501,18 @@ impl Body {
             .collect()
     }
 
-    /// Takes in what is new of the items; gives what a reader sees of it.
+    /// Takes in what is new of the items; gives what a reader sees of it, at which keys only if it `is_told`.
     pub(crate) fn join(
         &mut self,
         items: &BodyItems,
         plan: Option<Plan>,
         wanted: &[Dot],
-        seen: &VersionVector,
+        (seen, is_told): (&VersionVector, bool),
     ) -> ChangeKind {
         match (self, items) {
             (Self::Map(map), BodyItems::Map { values, children }) => {
                 let map = &mut **map;
-                let new = |dot| !seen.contains(dot);
+                let new = |dot| is_told && !seen.contains(dot);
                 let at = values.iter().map(|item| (item.sibling.dot, &item.key));
                 let inside = children.iter().map(|item| (item.sibling.dot, &item.key.0));
                 let keys = at.chain(inside).filter(|&(dot, _)| new(dot));

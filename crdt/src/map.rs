@@ -261,10 +261,42 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     where
         V: Clone,
     {
-        for MapItem { key, sibling } in items.iter().filter(|i| !seen.contains(i.sibling.dot)) {
+        let is_new = |item: &&MapItem<K, V>| !seen.contains(item.sibling.dot);
+        if self.is_empty() && items.iter().all(|item| is_new(&item)) {
+            *self = Self::of(items);
+            return;
+        }
+        for MapItem { key, sibling } in items.iter().filter(is_new) {
             if !self.has_dot(sibling.dot) {
                 self.insert(key, sibling.clone());
             }
+        }
+    }
+
+    /// Of items in order, at once.
+    fn of(items: &[MapItem<K, V>]) -> Self
+    where
+        V: Clone,
+    {
+        let of_keys = items.chunk_by(|a, b| a.key == b.key);
+        let mut dots = Vec::with_capacity(items.len());
+        for (slot, items) in (0..).zip(of_keys.clone()) {
+            dots.extend(items.iter().map(|item| (item.sibling.dot, slot)));
+        }
+        ordered::sort(&mut dots);
+        let entries = of_keys.map(|items| {
+            let mut register = MvRegister::from(items[0].sibling.clone());
+            for item in &items[1..] {
+                register.insert(item.sibling.clone());
+            }
+            (items[0].key.clone(), register)
+        });
+        let entries = entries.collect::<Slots<_>>();
+        Self {
+            order: (0..entries.len() as u32).collect(),
+            entries,
+            dots: DotMap::of(&dots),
+            live: items.len(),
         }
     }
 
@@ -360,6 +392,19 @@ where
     type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
+        if interval.from.is_empty() {
+            // Most are asked for, and they are in order here.
+            let mut items = Vec::with_capacity(self.live);
+            for (key, register) in self.iter() {
+                let siblings = register.siblings().iter();
+                let siblings = siblings.filter(|sibling| interval.contains(sibling.dot));
+                items.extend(siblings.cloned().map(|sibling| MapItem {
+                    key: key.clone(),
+                    sibling,
+                }));
+            }
+            return items;
+        }
         let living = self.living(interval);
         let mut items: Vec<_> = living.map(|(dot, entry)| Self::item(dot, entry)).collect();
         ordered::sort_by(&mut items, |a, b| {

@@ -71,6 +71,13 @@ impl<V> Default for MvRegister<V> {
     }
 }
 
+impl<V> From<Sibling<V>> for MvRegister<V> {
+    fn from(one: Sibling<V>) -> Self {
+        let siblings = Siblings::One(one);
+        Self { siblings }
+    }
+}
+
 impl<V> MvRegister<V> {
     /// Writes a value over all that is seen here; gives the dot of the write.
     pub fn set(&mut self, value: V, change: &mut Change) -> Dot {

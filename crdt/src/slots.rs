@@ -19,7 +19,21 @@ impl<T> Default for Slots<T> {
     }
 }
 
+/// In slots from 0 on, in no more room than they take.
+impl<T> FromIterator<T> for Slots<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let chunks = crate::sorted::chunks(values.into_iter().map(Some), CHUNK);
+        let free = Vec::new();
+        Self { chunks, free }
+    }
+}
+
 impl<T> Slots<T> {
+    /// How many slots there are.
+    pub(crate) fn len(&self) -> usize {
+        self.chunks.iter().map(Vec::len).sum()
+    }
+
     /// Puts a value in and gives its number: the one after the last, unless one is free.
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         if let Some(slot) = self.free.pop() {
@@ -60,8 +74,7 @@ impl<T> Slots<T> {
     pub(crate) fn remove(&mut self, slot: u32) -> T {
         let value = self.slot(slot).take();
         self.free.push(slot);
-        let all: usize = self.chunks.iter().map(Vec::len).sum();
-        if self.free.len() > CHUNK && self.free.len() == all {
+        if self.free.len() > CHUNK && self.free.len() == self.len() {
             *self = Self::default();
         }
         value.expect("a slot is free only once it is not known any more")

@@ -1,6 +1,7 @@
 //! A sorted list in chunks, for what is looked up by search and mostly grows at its end.
 
 use crate::plain::plain;
+use crate::sorted::chunks;
 
 /// Items a chunk may have; few in debug builds, so that small tests split them.
 const CHUNK: usize = if cfg!(debug_assertions) { 6 } else { 128 };
@@ -123,21 +124,13 @@ impl<T: Copy> Chunks<T> {
 
     /// These items, which are in order, in no more room than they take.
     pub(super) fn of(items: impl IntoIterator<Item = T>) -> Self {
-        let mut chunks = Self::default();
-        let mut items = items.into_iter();
-        loop {
-            let part: Vec<T> = items.by_ref().take(CHUNK).collect();
-            let Some(&head) = part.first() else {
-                break;
-            };
-            chunks.heads.push(head);
-            chunks.parts.push(part);
-        }
+        let parts = chunks(items.into_iter(), CHUNK);
         // One chunk is found without.
-        if chunks.parts.len() == 1 {
-            chunks.heads = Vec::new();
-        }
-        chunks
+        let heads = match &parts[..] {
+            [_] => Vec::new(),
+            parts => parts.iter().map(|part| part[0]).collect(),
+        };
+        Self { parts, heads }
     }
 
     /// Inserts an item at a place that [`Self::first_not`] gave for it; O(√n) at worst, with a tiny

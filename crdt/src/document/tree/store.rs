@@ -233,6 +233,8 @@ impl DotStore for Tree {
 
     fn join(&mut self, items: &Items, plans: Self::Plan, seen: &VersionVector, noted: &mut Noted) {
         let mut plans = plans.into_iter().peekable();
+        // Of the first of all there is nothing that it could have changed.
+        let is_told = !(noted.is_silent() && seen.is_empty());
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(ROOT);
         for Place { parent, step } in &items.table {
@@ -246,7 +248,7 @@ impl DotStore for Tree {
             let plan = plan.map(|(_, plan)| plan);
             let before = self.get(id).body.live_len();
             let counted = self.get(id).body.counted(items);
-            let change = self.body_mut(id).join(items, plan, &wanted, seen);
+            let change = self.body_mut(id).join(items, plan, &wanted, (seen, is_told));
             self.note(id, change, noted);
             // Neighbours are settled together.
             let mut last: Option<DotRun> = None;
@@ -291,7 +293,7 @@ impl DotStore for Tree {
         for (number, wanted) in wanted {
             let id = ids[number as usize];
             let nothing = BodyItems::none(Kind::List);
-            let change = self.body_mut(id).join(&nothing, None, &wanted, seen);
+            let change = self.body_mut(id).join(&nothing, None, &wanted, (seen, is_told));
             self.note(id, change, noted);
             self.settle_restored(id);
         }
