@@ -223,7 +223,9 @@ impl ListBody {
                         moved.push(place.of);
                     }
                 }
-                if self.place_of(dot).is_some() || self.kept_kind(dot).is_some() {
+                // In most lists nothing was moved, and nothing survived.
+                let stays = self.places.is_empty() || self.place_of(dot).is_none();
+                if !stays || self.kept_kind(dot).is_some() {
                     moved.push(dot);
                 }
             }

@@ -54,11 +54,19 @@ impl Planned {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Kid(u128);
 
+impl From<Kid> for u128 {
+    fn from(kid: Kid) -> Self {
+        kid.0
+    }
+}
+
 impl Kid {
+    const RUN_BITS: u32 = 32;
+
     fn new(slot: Slot, parent: Option<Id>, run: u32) -> Self {
         let parent = packed(parent);
         let hook = u128::from(slot as u8) << 16 | u128::from(parent.agent);
-        Self((hook << 64 | u128::from(parent.seq)) << 32 | u128::from(run))
+        Self((hook << 64 | u128::from(parent.seq)) << Self::RUN_BITS | u128::from(run))
     }
 
     fn run(self) -> u32 {
@@ -66,7 +74,7 @@ impl Kid {
     }
 
     fn parent_seq(self) -> u64 {
-        (self.0 >> 32) as u64
+        (self.0 >> Self::RUN_BITS) as u64
     }
 
     fn parent(self) -> Id {
@@ -210,13 +218,17 @@ impl Plan {
                 }),
             }
         }
-        let kids = (0..).zip(&runs).map(|(number, planned)| {
-            let run = &planned.run;
-            let slot = agents.slot_of(run.side, run.parent(), planned.start());
-            Kid::new(slot, run.parent(), number)
-        });
-        let mut kids: Vec<Kid> = kids.collect();
-        ordered::sort(&mut kids);
+        let mut kids = Vec::with_capacity(runs.len());
+        let mut roots = Vec::new();
+        for (number, planned) in (0..).zip(&runs) {
+            let parent = planned.run.parent();
+            let slot = agents.slot_of(planned.run.side, parent, planned.start());
+            let list = if parent.is_none() { &mut roots } else { &mut kids };
+            list.push(Kid::new(slot, parent, number));
+        }
+        ordered::sort_bits(&mut kids, Kid::RUN_BITS);
+        // What hangs on the sequence itself comes after all others.
+        kids.append(&mut roots);
         let mut plan = Self {
             agents,
             runs,
@@ -302,7 +314,7 @@ impl Plan {
 
     /// The sequence, of the items that this was made of; O(n log n).
     pub(super) fn build<C: Content>(self, items: &[RunItem<C>]) -> Sequence<C> {
-        let mut builder = Builder::new();
+        let mut builder = Builder::default();
         self.walk(items, |part| {
             let (mut start, mut left) = (part.start, part.len);
             while left > 0 {
@@ -331,9 +343,7 @@ impl Plan {
         let of_agents = runs.chunk_by(|a, b| a.agent == b.agent);
         let ends = of_agents.clone().filter_map(|runs| runs.last());
         let ends: Vec<u64> = ends.map(|planned| planned.run.end()).collect();
-        let mut spots = index.spots(&agents.ranks());
-        ordered::sort(&mut spots);
-        let homes = Homes::new(spots, &ends);
+        let homes = Homes::new(index.in_order(&agents), &ends);
         let children = Chunks::of(kids.iter().map(|kid| {
             let start = runs[kid.run() as usize].start();
             Listed::new(kid.slot(), unpacked(kid.parent()), start)

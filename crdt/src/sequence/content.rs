@@ -96,6 +96,8 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     fn append(&mut self, next: Self);
     /// Adds what follows, of which somebody else has the original.
     fn append_view(&mut self, next: Self::View<'_>);
+    /// Views one after the other as content of its own, in no more room than it takes.
+    fn concat(views: &[Self::View<'_>]) -> Self;
     /// Adds what a reader is told of a view.
     fn tell(view: Self::View<'_>, told: &mut Self::Told);
     /// How many elements from the one numbered `from` on have one fate when they come, and whether they
@@ -174,7 +176,8 @@ fn lengths(text: &str) -> (usize, usize) {
 
 impl From<String> for Chars {
     fn from(text: String) -> Self {
-        Self::from(Str::Long(text))
+        let short = text.len() <= short::SHORT;
+        Self::from(if short { Str::from(&*text) } else { Str::Long(text) })
     }
 }
 
@@ -262,6 +265,10 @@ impl Content for Chars {
         self.utf16 += utf16 as u32;
     }
 
+    fn concat(views: &[&str]) -> Self {
+        Self::from(views.concat())
+    }
+
     fn tell(view: &str, told: &mut Self) {
         told.append_view(view);
     }
@@ -333,6 +340,10 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
 
     fn append_view(&mut self, next: &[V]) {
         self.extend_from_slice(next);
+    }
+
+    fn concat(views: &[&[V]]) -> Self {
+        views.concat()
     }
 
     fn tell(view: &[V], told: &mut Self) {

@@ -1,7 +1,8 @@
 //! All spans of a sequence in order of dot, to be gone through at once.
 
 use super::content::Content;
-use super::index::Piece;
+use super::id::Agents;
+use super::index::{Index, Piece};
 use super::Sequence;
 use crate::{ordered, Dot, DotRun};
 
@@ -14,6 +15,12 @@ const CONTENT_BITS: u32 = 19;
 const SLOT_BITS: u32 = 8;
 const LEAF_BITS: u32 = 32;
 const SEQ_BITS: u32 = 53;
+
+impl From<Spot> for u128 {
+    fn from(spot: Spot) -> Self {
+        spot.0
+    }
+}
 
 impl Spot {
     pub(super) fn new(rank: u16, seq: u64, leaf: u32, (slot, at): (usize, usize)) -> Self {
@@ -57,13 +64,20 @@ pub(super) struct InOrder<'a, C> {
     piece: Option<Piece<'a, C>>,
 }
 
+impl<C: Content> Index<C> {
+    /// Where all spans are, in order of dot; O(n) for a document of any likely size.
+    pub(super) fn in_order(&self, agents: &Agents) -> Vec<Spot> {
+        let mut spots = self.spots(&agents.ranks());
+        ordered::sort_bits(&mut spots, LEAF_BITS + SLOT_BITS + CONTENT_BITS);
+        spots
+    }
+}
+
 impl<C: Content> Sequence<C> {
     pub(super) fn in_order(&self) -> InOrder<'_, C> {
-        let mut spots = self.index.spots(&self.runs.agents.ranks());
-        ordered::sort(&mut spots);
         InOrder {
             sequence: self,
-            spots: spots.into_iter(),
+            spots: self.index.in_order(&self.runs.agents).into_iter(),
             piece: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Bytes of a short text: as many as the long one takes besides.
-const SHORT: usize = 15;
+pub(super) const SHORT: usize = 15;
 
 /// A text. Most of what is typed at one place is a few letters.
 #[derive(Clone)]
