@@ -197,9 +197,10 @@ fn read_starts<C: Content>(
     for run in runs {
         let from = free.filter(|free: &Dot| free.replica == run.start.replica);
         let seq = from.map_or(1, |from| from.seq).checked_add(input.varint()?);
-        let seq = seq.filter(|&seq| seq <= limits::SEQ_MAX + 1 - run.len());
+        let len = run.len();
+        let seq = seq.filter(|&seq| seq <= limits::SEQ_MAX + 1 - len);
         run.start.seq = seq.ok_or_else(|| input.error("seq out of range"))?;
-        free = Some(run.start.plus(run.len()));
+        free = Some(run.start.plus(len));
     }
     Ok(())
 }
@@ -235,8 +236,13 @@ fn each_living<C>(
     mut each: impl FnMut(&mut PieceItem<C>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     for (run, &alive) in runs.iter_mut().zip(lives) {
-        let living = run.pieces.iter_mut().skip(usize::from(!alive)).step_by(2);
-        living.into_iter().try_for_each(&mut each)?;
+        let mut alive = alive;
+        for piece in run.pieces.iter_mut() {
+            if alive {
+                each(piece)?;
+            }
+            alive = !alive;
+        }
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ use crate::limits::MARKS_SHOWN_MAX;
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent, Unit};
 use crate::sequence::run::{RunItem, Side};
-use crate::sequence::Plan;
 use crate::sequence::Patch;
+use crate::sequence::Plan;
 use crate::{
     Change, Dot, DotRun, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector,
 };

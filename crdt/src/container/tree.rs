@@ -17,8 +17,8 @@ use std::sync::OnceLock;
 use super::cell::{Cell, Cells, Moved, Places};
 use super::Touched;
 use crate::sequence::run::RunItem;
-use crate::sequence::Plan;
 use crate::sequence::Life;
+use crate::sequence::Plan;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Sequence, Stamp, VersionVector};
 
 #[derive(Clone, Default, Debug)]
@@ -391,8 +391,7 @@ impl TreeBody {
         plan: Option<Plan>,
         seen: &VersionVector,
     ) -> Touched<Dot> {
-        self.cells
-            .join_with(items, plan, [], seen, &mut Vec::new());
+        self.cells.join_with(items, plan, [], seen, &mut Vec::new());
         let mut touched = Touched::default();
         let new = items.iter().flat_map(RunItem::living);
         for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {

@@ -223,7 +223,11 @@ impl Plan {
         for (number, planned) in (0..).zip(&runs) {
             let parent = planned.run.parent();
             let slot = agents.slot_of(planned.run.side, parent, planned.start());
-            let list = if parent.is_none() { &mut roots } else { &mut kids };
+            let list = if parent.is_none() {
+                &mut roots
+            } else {
+                &mut kids
+            };
             list.push(Kid::new(slot, parent, number));
         }
         ordered::sort_bits(&mut kids, Kid::RUN_BITS);
@@ -368,7 +372,15 @@ impl Plan {
             while let Some(visit) = way.last() {
                 match visit.step(&self.runs[visit.run as usize].run, &self.kids) {
                     Step::Done => way.pop(),
-                    Step::Run(kid) => way.push(self.visit(kid)),
+                    Step::Run(kid) => {
+                        let mut visit = self.visit(kid);
+                        let run = &self.runs[visit.run as usize].run;
+                        if run.is_parent {
+                            way.push(visit);
+                        } else {
+                            self.give(items, &mut visit, run.end(), &mut give);
+                        }
+                    }
                     Step::Elements { upto } => self.give(items, visit, upto, &mut give),
                 }
             }

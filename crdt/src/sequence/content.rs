@@ -146,9 +146,7 @@ impl Chars {
             return at;
         }
         let mut chars = self.as_str().char_indices();
-        chars
-            .nth(at)
-            .map_or(self.as_str().len(), |(byte, _)| byte)
+        chars.nth(at).map_or(self.as_str().len(), |(byte, _)| byte)
     }
 
     fn bytes_of(&self, elements: Range<usize>) -> Range<usize> {
@@ -177,7 +175,11 @@ fn lengths(text: &str) -> (usize, usize) {
 impl From<String> for Chars {
     fn from(text: String) -> Self {
         let short = text.len() <= short::SHORT;
-        Self::from(if short { Str::from(&*text) } else { Str::Long(text) })
+        Self::from(if short {
+            Str::from(&*text)
+        } else {
+            Str::Long(text)
+        })
     }
 }
 

@@ -130,10 +130,8 @@ impl<C> FromIterator<PieceItem<C>> for Pieces<C> {
 
 impl<C> IntoIterator for Pieces<C> {
     type Item = PieceItem<C>;
-    type IntoIter = std::iter::Chain<
-        std::option::IntoIter<PieceItem<C>>,
-        std::vec::IntoIter<PieceItem<C>>,
-    >;
+    type IntoIter =
+        std::iter::Chain<std::option::IntoIter<PieceItem<C>>, std::vec::IntoIter<PieceItem<C>>>;
 
     fn into_iter(self) -> Self::IntoIter {
         let (one, many) = match self.0 {
@@ -146,6 +144,7 @@ impl<C> IntoIterator for Pieces<C> {
 
 impl<C: Content> RunItem<C> {
     /// How many elements the run has.
+    #[inline]
     pub fn len(&self) -> u64 {
         self.pieces.iter().map(|piece| piece.len).sum()
     }

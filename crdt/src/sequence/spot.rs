@@ -90,10 +90,15 @@ impl<'a, C: Content> InOrder<'a, C> {
         dots: DotRun,
     ) -> impl Iterator<Item = (DotRun, Piece<'a, C>, usize)> + '_ {
         let end = dots.end();
-        let mut next = self.sequence.id(dots.start).expect("the elements are known");
+        let mut next = self
+            .sequence
+            .id(dots.start)
+            .expect("the elements are known");
         std::iter::from_fn(move || {
             while next.seq < end {
-                let found = self.piece.and_then(|piece| Some((piece, piece.span.find(next)?)));
+                let found = self
+                    .piece
+                    .and_then(|piece| Some((piece, piece.span.find(next)?)));
                 let Some((piece, within)) = found else {
                     let spot = self.spots.next().expect("the elements have their places");
                     self.piece = Some(self.sequence.index.piece_at(spot));

@@ -77,11 +77,7 @@ impl<C: Content> DotStore for Sequence<C> {
         None
     }
 
-    fn check(
-        &self,
-        items: &Self::Items,
-        seen: &VersionVector,
-    ) -> Result<Option<Plan>, MergeError> {
+    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<Option<Plan>, MergeError> {
         self.check_with(items, [], seen)
     }
 
@@ -135,12 +131,7 @@ impl<C: Content> Sequence<C> {
     }
 
     /// How to build a sequence of which nothing is here yet, if that is so and the items are all of it.
-    fn plan(
-        &self,
-        items: &[RunItem<C>],
-        wanted: &[Dot],
-        seen: &VersionVector,
-    ) -> Option<Plan> {
+    fn plan(&self, items: &[RunItem<C>], wanted: &[Dot], seen: &VersionVector) -> Option<Plan> {
         let is_new = |item: &RunItem<C>| seen.get(item.start.replica) < item.start.seq;
         if !self.runs.is_empty() || !items.iter().all(is_new) {
             return None;

@@ -105,6 +105,9 @@ impl Tree {
         here: Option<ContainerId>,
         seen: &VersionVector,
     ) -> Result<(), MergeError> {
+        if seen.is_empty() {
+            return Ok(());
+        }
         let mut elsewhere = None;
         items.for_each_element_run(|run| {
             let known = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
@@ -248,7 +251,9 @@ impl DotStore for Tree {
             let plan = plan.map(|(_, plan)| plan);
             let before = self.get(id).body.live_len();
             let counted = self.get(id).body.counted(items);
-            let change = self.body_mut(id).join(items, plan, &wanted, (seen, is_told));
+            let change = self
+                .body_mut(id)
+                .join(items, plan, &wanted, (seen, is_told));
             self.note(id, change, noted);
             // Neighbours are settled together.
             let mut last: Option<DotRun> = None;
@@ -293,7 +298,9 @@ impl DotStore for Tree {
         for (number, wanted) in wanted {
             let id = ids[number as usize];
             let nothing = BodyItems::none(Kind::List);
-            let change = self.body_mut(id).join(&nothing, None, &wanted, (seen, is_told));
+            let change = self
+                .body_mut(id)
+                .join(&nothing, None, &wanted, (seen, is_told));
             self.note(id, change, noted);
             self.settle_restored(id);
         }

@@ -26,12 +26,7 @@ impl<'a, C: Content + 'a> Default for Builder<'a, C> {
 
 impl<'a, C: Content + 'a> Builder<'a, C> {
     /// Adds a span, or makes the last one longer if that goes on and both have at most `max` elements.
-    pub(in crate::sequence) fn push(
-        &mut self,
-        span: Span,
-        content: Option<C::View<'a>>,
-        max: u64,
-    ) {
+    pub(in crate::sequence) fn push(&mut self, span: Span, content: Option<C::View<'a>>, max: u64) {
         let content_len = self.content_len + span.content_len();
         if self.spans.len() >= FANOUT || content_len > CONTENT_MAX {
             self.close();
