@@ -30,8 +30,9 @@ impl<const UP: bool> DotMap<UP> {
                 number,
             }
         });
+        let runs: Vec<Entry> = runs.collect();
         Self {
-            runs: runs.collect(),
+            runs: Sorted::of(runs.into_iter()),
         }
     }
 

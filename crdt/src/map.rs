@@ -280,21 +280,24 @@ impl<K: Ord + Clone, V> LwwMap<K, V> {
     {
         let of_keys = items.chunk_by(|a, b| a.key == b.key);
         let mut dots = Vec::with_capacity(items.len());
-        for (slot, items) in (0..).zip(of_keys.clone()) {
-            dots.extend(items.iter().map(|item| (item.sibling.dot, slot)));
+        let mut count = 0;
+        for items in of_keys.clone() {
+            dots.extend(items.iter().map(|item| (item.sibling.dot, count)));
+            count += 1;
         }
         ordered::sort(&mut dots);
-        let entries = of_keys.map(|items| {
+        let mut of_keys = of_keys;
+        let entries = (0..count).map(|_| {
+            let items = of_keys.next().expect("as many were counted");
             let mut register = MvRegister::from(items[0].sibling.clone());
             for item in &items[1..] {
                 register.insert(item.sibling.clone());
             }
             (items[0].key.clone(), register)
         });
-        let entries = entries.collect::<Slots<_>>();
         Self {
-            order: (0..entries.len() as u32).collect(),
-            entries,
+            entries: Slots::of(entries),
+            order: Sorted::of(0..count),
             dots: DotMap::of(&dots),
             live: items.len(),
         }

@@ -1,5 +1,7 @@
 //! Values that are found by a number.
 
+use crate::sorted::chunks;
+
 /// Values in numbered slots; the numbers of removed ones are given again. In chunks, so that growing
 /// moves nothing and leaves little room unused.
 #[derive(Clone, Debug)]
@@ -19,16 +21,14 @@ impl<T> Default for Slots<T> {
     }
 }
 
-/// In slots from 0 on, in no more room than they take.
-impl<T> FromIterator<T> for Slots<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        let chunks = crate::sorted::chunks(values.into_iter().map(Some), CHUNK);
+impl<T> Slots<T> {
+    /// Of values of which it is known how many there are, in slots from 0 on: in no more room than they take.
+    pub(crate) fn of(values: impl Iterator<Item = T>) -> Self {
+        let chunks = chunks(values.map(Some), CHUNK);
         let free = Vec::new();
         Self { chunks, free }
     }
-}
 
-impl<T> Slots<T> {
     /// How many slots there are.
     pub(crate) fn len(&self) -> usize {
         self.chunks.iter().map(Vec::len).sum()

@@ -36,30 +36,29 @@ impl<T> Default for Sorted<T> {
     }
 }
 
-/// Entries that come in order, in no more room than they take.
-impl<T> FromIterator<T> for Sorted<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(entries: I) -> Self {
-        let chunks = chunks(entries.into_iter(), Self::CHUNK_MAX);
-        let len = chunks.iter().map(Vec::len).sum();
-        Self { chunks, len }
-    }
-}
-
-/// Items in chunks, all full but the last.
+/// Items, of which it is known how many there are, in chunks, all full but the last.
 pub(crate) fn chunks<T>(mut items: impl Iterator<Item = T>, len: usize) -> Vec<Vec<T>> {
-    let mut chunks = Vec::with_capacity(items.size_hint().0.div_ceil(len));
-    loop {
-        let chunk: Vec<T> = items.by_ref().take(len).collect();
-        if chunk.is_empty() {
-            return chunks;
-        }
+    let (count, _) = items.size_hint();
+    let mut chunks = Vec::with_capacity(count.div_ceil(len));
+    for start in (0..count).step_by(len) {
+        let mut chunk = Vec::with_capacity(len.min(count - start));
+        chunk.extend(items.by_ref().take(len));
         chunks.push(chunk);
     }
+    chunks
 }
 
 impl<T> Sorted<T> {
     /// Entries of a chunk: as many as are soon moved.
     const CHUNK_MAX: usize = 4_096 / size_of::<T>();
+
+    /// Of entries that come in order, of which it is known how many there are: in no more room than they
+    /// take.
+    pub(crate) fn of(entries: impl Iterator<Item = T>) -> Self {
+        let chunks = chunks(entries, Self::CHUNK_MAX);
+        let len = chunks.iter().map(Vec::len).sum();
+        Self { chunks, len }
+    }
 
     pub(crate) fn len(&self) -> usize {
         self.len

@@ -224,8 +224,8 @@ impl ListBody {
                     }
                 }
                 // In most lists nothing was moved, and nothing survived.
-                let stays = self.places.is_empty() || self.place_of(dot).is_none();
-                if !stays || self.kept_kind(dot).is_some() {
+                let is_plain = self.places.is_empty() && self.inside.is_empty();
+                if !is_plain && (self.place_of(dot).is_some() || self.kept_kind(dot).is_some()) {
                     moved.push(dot);
                 }
             }

@@ -9,7 +9,7 @@ use crate::ordered;
 use super::chunks::Chunks;
 use super::content::Content;
 use super::fugue::Runs;
-use super::homes::Homes;
+use super::homes::{Home, Homes};
 use super::id::{Agent, Agents, Id};
 use super::index::Builder;
 use super::link::{packed, unpacked, Listed, Run, Slot};
@@ -168,8 +168,49 @@ impl Way {
     }
 }
 
+/// Where the elements of runs came, as they came.
+#[derive(Default)]
+struct Stays {
+    /// The run, and the first element of it that came into the leaf then.
+    all: Vec<(u32, Home)>,
+}
+
+impl Stays {
+    fn note(&mut self, run: u32, seq: u64, leaf: u32) {
+        let last = self.all.last();
+        if last.is_none_or(|(last, home)| (*last, home.leaf) != (run, leaf)) {
+            self.all.push((run, Home { seq, leaf }));
+        }
+    }
+
+    /// Homes, in order of dot: elements of a run came in order, so it is enough to count those of each run.
+    fn homes(self, of_agents: &[&[Planned]], count: usize) -> Homes {
+        let mut ends = vec![0_u32; count + 1];
+        for &(run, _) in &self.all {
+            ends[run as usize + 1] += 1;
+        }
+        for run in 0..count {
+            ends[run + 1] += ends[run];
+        }
+        let mut homes = vec![Home::default(); self.all.len()];
+        for (run, home) in self.all {
+            let end = &mut ends[run as usize];
+            homes[*end as usize] = home;
+            *end += 1;
+        }
+        let (mut run, mut start) = (0, 0);
+        Homes::new(of_agents.iter().map(|runs| {
+            run += runs.len();
+            let end = ends[run - 1] as usize;
+            let own = &homes[std::mem::replace(&mut start, end)..end];
+            (own, runs[runs.len() - 1].run.end())
+        }))
+    }
+}
+
 /// Elements of a run that lie together in the items.
 struct Part<'a, C> {
+    run: u32,
     start: Id,
     len: u64,
     /// Whether the run begins with them.
@@ -193,8 +234,8 @@ impl Plan {
     /// `None` when something hangs on what is not among the items, or on itself. O(n log n).
     pub(super) fn new<C: Content>(items: &[RunItem<C>]) -> Option<Self> {
         let mut agents = Agents::default();
-        for item in items {
-            agents.add(item.start.replica);
+        for of_one in items.chunk_by(|a, b| a.start.replica == b.start.replica) {
+            agents.add(of_one[0].start.replica);
         }
         let mut runs: Vec<Planned> = Vec::with_capacity(items.len());
         for (number, item) in items.iter().enumerate() {
@@ -218,21 +259,19 @@ impl Plan {
                 }),
             }
         }
-        let mut kids = Vec::with_capacity(runs.len());
-        let mut roots = Vec::new();
+        // By slot, which comes first in their order; and last what hangs on the sequence itself.
+        let mut parts: [Vec<Kid>; 4] = Default::default();
         for (number, planned) in (0..).zip(&runs) {
             let parent = planned.run.parent();
             let slot = agents.slot_of(planned.run.side, parent, planned.start());
-            let list = if parent.is_none() {
-                &mut roots
-            } else {
-                &mut kids
-            };
-            list.push(Kid::new(slot, parent, number));
+            let part = parent.map_or(3, |_| slot as usize);
+            parts[part].push(Kid::new(slot, parent, number));
         }
-        ordered::sort_bits(&mut kids, Kid::RUN_BITS);
-        // What hangs on the sequence itself comes after all others.
-        kids.append(&mut roots);
+        let mut kids = Vec::with_capacity(runs.len());
+        for mut part in parts {
+            ordered::sort_bits(&mut part, Kid::RUN_BITS);
+            kids.append(&mut part);
+        }
         let mut plan = Self {
             agents,
             runs,
@@ -319,6 +358,7 @@ impl Plan {
     /// The sequence, of the items that this was made of; O(n log n).
     pub(super) fn build<C: Content>(self, items: &[RunItem<C>]) -> Sequence<C> {
         let mut builder = Builder::default();
+        let mut stays = Stays::default();
         self.walk(items, |part| {
             let (mut start, mut left) = (part.start, part.len);
             while left > 0 {
@@ -337,6 +377,7 @@ impl Plan {
                 };
                 let max = if is_first { 0 } else { max };
                 builder.push(Span::new(start, len, life), view, max);
+                stays.note(part.run, start.seq, builder.leaf());
                 (start, left) = (start.plus(len), left - len);
             }
         });
@@ -345,15 +386,15 @@ impl Plan {
             agents, runs, kids, ..
         } = self;
         let of_agents = runs.chunk_by(|a, b| a.agent == b.agent);
-        let ends = of_agents.clone().filter_map(|runs| runs.last());
-        let ends: Vec<u64> = ends.map(|planned| planned.run.end()).collect();
-        let homes = Homes::new(index.in_order(&agents), &ends);
+        let of_agents: Vec<&[Planned]> = of_agents.collect();
+        let homes = stays.homes(&of_agents, runs.len());
         let children = Chunks::of(kids.iter().map(|kid| {
             let start = runs[kid.run() as usize].start();
             Listed::new(kid.slot(), unpacked(kid.parent()), start)
         }));
         drop(kids);
-        let of = of_agents.map(|runs| Chunks::of(runs.iter().map(|planned| planned.run)));
+        let of = of_agents.iter();
+        let of = of.map(|runs| Chunks::of(runs.iter().map(|planned| planned.run)));
         let of = of.collect();
         Sequence {
             runs: Runs::new(agents, of, children),
@@ -426,6 +467,7 @@ impl Plan {
             };
             let content = piece.content.as_ref();
             give(Part {
+                run: visit.run,
                 start,
                 len,
                 is_first: start == first,

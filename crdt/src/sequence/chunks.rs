@@ -122,9 +122,9 @@ impl<T: Copy> Chunks<T> {
         plain(first.iter().chain(chunks.iter().skip(1).flatten()))
     }
 
-    /// These items, which are in order, in no more room than they take.
-    pub(super) fn of(items: impl IntoIterator<Item = T>) -> Self {
-        let parts = chunks(items.into_iter(), CHUNK);
+    /// Of items in order, of which it is known how many there are: in no more room than they take.
+    pub(super) fn of(items: impl Iterator<Item = T>) -> Self {
+        let parts = chunks(items, CHUNK);
         // One chunk is found without.
         let heads = match &parts[..] {
             [_] => Vec::new(),

@@ -2,13 +2,12 @@
 
 use super::chunks::Chunks;
 use super::id::Id;
-use super::spot::Spot;
 
 /// The elements from a seq on, up to the next of these, are in this leaf, those of them that there are.
-#[derive(Clone, Copy, PartialEq, Debug)]
-struct Home {
-    seq: u64,
-    leaf: u32,
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub(super) struct Home {
+    pub(super) seq: u64,
+    pub(super) leaf: u32,
 }
 
 /// The leaves of one replica's elements.
@@ -26,21 +25,14 @@ pub(super) struct Homes {
 }
 
 impl Homes {
-    /// Of all spans, sorted, where the rank of a replica is its number; `ends` has one past the greatest
-    /// seq of each replica.
-    pub(super) fn new(mut spots: Vec<Spot>, ends: &[u64]) -> Self {
-        spots.dedup_by_key(|spot| (spot.rank(), spot.leaf()));
-        let mut of_one = spots.chunk_by(|a, b| a.rank() == b.rank());
-        let streets = ends.iter().map(|&end| {
-            let spots = of_one.next().unwrap_or_default().iter();
-            let homes = spots.map(|spot| Home {
-                seq: spot.seq(),
-                leaf: spot.leaf(),
-            });
-            Street {
-                homes: Chunks::of(homes),
-                end,
-            }
+    /// Of the homes of each replica, by number, in order of seq, and one past its greatest seq.
+    pub(super) fn new<'a>(of: impl Iterator<Item = (&'a [Home], u64)>) -> Self {
+        let streets = of.map(|(homes, end)| {
+            let mut homes = homes.to_vec();
+            // Neighbours in one leaf have one home.
+            homes.dedup_by_key(|home| home.leaf);
+            let homes = Chunks::of(homes.into_iter());
+            Street { homes, end }
         });
         Self {
             streets: streets.collect(),

@@ -34,14 +34,6 @@ impl Spot {
         (self.0 >> above) as u64 & ((1 << count) - 1)
     }
 
-    pub(super) fn rank(self) -> u16 {
-        (self.0 >> (SEQ_BITS + LEAF_BITS + SLOT_BITS + CONTENT_BITS)) as u16
-    }
-
-    pub(super) fn seq(self) -> u64 {
-        self.bits(LEAF_BITS + SLOT_BITS + CONTENT_BITS, SEQ_BITS)
-    }
-
     pub(super) fn leaf(self) -> u32 {
         self.bits(SLOT_BITS + CONTENT_BITS, LEAF_BITS) as u32
     }

@@ -45,6 +45,11 @@ impl<'a, C: Content + 'a> Builder<'a, C> {
         }
     }
 
+    /// The leaf that the last span came into.
+    pub(in crate::sequence) fn leaf(&self) -> u32 {
+        self.leaves.len() as u32
+    }
+
     /// Makes a leaf of what came since the last one.
     fn close(&mut self) {
         if self.leaves.is_empty() {
