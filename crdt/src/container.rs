@@ -211,11 +211,20 @@ impl BodyItems {
         }
     }
 
+    /// How many runs [`Self::for_each_run`] calls back with.
+    pub(crate) fn run_count(&self) -> usize {
+        match self {
+            Self::Map { values, children } => values.len() + children.len(),
+            Self::List(runs) | Self::Tree(runs) => runs.len(),
+            Self::Text(text) => text.runs.len() + text.marks.len(),
+            Self::Set(items) => items.len(),
+            Self::Counter(tallies) => tallies.len(),
+        }
+    }
+
     /// All dots that name something, sorted.
     pub(crate) fn all(&self) -> Vec<DotRun> {
-        let mut count = 0;
-        self.for_each_run(|_| count += 1);
-        let mut all = Vec::with_capacity(count);
+        let mut all = Vec::with_capacity(self.run_count());
         self.for_each_run(|run| all.push(run));
         ordered::sort(&mut all);
         all

@@ -37,13 +37,19 @@ impl<T> Default for Sorted<T> {
 }
 
 /// Items, of which it is known how many there are, in chunks, all full but the last.
-pub(crate) fn chunks<T>(mut items: impl Iterator<Item = T>, len: usize) -> Vec<Vec<T>> {
-    let (count, _) = items.size_hint();
-    let mut chunks = Vec::with_capacity(count.div_ceil(len));
-    for start in (0..count).step_by(len) {
-        let mut chunk = Vec::with_capacity(len.min(count - start));
-        chunk.extend(items.by_ref().take(len));
-        chunks.push(chunk);
+pub(crate) fn chunks<T>(items: impl Iterator<Item = T>, len: usize) -> Vec<Vec<T>> {
+    let (mut left, _) = items.size_hint();
+    let mut chunks: Vec<Vec<T>> = Vec::with_capacity(left.div_ceil(len));
+    for item in items {
+        match chunks.last_mut().filter(|last| last.len() < len) {
+            Some(last) => last.push(item),
+            None => {
+                let mut chunk = Vec::with_capacity(len.min(left));
+                left = left.saturating_sub(len);
+                chunk.push(item);
+                chunks.push(chunk);
+            }
+        }
     }
     chunks
 }

@@ -55,7 +55,7 @@ impl Writer {
     }
 
     /// An unsigned number, seven bits a byte, least first.
-    #[inline]
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn varint(&mut self, number: u64) {
         // Most are short.
         if number < 0x80 {
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When it has more than 64 bits or is longer than it need be.
-    #[inline]
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
         // Most are short.
         if let Some(&byte) = self.bytes.get(self.offset).filter(|&&byte| byte < 0x80) {

@@ -74,7 +74,8 @@ fn prune_runs<C: Content>(
             piece.len = piece.len.min(left);
             left -= piece.len;
         }
-        run.pieces.retain(|piece| piece.len > 0);
+        let left = run.pieces.iter().take_while(|piece| piece.len > 0).count();
+        run.pieces.truncate(left);
     }
     runs.retain(|run| !run.pieces.is_empty());
 }

@@ -259,6 +259,10 @@ impl Plan {
                 }),
             }
         }
+        Self::of(agents, runs)
+    }
+
+    fn of(agents: Agents, runs: Vec<Planned>) -> Option<Self> {
         // By slot, which comes first in their order; and last what hangs on the sequence itself.
         let mut parts: [Vec<Kid>; 4] = Default::default();
         for (number, planned) in (0..).zip(&runs) {
@@ -382,6 +386,17 @@ impl Plan {
             }
         });
         let index = builder.finish();
+        let (runs, homes) = self.hung(stays);
+        Sequence {
+            runs,
+            index,
+            homes,
+            restored: Vec::new(),
+        }
+    }
+
+    /// What hangs on what, and where the elements came.
+    fn hung(self, stays: Stays) -> (Runs, Homes) {
         let Self {
             agents, runs, kids, ..
         } = self;
@@ -396,12 +411,7 @@ impl Plan {
         let of = of_agents.iter();
         let of = of.map(|runs| Chunks::of(runs.iter().map(|planned| planned.run)));
         let of = of.collect();
-        Sequence {
-            runs: Runs::new(agents, of, children),
-            index,
-            homes,
-            restored: Vec::new(),
-        }
+        (Runs::new(agents, of, children), homes)
     }
 
     /// Gives the elements in reading order.

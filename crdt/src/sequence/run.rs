@@ -76,9 +76,13 @@ impl<C> Pieces<C> {
         }
     }
 
-    /// Keeps those of them that `stays` says so of.
-    pub(crate) fn retain(&mut self, stays: impl FnMut(&PieceItem<C>) -> bool) {
-        *self = std::mem::take(self).into_iter().filter(stays).collect();
+    /// Keeps the first ones.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        match &mut self.0 {
+            Few::One(_) if count > 0 => {}
+            Few::One(_) => *self = Self::default(),
+            Few::Many(many) => many.truncate(count),
+        }
     }
 }
 
@@ -117,14 +121,6 @@ impl<C> DerefMut for Pieces<C> {
 impl<C: PartialEq> PartialEq for Pieces<C> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
-    }
-}
-
-impl<C> FromIterator<PieceItem<C>> for Pieces<C> {
-    fn from_iter<I: IntoIterator<Item = PieceItem<C>>>(pieces: I) -> Self {
-        let mut all = Self::default();
-        pieces.into_iter().for_each(|piece| all.push(piece));
-        all
     }
 }
 
