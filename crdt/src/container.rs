@@ -99,6 +99,11 @@ impl BodyItems {
         }
     }
 
+    /// These, and nothing in their place.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Counter(Vec::new()))
+    }
+
     /// Whether anything is alive.
     pub(crate) fn has_live(&self) -> bool {
         match self {

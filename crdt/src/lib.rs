@@ -62,6 +62,7 @@ mod dot;
 mod dot_map;
 mod dot_store;
 mod error;
+mod few;
 mod journal;
 pub mod limits;
 mod list;

@@ -1,5 +1,6 @@
 //! What a piece of a sequence holds, and how long it is.
 
+#[cfg_attr(target_arch = "wasm32", path = "content/long.rs")]
 mod short;
 
 use std::fmt::Debug;
@@ -130,10 +131,7 @@ impl Chars {
     }
 
     pub(crate) fn into_string(self) -> String {
-        match self.text {
-            Str::Long(text) => text,
-            Str::Short { .. } => self.as_str().to_owned(),
-        }
+        self.text.into_string()
     }
 
     fn is_ascii(&self) -> bool {
@@ -174,12 +172,7 @@ fn lengths(text: &str) -> (usize, usize) {
 
 impl From<String> for Chars {
     fn from(text: String) -> Self {
-        let short = text.len() <= short::SHORT;
-        Self::from(if short {
-            Str::from(&*text)
-        } else {
-            Str::Long(text)
-        })
+        Self::from(Str::from(text))
     }
 }
 

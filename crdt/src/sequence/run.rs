@@ -1,8 +1,8 @@
 //! A typed run as a delta carries it.
 
 use std::borrow::Cow;
-use std::ops::{Deref, DerefMut};
 
+use crate::few::Few;
 use crate::plain::plain;
 use crate::sequence::content::Content;
 use crate::{Dot, DotRun, Minute};
@@ -41,102 +41,8 @@ pub struct PieceItem<C> {
     pub content: Option<C>,
 }
 
-/// The pieces of a run, in order: a slice of them. There is rarely more than one, which then takes no
-/// memory of its own.
-#[derive(Clone, Debug)]
-pub struct Pieces<C>(Few<C>);
-
-#[derive(Clone, Debug)]
-enum Few<C> {
-    One(PieceItem<C>),
-    /// None, or more than one, or room for more.
-    Many(Vec<PieceItem<C>>),
-}
-
-impl<C> Pieces<C> {
-    pub(crate) fn with_capacity(count: usize) -> Self {
-        Self(Few::Many(match count {
-            0 | 1 => Vec::new(),
-            _ => Vec::with_capacity(count),
-        }))
-    }
-
-    pub(crate) fn push(&mut self, piece: PieceItem<C>) {
-        match &mut self.0 {
-            Few::Many(many) if many.capacity() == 0 => self.0 = Few::One(piece),
-            Few::Many(many) => many.push(piece),
-            Few::One(_) => {
-                let Few::One(one) = std::mem::take(self).0 else {
-                    unreachable!("there is one");
-                };
-                let mut many = Vec::with_capacity(4);
-                many.extend([one, piece]);
-                self.0 = Few::Many(many);
-            }
-        }
-    }
-
-    /// Keeps the first ones.
-    pub(crate) fn truncate(&mut self, count: usize) {
-        match &mut self.0 {
-            Few::One(_) if count > 0 => {}
-            Few::One(_) => *self = Self::default(),
-            Few::Many(many) => many.truncate(count),
-        }
-    }
-}
-
-impl<C> Default for Pieces<C> {
-    fn default() -> Self {
-        Self(Few::Many(Vec::new()))
-    }
-}
-
-impl<C> From<PieceItem<C>> for Pieces<C> {
-    fn from(one: PieceItem<C>) -> Self {
-        Self(Few::One(one))
-    }
-}
-
-impl<C> Deref for Pieces<C> {
-    type Target = [PieceItem<C>];
-
-    fn deref(&self) -> &[PieceItem<C>] {
-        match &self.0 {
-            Few::One(one) => std::slice::from_ref(one),
-            Few::Many(many) => many,
-        }
-    }
-}
-
-impl<C> DerefMut for Pieces<C> {
-    fn deref_mut(&mut self) -> &mut [PieceItem<C>] {
-        match &mut self.0 {
-            Few::One(one) => std::slice::from_mut(one),
-            Few::Many(many) => many,
-        }
-    }
-}
-
-impl<C: PartialEq> PartialEq for Pieces<C> {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl<C> IntoIterator for Pieces<C> {
-    type Item = PieceItem<C>;
-    type IntoIter =
-        std::iter::Chain<std::option::IntoIter<PieceItem<C>>, std::vec::IntoIter<PieceItem<C>>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        let (one, many) = match self.0 {
-            Few::One(one) => (Some(one), Vec::new()),
-            Few::Many(many) => (None, many),
-        };
-        one.into_iter().chain(many)
-    }
-}
+/// The pieces of a run, in order.
+pub type Pieces<C> = Few<PieceItem<C>>;
 
 impl<C: Content> RunItem<C> {
     /// How many elements the run has.

@@ -28,8 +28,11 @@ impl<C: Content> DotStore for Sequence<C> {
         };
         let count = links().count();
         let mut items = Vec::with_capacity(count);
-        // Of many runs the spans are found all at once, of few for each by itself.
-        let mut all = (count / RUNS_A_LEAF >= self.index.leaf_count()).then(|| self.in_order());
+        // Of many runs the spans are found all at once, of few for each by itself; and in a browser, where what
+        // is loaded counts more than what is computed.
+        let many = count / RUNS_A_LEAF >= self.index.leaf_count();
+        let many = many && cfg!(not(target_arch = "wasm32"));
+        let mut all = many.then(|| self.in_order());
         for link in links() {
             let mut pieces = Pieces::default();
             let put = |(part, piece, skip): (DotRun, Piece<'_, C>, usize)| {

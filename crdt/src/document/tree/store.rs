@@ -17,10 +17,10 @@ const KEPT_MIN: usize = 8;
 impl Tree {
     /// The items of containers, with the containers that these are in, in the order of their paths;
     /// O(result), whatever else is in the same maps.
-    fn tabulate(&self, mut found: BTreeMap<ContainerId, BodyItems>) -> Items {
+    fn tabulate(&self, mut found: Vec<(ContainerId, BodyItems)>) -> Items {
         let mut named: Vec<(ContainerId, &Step, ContainerId)> = Vec::new();
         let mut known = BTreeSet::new();
-        for mut id in found.keys().copied() {
+        for &(mut id, _) in &found {
             while let Some(step) = self.get(id).step.as_ref().filter(|_| known.insert(id)) {
                 named.push((self.get(id).parent, step, id));
                 id = self.get(id).parent;
@@ -34,9 +34,9 @@ impl Tree {
         let mut open: Vec<(usize, u32)> = Vec::new();
         let (mut id, mut number) = (ROOT, 0);
         loop {
-            items
-                .bodies
-                .extend(found.remove(&id).map(|items| (number, items)));
+            if let Ok(at) = found.binary_search_by_key(&id, |&(id, _)| id) {
+                items.bodies.push((number, found[at].1.take()));
+            }
             let first = named.partition_point(|&(parent, ..)| parent < id);
             let last = named.partition_point(|&(parent, ..)| parent <= id);
             open.extend((first..last).rev().map(|child| (child, number)));
@@ -78,7 +78,7 @@ impl Tree {
         }
         let homes = homes.into_iter();
         let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
-        let mut found: BTreeMap<_, _> = found.collect();
+        let mut found: Vec<_> = found.collect();
         let mut by_container: BTreeMap<ContainerId, Vec<Dot>> = BTreeMap::new();
         for &dot in anchors {
             let one = DotRun { start: dot, len: 1 };
@@ -88,11 +88,14 @@ impl Tree {
         }
         for (id, dots) in by_container {
             let body = &self.get(id).body;
-            let items = found.entry(id);
-            let items = items.or_insert_with(|| BodyItems::none(body.kind()));
-            items.add_skeleton(body, &dots, interval.from);
+            let at = found.binary_search_by_key(&id, |&(id, _)| id);
+            let at = at.unwrap_or_else(|at| {
+                found.insert(at, (id, BodyItems::none(body.kind())));
+                at
+            });
+            found[at].1.add_skeleton(body, &dots, interval.from);
         }
-        found.retain(|_, items| !items.is_empty());
+        found.retain(|(_, items)| !items.is_empty());
         let mut items = self.tabulate(found);
         items.erasures = self.erasures.collect(interval);
         items
@@ -130,14 +133,18 @@ impl Tree {
 
     /// Drops deleted elements that nothing needs; it is no change.
     pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
-        let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
-        // Neighbours may be two entries of the homes, so each is cut out by itself.
-        let parts: Vec<_> = dots.runs().flat_map(|run| self.homes.of(run)).collect();
-        for (run, id) in parts {
-            by_container.entry(id).or_default().insert_run(run);
-            self.homes.cut_out(run);
+        let mut parts: Vec<(ContainerId, DotRun)> = Vec::new();
+        for run in dots.runs() {
+            self.homes.each_of(run, |part, id| parts.push((id, part)));
         }
-        for (id, dots) in by_container {
+        ordered::sort(&mut parts);
+        for of_one in parts.chunk_by(|(one, _), (other, _)| one == other) {
+            // Neighbours may be two entries of the homes, so each is cut out by itself.
+            for &(_, run) in of_one {
+                self.homes.cut_out(run);
+            }
+            let (id, _) = of_one[0];
+            let dots = of_one.iter().map(|&(_, run)| run).collect();
             self.body_mut(id).drop_elements(&dots);
             self.loose.insert(id);
         }

@@ -1,9 +1,7 @@
 //! Text that takes no memory of its own while it is short.
 
-use std::fmt;
-
 /// Bytes of a short text: as many as the long one takes besides.
-pub(super) const SHORT: usize = 15;
+const SHORT: usize = 15;
 
 /// A text. Most of what is typed at one place is a few letters.
 #[derive(Clone)]
@@ -26,6 +24,13 @@ impl Str {
                 std::str::from_utf8(self.as_bytes()).expect("made of whole texts")
             }
             Self::Long(text) => text,
+        }
+    }
+
+    pub(super) fn into_string(self) -> String {
+        match self {
+            Self::Long(text) => text,
+            Self::Short { .. } => self.as_str().to_owned(),
         }
     }
 
@@ -78,6 +83,16 @@ impl From<&str> for Str {
     }
 }
 
+impl From<String> for Str {
+    fn from(text: String) -> Self {
+        if text.len() > SHORT {
+            Self::Long(text)
+        } else {
+            Self::from(&*text)
+        }
+    }
+}
+
 impl PartialEq for Str {
     fn eq(&self, other: &Self) -> bool {
         self.as_bytes() == other.as_bytes()
@@ -86,8 +101,8 @@ impl PartialEq for Str {
 
 impl Eq for Str {}
 
-impl fmt::Debug for Str {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for Str {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.as_str().fmt(f)
     }
 }
