@@ -41,15 +41,12 @@ pub(crate) fn chunks<T>(items: impl Iterator<Item = T>, len: usize) -> Vec<Vec<T
     let (mut left, _) = items.size_hint();
     let mut chunks: Vec<Vec<T>> = Vec::with_capacity(left.div_ceil(len));
     for item in items {
-        match chunks.last_mut().filter(|last| last.len() < len) {
-            Some(last) => last.push(item),
-            None => {
-                let mut chunk = Vec::with_capacity(len.min(left));
-                left = left.saturating_sub(len);
-                chunk.push(item);
-                chunks.push(chunk);
-            }
+        if chunks.last().is_none_or(|last| last.len() == len) {
+            chunks.push(Vec::with_capacity(len.min(left)));
+            left = left.saturating_sub(len);
         }
+        let last = chunks.last_mut().expect("one was just added");
+        last.push(item);
     }
     chunks
 }
