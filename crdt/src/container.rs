@@ -17,6 +17,7 @@ use crate::document::Departure;
 use crate::map::MapItem;
 use crate::sequence::content::Content;
 use crate::sequence::run::RunItem;
+use crate::sequence::Plan;
 use crate::{
     Dot, DotRun, DotSet, DotStore, Interval, Kind, LwwMap, MergeError, OrSet, PnCounter, ReplicaId,
 };
@@ -96,6 +97,11 @@ impl BodyItems {
             Kind::Counter => Self::Counter(Vec::new()),
             Kind::Tree => Self::Tree(Vec::new()),
         }
+    }
+
+    /// These, and nothing in their place.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Counter(Vec::new()))
     }
 
     /// Whether anything is alive.
@@ -210,11 +216,20 @@ impl BodyItems {
         }
     }
 
+    /// How many runs [`Self::for_each_run`] calls back with.
+    pub(crate) fn run_count(&self) -> usize {
+        match self {
+            Self::Map { values, children } => values.len() + children.len(),
+            Self::List(runs) | Self::Tree(runs) => runs.len(),
+            Self::Text(text) => text.runs.len() + text.marks.len(),
+            Self::Set(items) => items.len(),
+            Self::Counter(tallies) => tallies.len(),
+        }
+    }
+
     /// All dots that name something, sorted.
     pub(crate) fn all(&self) -> Vec<DotRun> {
-        let mut count = 0;
-        self.for_each_run(|_| count += 1);
-        let mut all = Vec::with_capacity(count);
+        let mut all = Vec::with_capacity(self.run_count());
         self.for_each_run(|run| all.push(run));
         ordered::sort(&mut all);
         all
@@ -463,21 +478,26 @@ impl Body {
         items: &BodyItems,
         wanted: &[Dot],
         seen: &VersionVector,
-    ) -> Result<(), MergeError> {
+    ) -> Result<Option<Plan>, MergeError> {
         let wanted = wanted.iter().copied();
         match (self, items) {
             (Self::List(list), BodyItems::List(runs)) => list.cells.check_with(runs, wanted, seen),
             (Self::Tree(tree), BodyItems::Tree(runs)) => tree.cells.check_with(runs, [], seen),
             (Self::Text(text), BodyItems::Text(items)) => {
-                text.chars.check_with(&items.runs, items.anchors(), seen)?;
-                text.marks.check(&items.marks, seen)
+                let plan = text.chars.check_with(&items.runs, items.anchors(), seen)?;
+                text.marks.check(&items.marks, seen)?;
+                Ok(plan)
             }
             (Self::Map(map), BodyItems::Map { values, children }) => {
                 map.values.check(values, seen)?;
-                map.children.check(children, seen)
+                map.children.check(children, seen)?;
+                Ok(None)
             }
-            (Self::Set(set), BodyItems::Set(items)) => set.check(items, seen),
-            _ => Ok(()),
+            (Self::Set(set), BodyItems::Set(items)) => {
+                set.check(items, seen)?;
+                Ok(None)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -495,17 +515,18 @@ impl Body {
             .collect()
     }
 
-    /// Takes in what is new of the items; gives what a reader sees of it.
+    /// Takes in what is new of the items; gives what a reader sees of it, at which keys only if it `is_told`.
     pub(crate) fn join(
         &mut self,
         items: &BodyItems,
+        plan: Option<Plan>,
         wanted: &[Dot],
-        seen: &VersionVector,
+        (seen, is_told): (&VersionVector, bool),
     ) -> ChangeKind {
         match (self, items) {
             (Self::Map(map), BodyItems::Map { values, children }) => {
                 let map = &mut **map;
-                let new = |dot| !seen.contains(dot);
+                let new = |dot| is_told && !seen.contains(dot);
                 let at = values.iter().map(|item| (item.sibling.dot, &item.key));
                 let inside = children.iter().map(|item| (item.sibling.dot, &item.key.0));
                 let keys = at.chain(inside).filter(|&(dot, _)| new(dot));
@@ -515,18 +536,22 @@ impl Body {
                 ChangeKind::Map(keys)
             }
             (Self::List(list), BodyItems::List(items)) => {
-                ChangeKind::List(list.join(items, wanted, seen))
+                ChangeKind::List(list.join(items, plan, wanted, seen))
             }
-            (Self::Text(text), BodyItems::Text(items)) => ChangeKind::Text(text.join(items, seen)),
+            (Self::Text(text), BodyItems::Text(items)) => {
+                ChangeKind::Text(text.join(items, plan, seen))
+            }
             (Self::Set(set), BodyItems::Set(items)) => {
                 set.take_in(items, seen);
                 ChangeKind::Set
             }
             (Self::Counter(counter), BodyItems::Counter(items)) => {
-                counter.join(items, seen, &mut ());
+                counter.join(items, (), seen, &mut ());
                 ChangeKind::Counter
             }
-            (Self::Tree(tree), BodyItems::Tree(items)) => ChangeKind::Tree(tree.join(items, seen)),
+            (Self::Tree(tree), BodyItems::Tree(items)) => {
+                ChangeKind::Tree(tree.join(items, plan, seen))
+            }
             _ => unreachable!("a path ends in the kind of its container, and so do its items"),
         }
     }

@@ -169,6 +169,7 @@ impl DotStore for PnCounter {
     /// In order of replica.
     type Items = Vec<Tally>;
     type Effects = ();
+    type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         self.tallies_in(interval).copied().collect()
@@ -190,7 +191,7 @@ impl DotStore for PnCounter {
         Ok(())
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, (): &mut ()) {
+    fn join(&mut self, items: &Self::Items, (): (), seen: &VersionVector, (): &mut ()) {
         for tally in items.iter().filter(|tally| !seen.contains(tally.dot)) {
             let place = self.place(tally.dot.replica).unwrap_or_else(|place| {
                 self.tallies.insert(place, *tally);

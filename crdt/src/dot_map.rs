@@ -18,6 +18,24 @@ struct Entry {
 }
 
 impl<const UP: bool> DotMap<UP> {
+    /// Of dots that come in order, each with its number.
+    pub(crate) fn of(dots: &[(Dot, u32)]) -> Self {
+        let goes_on =
+            |a: &(Dot, u32), b: &(Dot, u32)| a.0.plus(1) == b.0 && a.1 + u32::from(UP) == b.1;
+        let runs = dots.chunk_by(goes_on).map(|run| {
+            let (start, number) = run[0];
+            let len = run.len() as u64;
+            Entry {
+                run: DotRun { start, len },
+                number,
+            }
+        });
+        let runs: Vec<Entry> = runs.collect();
+        Self {
+            runs: Sorted::of(runs.into_iter()),
+        }
+    }
+
     /// Gives dots a number, or their numbers; those of one call are new, or were an entry before.
     pub(crate) fn insert(&mut self, run: DotRun, number: u32) {
         if run.len == 0 {

@@ -13,6 +13,8 @@ pub trait DotStore: Default {
     type Items: Default + Clone + PartialEq + std::fmt::Debug;
     /// What changed for a reader, in the order in which it happened.
     type Effects: Default;
+    /// What a check found out that the join needs as well.
+    type Plan: Default;
 
     /// Everything alive with a dot inside the interval; O(replicas + result) and a logarithm.
     fn collect(&self, interval: Interval<'_>) -> Self::Items;
@@ -30,10 +32,17 @@ pub trait DotStore: Default {
     ///
     /// # Errors
     /// When they contradict what is here, or refer to what is not. Nothing was changed.
-    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError>;
+    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<Self::Plan, MergeError>;
 
-    /// Takes in the items whose dots are not in `seen`; they have passed [`Self::check`].
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, effects: &mut Self::Effects);
+    /// Takes in the items whose dots are not in `seen`; they have passed [`Self::check`], which gave the
+    /// plan. Any other that it can give would do, and take longer.
+    fn join(
+        &mut self,
+        items: &Self::Items,
+        plan: Self::Plan,
+        seen: &VersionVector,
+        effects: &mut Self::Effects,
+    );
 
     /// Removes those of the dots that are alive here.
     fn remove(&mut self, dots: &DotSet, effects: &mut Self::Effects);

@@ -287,7 +287,14 @@ impl<K: Rank + Clone, V> LwwMap<K, V> {
     where
         V: Clone,
     {
-        for MapItem { key, sibling } in items.iter().filter(|i| !seen.contains(i.sibling.dot)) {
+        let is_new = |item: &&MapItem<K, V>| !seen.contains(item.sibling.dot);
+        // In a browser what is loaded counts more than what is computed.
+        let at_once = cfg!(not(target_arch = "wasm32")) && self.is_empty();
+        if at_once && items.iter().all(|item| is_new(&item)) {
+            *self = Self::of(items);
+            return;
+        }
+        for MapItem { key, sibling } in items.iter().filter(is_new) {
             if !self.has_dot(sibling.dot) {
                 self.insert(key, sibling.clone());
             }
@@ -318,6 +325,38 @@ impl<K: Rank + Clone, V> LwwMap<K, V> {
         register.insert(item.sibling.clone());
         self.index(item.sibling.dot, slot);
         Some(())
+    }
+
+    /// Of items in order, at once.
+    fn of(items: &[MapItem<K, V>]) -> Self
+    where
+        V: Clone,
+    {
+        let of_keys = items.chunk_by(|a, b| a.key == b.key);
+        let mut dots = Vec::with_capacity(items.len());
+        let mut count = 0;
+        for items in of_keys.clone() {
+            dots.extend(items.iter().map(|item| (item.sibling.dot, count)));
+            count += 1;
+        }
+        ordered::sort(&mut dots);
+        let ranks = of_keys.clone().map(|items| items[0].key.rank());
+        let order = ranks.zip(0..).map(|(rank, slot)| Listed::new(rank, slot));
+        let mut of_keys = of_keys;
+        let entries = (0..count).map(|_| {
+            let items = of_keys.next().expect("as many were counted");
+            let mut register = MvRegister::from(items[0].sibling.clone());
+            for item in &items[1..] {
+                register.insert(item.sibling.clone());
+            }
+            (items[0].key.clone(), register)
+        });
+        Self {
+            entries: Slots::of(entries),
+            order: Sorted::of(order),
+            dots: DotMap::of(&dots),
+            live: items.len(),
+        }
     }
 
     fn item(dot: Dot, (key, register): &(K, MvRegister<V>)) -> MapItem<K, V>
@@ -419,8 +458,23 @@ where
     type Items = Vec<MapItem<K, V>>;
     /// The keys at which something changed.
     type Effects = BTreeSet<K>;
+    type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
+        // In a browser what is loaded counts more than what is computed.
+        if cfg!(not(target_arch = "wasm32")) && interval.from.is_empty() {
+            // Most are asked for, and they are in order here.
+            let mut items = Vec::with_capacity(self.live);
+            for (key, register) in self.iter() {
+                let siblings = register.siblings().iter();
+                let siblings = siblings.filter(|sibling| interval.contains(sibling.dot));
+                items.extend(siblings.cloned().map(|sibling| MapItem {
+                    key: key.clone(),
+                    sibling,
+                }));
+            }
+            return items;
+        }
         let living = self.living(interval);
         let mut items: Vec<_> = living.map(|(dot, entry)| Self::item(dot, entry)).collect();
         ordered::sort_by(&mut items, |a, b| {
@@ -464,7 +518,13 @@ where
         Ok(())
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, changed: &mut BTreeSet<K>) {
+    fn join(
+        &mut self,
+        items: &Self::Items,
+        (): (),
+        seen: &VersionVector,
+        changed: &mut BTreeSet<K>,
+    ) {
         self.take_in(items, seen);
         let new = items.iter().filter(|i| !seen.contains(i.sibling.dot));
         changed.extend(new.map(|item| item.key.clone()));

@@ -71,6 +71,13 @@ impl<V> Default for MvRegister<V> {
     }
 }
 
+impl<V> From<Sibling<V>> for MvRegister<V> {
+    fn from(one: Sibling<V>) -> Self {
+        let siblings = Siblings::One(one);
+        Self { siblings }
+    }
+}
+
 impl<V> MvRegister<V> {
     /// Writes a value over all that is seen here; gives the dot of the write.
     pub fn set(&mut self, value: V, change: &mut Change) -> Dot {
@@ -166,6 +173,7 @@ impl<V> MvRegister<V> {
 impl<V: Clone + PartialEq + std::fmt::Debug> DotStore for MvRegister<V> {
     type Items = Vec<Sibling<V>>;
     type Effects = ();
+    type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         self.siblings()
@@ -198,7 +206,7 @@ impl<V: Clone + PartialEq + std::fmt::Debug> DotStore for MvRegister<V> {
         Ok(())
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, (): &mut ()) {
+    fn join(&mut self, items: &Self::Items, (): (), seen: &VersionVector, (): &mut ()) {
         for sibling in items.iter().filter(|s| !seen.contains(s.dot)) {
             self.insert(sibling.clone());
         }

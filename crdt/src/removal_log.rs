@@ -110,6 +110,11 @@ const COUNT_MAX: u32 = 256;
 const FORMER_MAX: usize = 1_024;
 
 impl RemovalLog {
+    /// Whether nothing that was removed is remembered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Adds a record of a change that comes after all others of its replica.
     pub(crate) fn push(&mut self, record: Record) {
         let place = self.records.seek(|other| other.by <= record.by);

@@ -209,10 +209,10 @@ impl<S: DotStore> Replicated<S> {
         if since.includes(&self.version) {
             return Delta::empty();
         }
-        // Who has nothing need not be told what went.
-        let removals = self.removals.since(since, &self.version);
-        let removals = removals.filter(|removals| !since.is_empty() || removals.is_empty());
-        let (from, removals) = match removals {
+        // Who has nothing need not be told what went, so that is not looked for.
+        let untold = since.is_empty() && !self.removals.is_empty();
+        let removals = (!untold).then(|| self.removals.since(since, &self.version));
+        let (from, removals) = match removals.flatten() {
             Some(removals) => {
                 let held = self
                     .version
@@ -281,11 +281,12 @@ impl<S: DotStore> Replicated<S> {
             }
             removed.insert_run(*run);
         }
-        self.store.check(&delta.items, &self.version)?;
+        let plan = self.store.check(&delta.items, &self.version)?;
 
         self.add_missing_from(delta, &mut removed);
         self.store.remove(&removed, &mut effects);
-        self.store.join(&delta.items, &self.version, &mut effects);
+        self.store
+            .join(&delta.items, plan, &self.version, &mut effects);
 
         self.note_merged(delta);
         Ok(effects)

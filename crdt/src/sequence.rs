@@ -30,10 +30,12 @@ pub(crate) mod near;
 mod parts;
 pub(crate) mod run;
 mod span;
+mod spot;
 mod store;
 pub(crate) mod stroke;
 
 use crate::plain::plain;
+pub(crate) use build::Plan;
 use std::cmp::Ordering;
 
 use crate::{Dot, DotRun, EditError, Minute, ReplicaId};

@@ -111,6 +111,7 @@ impl<V: Rank + Clone> OrSet<V> {
 impl<V: Rank + Clone + Debug> DotStore for OrSet<V> {
     type Items = Vec<MapItem<V, ()>>;
     type Effects = BTreeSet<V>;
+    type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         self.elements.collect(interval)
@@ -132,8 +133,14 @@ impl<V: Rank + Clone + Debug> DotStore for OrSet<V> {
         self.elements.check(items, seen)
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, changed: &mut BTreeSet<V>) {
-        self.elements.join(items, seen, changed);
+    fn join(
+        &mut self,
+        items: &Self::Items,
+        (): (),
+        seen: &VersionVector,
+        changed: &mut BTreeSet<V>,
+    ) {
+        self.elements.join(items, (), seen, changed);
     }
 
     fn remove(&mut self, dots: &DotSet, changed: &mut BTreeSet<V>) {

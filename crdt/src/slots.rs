@@ -1,5 +1,7 @@
 //! Values that are found by a number.
 
+use crate::sorted::chunks;
+
 /// Values in numbered slots; the numbers of removed ones are given again. In chunks, so that growing
 /// moves nothing and leaves little room unused.
 #[derive(Clone, Debug)]
@@ -20,6 +22,18 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
+    /// Of values of which it is known how many there are, in slots from 0 on: in no more room than they take.
+    pub(crate) fn of(values: impl Iterator<Item = T>) -> Self {
+        let chunks = chunks(values.map(Some), CHUNK);
+        let free = Vec::new();
+        Self { chunks, free }
+    }
+
+    /// How many slots there are.
+    pub(crate) fn len(&self) -> usize {
+        self.chunks.iter().map(Vec::len).sum()
+    }
+
     /// Puts a value in and gives its number: the one after the last, unless one is free.
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         if let Some(slot) = self.free.pop() {
@@ -60,8 +74,7 @@ impl<T> Slots<T> {
     pub(crate) fn remove(&mut self, slot: u32) -> T {
         let value = self.slot(slot).take();
         self.free.push(slot);
-        let all: usize = self.chunks.iter().map(Vec::len).sum();
-        if self.free.len() > CHUNK && self.free.len() == all {
+        if self.free.len() > CHUNK && self.free.len() == self.len() {
             *self = Self::default();
         }
         value.expect("a slot is free only once it is not known any more")

@@ -36,9 +36,32 @@ impl<T> Default for Sorted<T> {
     }
 }
 
+/// Items, of which it is known how many there are, in chunks, all full but the last.
+pub(crate) fn chunks<T>(items: impl Iterator<Item = T>, len: usize) -> Vec<Vec<T>> {
+    let (mut left, _) = items.size_hint();
+    let mut chunks: Vec<Vec<T>> = Vec::with_capacity(left.div_ceil(len));
+    for item in items {
+        if chunks.last().is_none_or(|last| last.len() == len) {
+            chunks.push(Vec::with_capacity(len.min(left)));
+            left = left.saturating_sub(len);
+        }
+        let last = chunks.last_mut().expect("one was just added");
+        last.push(item);
+    }
+    chunks
+}
+
 impl<T> Sorted<T> {
     /// Entries of a chunk: as many as are soon moved.
     const CHUNK_MAX: usize = 4_096 / size_of::<T>();
+
+    /// Of entries that come in order, of which it is known how many there are: in no more room than they
+    /// take.
+    pub(crate) fn of(entries: impl Iterator<Item = T>) -> Self {
+        let chunks = chunks(entries, Self::CHUNK_MAX);
+        let len = chunks.iter().map(Vec::len).sum();
+        Self { chunks, len }
+    }
 
     pub(crate) fn len(&self) -> usize {
         self.len

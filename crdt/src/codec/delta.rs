@@ -5,6 +5,7 @@ use super::names::Names;
 use super::step::{self, Step};
 use super::varint::{DecodeError, Reader, Writer};
 use super::{packed, removals};
+use crate::container::BodyItems;
 use crate::document::{self, Items, Key, Place};
 use crate::ordered;
 use crate::plain::plain;
@@ -148,15 +149,14 @@ fn first_minute(delta: &Delta) -> Option<Minute> {
 
 /// Every replica that the delta names, in order.
 fn names_of(delta: &Delta) -> Vec<ReplicaId> {
-    // Neighbours are mostly of one replica; in the end there are few.
+    // Those that made changes come first and in order, and neighbours are mostly of one replica.
     let mut names: Vec<ReplicaId> = Vec::new();
+    let mut last = None;
     let mut note = |replica| {
-        if names.last() != Some(&replica) {
-            names.push(replica);
-        }
-        if names.len() > 4 * limits::REPLICAS_MAX {
-            ordered::sort(&mut names);
-            names.dedup();
+        if last.replace(replica) != Some(replica) {
+            if let Err(place) = names.binary_search(&replica) {
+                names.insert(place, replica);
+            }
         }
     };
     let versions = delta.from.iter().chain(delta.to.iter());
@@ -180,8 +180,6 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
             note(run.start.replica);
         }
     }
-    ordered::sort(&mut names);
-    names.dedup();
     names
 }
 
@@ -464,13 +462,14 @@ fn read_erasures(
 fn check(delta: &Delta, base: Option<Minute>, replicas: &[ReplicaId]) -> Result<(), &'static str> {
     let interval = delta.interval();
     let inside = |run: &DotRun| interval.contains(run.start) && interval.contains(end(run));
-    let runs = sorted(|each| {
-        delta
-            .items
-            .bodies()
-            .for_each(|items| items.for_each_run(&mut *each));
-        erasing(delta).for_each(each);
-    });
+    let count: usize = delta.items.bodies().map(BodyItems::run_count).sum();
+    let mut runs = Vec::with_capacity(count + delta.items.erasures.len());
+    for items in delta.items.bodies() {
+        items.for_each_run(|run| runs.push(run));
+    }
+    runs.extend(erasing(delta));
+    // What is in one container mostly comes in order, which a stable sort sees.
+    ordered::sort_by(&mut runs, Ord::cmp);
     if runs.windows(2).any(|pair| end(&pair[0]) >= pair[1].start) {
         return Err("a dot names two things");
     }
@@ -509,7 +508,9 @@ fn check(delta: &Delta, base: Option<Minute>, replicas: &[ReplicaId]) -> Result<
 
 fn removes_what_is_there(delta: &Delta) -> bool {
     let removals = || delta.removals.values().flat_map(|removal| &removal.runs);
-    let mut removed = sorted(|each| removals().copied().for_each(each));
+    let mut removed = Vec::with_capacity(removals().count());
+    removed.extend(removals().copied());
+    ordered::sort(&mut removed);
     // Overlapping runs are made one, so that the ends are in order as well.
     removed.dedup_by(|next, run| {
         let overlap = next.start <= end(run);
@@ -539,14 +540,4 @@ fn erasing(delta: &Delta) -> impl Iterator<Item = DotRun> + '_ {
 /// The last dot of a run.
 fn end(run: &DotRun) -> Dot {
     run.start.plus(run.len - 1)
-}
-
-/// The runs that `each_run` calls back with, sorted, in no more room than they take.
-fn sorted(each_run: impl Fn(&mut dyn FnMut(DotRun))) -> Vec<DotRun> {
-    let mut count = 0;
-    each_run(&mut |_| count += 1);
-    let mut runs = Vec::with_capacity(count);
-    each_run(&mut |run| runs.push(run));
-    ordered::sort(&mut runs);
-    runs
 }

@@ -17,10 +17,9 @@ const SHARED_WEIGHT: usize = 24;
 
 /// Writes a key by how much of the one before it begins with.
 pub(super) fn write_key(out: &mut Writer, before: Option<&String>, key: &str) {
-    let pairs = before
-        .into_iter()
-        .flat_map(|before| before.bytes().zip(key.bytes()));
-    let shared = pairs.take(SHARED_MAX).take_while(|(a, b)| a == b).count();
+    let before = before.map_or(&[][..], |before| before.as_bytes());
+    let pairs = before.iter().zip(key.as_bytes()).take(SHARED_MAX);
+    let shared = pairs.take_while(|(a, b)| a == b).count();
     out.weigh(shared / SHARED_WEIGHT);
     out.varint(shared as u64);
     out.bytes(&key.as_bytes()[shared..]);

@@ -58,10 +58,9 @@ pub(super) fn write(out: &mut Writer, items: &BodyItems, names: &Names) {
         }
         BodyItems::List(runs) | BodyItems::Tree(runs) => {
             runs::write(out, runs, names);
-            runs::cells(runs).for_each(|cell| {
-                out.byte(cell_code(cell));
-                out.weigh(CELL_BYTES);
-            });
+            let before = out.len();
+            runs::cells(runs).for_each(|cell| out.byte(cell_code(cell)));
+            out.weigh((out.len() - before).saturating_mul(CELL_BYTES));
             runs::cells(runs).for_each(|cell| write_cell(out, cell, names));
         }
         BodyItems::Text(TextItems { runs, marks }) => {

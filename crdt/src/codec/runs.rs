@@ -5,7 +5,7 @@ use super::varint::{DecodeError, Reader, Writer};
 use crate::container::cell::Cells;
 use crate::plain::plain;
 use crate::sequence::content::{Chars, Content};
-use crate::sequence::run::{PieceItem, RunItem, Side};
+use crate::sequence::run::{PieceItem, Pieces, RunItem, Side};
 use crate::{limits, Dot, Minute, ReplicaId};
 
 /// The fewest bytes of a run: how many pieces, the length of one, the gap, the place, the minute.
@@ -165,7 +165,7 @@ fn read_shapes<C: Content>(
             parent: None,
             side: Side::Right,
             minute: Minute::default(),
-            pieces: Vec::with_capacity((code >> 1) as usize),
+            pieces: Pieces::with_capacity((code >> 1) as usize),
         };
         run.pieces.push(PieceItem { len, content: None });
         for _ in 1..code >> 1 {
@@ -173,7 +173,7 @@ fn read_shapes<C: Content>(
             run.pieces.push(PieceItem { len, content: None });
         }
         let mut free = limits::SEQ_MAX;
-        for piece in &run.pieces {
+        for piece in run.pieces.iter() {
             if piece.len == 0 || piece.len > free {
                 return Err(ahead.error("impossible piece"));
             }
@@ -201,9 +201,10 @@ fn read_starts<C: Content>(
     for run in runs {
         let from = free.filter(|free: &Dot| free.replica == run.start.replica);
         let seq = from.map_or(1, |from| from.seq).checked_add(input.varint()?);
-        let seq = seq.filter(|&seq| seq <= limits::SEQ_MAX + 1 - run.len());
+        let len = run.len();
+        let seq = seq.filter(|&seq| seq <= limits::SEQ_MAX + 1 - len);
         run.start.seq = seq.ok_or_else(|| input.error("seq out of range"))?;
-        free = Some(run.start.plus(run.len()));
+        free = Some(run.start.plus(len));
     }
     Ok(())
 }
@@ -239,8 +240,13 @@ fn each_living<C>(
     mut each: impl FnMut(&mut PieceItem<C>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     for (run, &alive) in runs.iter_mut().zip(lives) {
-        let living = run.pieces.iter_mut().skip(usize::from(!alive)).step_by(2);
-        living.into_iter().try_for_each(&mut each)?;
+        let mut alive = alive;
+        for piece in run.pieces.iter_mut() {
+            if alive {
+                each(piece)?;
+            }
+            alive = !alive;
+        }
     }
     Ok(())
 }
@@ -248,14 +254,14 @@ fn each_living<C>(
 /// The living characters of all runs in one piece: by how many bytes they are more than characters, then UTF-8.
 pub(super) fn write_chars(out: &mut Writer, runs: &[RunItem<Chars>]) {
     let texts = || {
-        let pieces = runs.iter().flat_map(|run| &run.pieces);
+        let pieces = runs.iter().flat_map(|run| run.pieces.iter());
         pieces.filter_map(|piece| piece.content.as_ref())
     };
     let (chars, bytes) = texts().fold((0, 0), |(chars, bytes), text| {
-        (chars + text.extent().chars, bytes + text.as_str().len())
+        (chars + text.extent().chars, bytes + text.as_bytes().len())
     });
     out.varint((bytes - chars) as u64);
-    texts().for_each(|text| out.raw(text.as_str().as_bytes()));
+    texts().for_each(|text| out.raw(text.as_bytes()));
 }
 
 /// The characters of all runs, and whether each is one byte. UTF-8 is checked here, once.
@@ -293,6 +299,6 @@ pub(super) fn read_texts(
 pub(super) fn cells(
     runs: &[RunItem<Cells>],
 ) -> impl Iterator<Item = &crate::container::cell::Cell> {
-    let pieces = runs.iter().flat_map(|run| &run.pieces);
+    let pieces = runs.iter().flat_map(|run| run.pieces.iter());
     plain(pieces.flat_map(|piece| piece.content.iter().flat_map(|cells| &cells.0)))
 }

@@ -55,7 +55,17 @@ impl Writer {
     }
 
     /// An unsigned number, seven bits a byte, least first.
-    pub fn varint(&mut self, mut number: u64) {
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
+    pub fn varint(&mut self, number: u64) {
+        // Most are short.
+        if number < 0x80 {
+            self.bytes.push(number as u8);
+        } else {
+            self.long_varint(number);
+        }
+    }
+
+    fn long_varint(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.bytes.push(number as u8 | 0x80);
             number >>= 7;
@@ -212,6 +222,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When it has more than 64 bits or is longer than it need be.
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
         // Most are short.
         if let Some(&byte) = self.bytes.get(self.offset).filter(|&&byte| byte < 0x80) {

@@ -51,6 +51,10 @@ impl Places {
         self.all.insert(at, new);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     pub(super) fn of(&self, element: Dot) -> impl Iterator<Item = Dot> + '_ {
         let first = self.all.seek(|&(of, ..)| of < element);
         let all = self.all.iter_from(first);
@@ -133,6 +137,10 @@ impl Content for Cells {
 
     fn append_view(&mut self, next: &[Cell]) {
         self.0.extend_from_slice(next);
+    }
+
+    fn concat(views: &[&[Cell]]) -> Self {
+        Self(views.concat())
     }
 
     fn tell(view: &[Cell], told: &mut usize) {

@@ -13,7 +13,7 @@ use crate::plain::plain;
 use super::cell::{Cell, Cells, Moved, Places};
 use super::ListPatch;
 use crate::sequence::run::{RunItem, Side};
-use crate::sequence::Life;
+use crate::sequence::{Life, Plan};
 use crate::{Change, Dot, DotRun, DotSet, DotStore, Kind, Sequence, Value, VersionVector};
 
 /// What a list shows at an index.
@@ -200,13 +200,14 @@ impl ListBody {
     pub(crate) fn join(
         &mut self,
         items: &[RunItem<Cells>],
+        plan: Option<Plan>,
         wanted: &[Dot],
         seen: &VersionVector,
     ) -> Vec<ListPatch> {
         let was_empty = self.len() == 0;
         let mut patches = Vec::new();
         self.cells
-            .join_with(items, wanted.iter().copied(), seen, &mut patches);
+            .join_with(items, plan, wanted.iter().copied(), seen, &mut patches);
         let mut patches = patches.into_iter().map(ListPatch::from).collect();
         // Those that may not be shown where they came.
         let mut moved = wanted.to_vec();
@@ -222,7 +223,9 @@ impl ListBody {
                         moved.push(place.of);
                     }
                 }
-                if self.place_of(dot).is_some() || self.kept_kind(dot).is_some() {
+                // In most lists nothing was moved, and nothing survived.
+                let is_plain = self.places.is_empty() && self.inside.is_empty();
+                if !is_plain && (self.place_of(dot).is_some() || self.kept_kind(dot).is_some()) {
                     moved.push(dot);
                 }
             }

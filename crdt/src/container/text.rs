@@ -20,6 +20,7 @@ use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent, Unit};
 use crate::sequence::run::{RunItem, Side};
 use crate::sequence::Patch;
+use crate::sequence::Plan;
 use crate::{
     Change, Dot, DotRun, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector,
 };
@@ -546,10 +547,15 @@ impl TextBody {
     }
 
     /// Takes in what is new; gives what a reader sees of it.
-    pub(crate) fn join(&mut self, items: &TextItems, seen: &VersionVector) -> Vec<TextPatch> {
+    pub(crate) fn join(
+        &mut self,
+        items: &TextItems,
+        plan: Option<Plan>,
+        seen: &VersionVector,
+    ) -> Vec<TextPatch> {
         let mut patches = Vec::new();
         self.chars
-            .join_with(&items.runs, items.anchors(), seen, &mut patches);
+            .join_with(&items.runs, plan, items.anchors(), seen, &mut patches);
         let new = items
             .marks
             .iter()

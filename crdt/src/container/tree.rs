@@ -18,6 +18,7 @@ use super::cell::{Cell, Cells, Moved, Places};
 use super::Touched;
 use crate::sequence::run::RunItem;
 use crate::sequence::Life;
+use crate::sequence::Plan;
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Sequence, Stamp, VersionVector};
 
 #[derive(Clone, Default, Debug)]
@@ -384,8 +385,13 @@ impl TreeBody {
     }
 
     /// Takes in what is new; gives the nodes that it is about.
-    pub(crate) fn join(&mut self, items: &[RunItem<Cells>], seen: &VersionVector) -> Touched<Dot> {
-        self.cells.join_with(items, [], seen, &mut Vec::new());
+    pub(crate) fn join(
+        &mut self,
+        items: &[RunItem<Cells>],
+        plan: Option<Plan>,
+        seen: &VersionVector,
+    ) -> Touched<Dot> {
+        self.cells.join_with(items, plan, [], seen, &mut Vec::new());
         let mut touched = Touched::default();
         let new = items.iter().flat_map(RunItem::living);
         for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {

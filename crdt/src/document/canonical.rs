@@ -1,7 +1,5 @@
 //! What of a whole state is the same in every copy: see [`Doc::canonical`](crate::Doc::canonical).
 
-use crate::ordered::BTreeMap;
-
 use crate::container::BodyItems;
 use crate::sequence::content::Content;
 use crate::sequence::run::RunItem;
@@ -33,19 +31,14 @@ fn prune_runs<C: Content>(
     extra: impl IntoIterator<Item = Dot>,
     pins: &DotSet,
 ) {
-    let by_start: BTreeMap<Dot, usize> = runs
-        .iter()
-        .enumerate()
-        .map(|(i, run)| (run.start, i))
-        .collect();
     // How many elements of each run are needed; what hangs on one may need more of another.
     let mut needed: Vec<u64> = runs.iter().map(living_prefix).collect();
     let run_of = |dot: Dot| {
-        let (start, &i) = by_start.range(..=dot).next_back()?;
-        let prefix = (dot.replica == start.replica).then(|| dot.seq - start.seq + 1);
-        prefix
-            .filter(|&prefix| prefix <= runs[i].len())
-            .map(|prefix| (i, prefix))
+        // They are in order of dot.
+        let after = runs.partition_point(|run| run.start <= dot);
+        let i = after.checked_sub(1)?;
+        let found = runs[i].dots().contains(dot);
+        found.then(|| (i, dot.seq - runs[i].start.seq + 1))
     };
     let pinned = runs
         .iter()
@@ -69,12 +62,13 @@ fn prune_runs<C: Content>(
     }
     for (run, &needed) in runs.iter_mut().zip(&needed) {
         let mut left = needed;
-        for piece in &mut run.pieces {
+        for piece in run.pieces.iter_mut() {
             // Only the deleted end of a run is ever cut off.
             piece.len = piece.len.min(left);
             left -= piece.len;
         }
-        run.pieces.retain(|piece| piece.len > 0);
+        let left = run.pieces.iter().take_while(|piece| piece.len > 0).count();
+        run.pieces.truncate(left);
     }
     runs.retain(|run| !run.pieces.is_empty());
 }

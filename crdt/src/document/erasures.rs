@@ -51,6 +51,7 @@ impl DotStore for Erasures {
     /// In order of the erasing change.
     type Items = Vec<(Dot, Vec<DotRun>)>;
     type Effects = ();
+    type Plan = ();
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
         if self.records.is_empty() {
@@ -80,7 +81,7 @@ impl DotStore for Erasures {
         Ok(())
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, (): &mut ()) {
+    fn join(&mut self, items: &Self::Items, (): (), seen: &VersionVector, (): &mut ()) {
         for (by, runs) in items.iter().filter(|(by, _)| !seen.contains(*by)) {
             self.insert(*by, runs.clone());
         }

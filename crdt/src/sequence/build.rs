@@ -6,19 +6,20 @@
 
 use crate::ordered;
 
+use super::chunks::Chunks;
 use super::content::Content;
 use super::fugue::Runs;
-use super::homes::Homes;
+use super::homes::{Home, Homes};
 use super::id::{Agent, Agents, Id};
 use super::index::Builder;
-use super::link::{packed, unpacked, Hook, Listed, Run, Slot};
+use super::link::{packed, unpacked, Listed, Run, Slot};
 use super::run::RunItem;
 use super::span::{Life, Span};
 use super::{Sequence, SPAN_MAX};
 
 /// All runs of a sequence and what hangs on what, before its elements are in order.
-pub(super) struct Plan<'a, C> {
-    items: &'a [RunItem<C>],
+#[derive(Debug)]
+pub struct Plan {
     agents: Agents,
     /// In order of dot.
     runs: Vec<Planned>,
@@ -28,6 +29,7 @@ pub(super) struct Plan<'a, C> {
     roots: Kids,
 }
 
+#[derive(Debug)]
 struct Planned {
     run: Run,
     agent: Agent,
@@ -46,30 +48,53 @@ impl Planned {
     }
 }
 
-/// A run as a child of what it hangs on. There is one for each run, so its size counts.
-#[derive(Clone, Copy)]
-struct Kid {
-    parent_seq: u64,
-    run: u32,
-    parent_agent: Agent,
-    slot: Slot,
+/// A run as a child of what it hangs on, in a number, so that they are sorted fast: from the top its slot,
+/// the replica and the seq of what it hangs on, and its own number. Runs are numbered in order of dot, so
+/// children of one element are in order too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Kid(u128);
+
+impl From<Kid> for u128 {
+    fn from(kid: Kid) -> Self {
+        kid.0
+    }
 }
 
 impl Kid {
-    fn parent(&self) -> Id {
+    const RUN_BITS: u32 = 32;
+
+    fn new(slot: Slot, parent: Option<Id>, run: u32) -> Self {
+        let parent = packed(parent);
+        let hook = u128::from(slot as u8) << 16 | u128::from(parent.agent);
+        Self((hook << 64 | u128::from(parent.seq)) << Self::RUN_BITS | u128::from(run))
+    }
+
+    fn run(self) -> u32 {
+        self.0 as u32
+    }
+
+    fn parent_seq(self) -> u64 {
+        (self.0 >> Self::RUN_BITS) as u64
+    }
+
+    fn parent(self) -> Id {
         Id {
-            agent: self.parent_agent,
-            seq: self.parent_seq,
+            agent: (self.0 >> 96) as Agent,
+            seq: self.parent_seq(),
         }
     }
 
-    fn place(&self) -> Hook {
-        (self.slot, self.parent_agent, self.parent_seq)
+    fn slot(self) -> Slot {
+        match (self.0 >> 112) as u8 {
+            0 => Slot::Left,
+            1 => Slot::Before,
+            _ => Slot::After,
+        }
     }
 }
 
 /// Some of the kids, by number.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Debug)]
 struct Kids {
     start: u32,
     end: u32,
@@ -143,8 +168,49 @@ impl Way {
     }
 }
 
+/// Where the elements of runs came, as they came.
+#[derive(Default)]
+struct Stays {
+    /// The run, and the first element of it that came into the leaf then.
+    all: Vec<(u32, Home)>,
+}
+
+impl Stays {
+    fn note(&mut self, run: u32, seq: u64, leaf: u32) {
+        let last = self.all.last();
+        if last.is_none_or(|(last, home)| (*last, home.leaf) != (run, leaf)) {
+            self.all.push((run, Home { seq, leaf }));
+        }
+    }
+
+    /// Homes, in order of dot: elements of a run came in order, so it is enough to count those of each run.
+    fn homes(self, of_agents: &[&[Planned]], count: usize) -> Homes {
+        let mut ends = vec![0_u32; count + 1];
+        for &(run, _) in &self.all {
+            ends[run as usize + 1] += 1;
+        }
+        for run in 0..count {
+            ends[run + 1] += ends[run];
+        }
+        let mut homes = vec![Home::default(); self.all.len()];
+        for (run, home) in self.all {
+            let end = &mut ends[run as usize];
+            homes[*end as usize] = home;
+            *end += 1;
+        }
+        let (mut run, mut start) = (0, 0);
+        Homes::new(of_agents.iter().map(|runs| {
+            run += runs.len();
+            let end = ends[run - 1] as usize;
+            let own = &homes[std::mem::replace(&mut start, end)..end];
+            (own, runs[runs.len() - 1].run.end())
+        }))
+    }
+}
+
 /// Elements of a run that lie together in the items.
 struct Part<'a, C> {
+    run: u32,
     start: Id,
     len: u64,
     /// Whether the run begins with them.
@@ -164,12 +230,12 @@ enum Step {
     Done,
 }
 
-impl<'a, C: Content> Plan<'a, C> {
+impl Plan {
     /// `None` when something hangs on what is not among the items, or on itself. O(n log n).
-    pub(super) fn new(items: &'a [RunItem<C>]) -> Option<Self> {
+    pub(super) fn new<C: Content>(items: &[RunItem<C>]) -> Option<Self> {
         let mut agents = Agents::default();
-        for item in items {
-            agents.add(item.start.replica);
+        for of_one in items.chunk_by(|a, b| a.start.replica == b.start.replica) {
+            agents.add(of_one[0].start.replica);
         }
         let mut runs: Vec<Planned> = Vec::with_capacity(items.len());
         for (number, item) in items.iter().enumerate() {
@@ -193,22 +259,24 @@ impl<'a, C: Content> Plan<'a, C> {
                 }),
             }
         }
-        let kids = (0..).zip(&runs).map(|(number, planned)| {
-            let run = &planned.run;
-            let slot = agents.slot_of(run.side, run.parent(), planned.start());
-            let parent = packed(run.parent());
-            Kid {
-                parent_seq: parent.seq,
-                run: number,
-                parent_agent: parent.agent,
-                slot,
-            }
-        });
-        let mut kids: Vec<Kid> = kids.collect();
-        // The runs are in order of dot, so children of one element are in order too.
-        ordered::sort_unstable_by_key(&mut kids, |kid| (kid.place(), kid.run));
+        Self::of(agents, runs)
+    }
+
+    fn of(agents: Agents, runs: Vec<Planned>) -> Option<Self> {
+        // By slot, which comes first in their order; and last what hangs on the sequence itself.
+        let mut parts: [Vec<Kid>; 4] = Default::default();
+        for (number, planned) in (0..).zip(&runs) {
+            let parent = planned.run.parent();
+            let slot = agents.slot_of(planned.run.side, parent, planned.start());
+            let part = parent.map_or(3, |_| slot as usize);
+            parts[part].push(Kid::new(slot, parent, number));
+        }
+        let mut kids = Vec::with_capacity(runs.len());
+        for mut part in parts {
+            ordered::sort_bits(&mut part, Kid::RUN_BITS);
+            kids.append(&mut part);
+        }
         let mut plan = Self {
-            items,
             agents,
             runs,
             kids,
@@ -223,11 +291,11 @@ impl<'a, C: Content> Plan<'a, C> {
         let mut at = 0;
         let mut last = None;
         for (number, kid) in (0..).zip(&self.kids) {
-            if last.replace(kid.slot) != Some(kid.slot) {
+            if last.replace(kid.slot()) != Some(kid.slot()) {
                 at = 0;
             }
             let range = match unpacked(kid.parent()) {
-                None if kid.slot == Slot::After => &mut self.roots,
+                None if kid.slot() == Slot::After => &mut self.roots,
                 None => return None,
                 Some(parent) => {
                     let is_before = |planned: &Planned| {
@@ -241,7 +309,7 @@ impl<'a, C: Content> Plan<'a, C> {
                         return None;
                     }
                     planned.run.is_parent = true;
-                    &mut planned.kids[kid.slot as usize]
+                    &mut planned.kids[kid.slot() as usize]
                 }
             };
             if range.first().is_none() {
@@ -265,7 +333,7 @@ impl<'a, C: Content> Plan<'a, C> {
                 open.push(kids);
             }
             count += 1;
-            let planned = &self.runs[self.kids[kid as usize].run as usize];
+            let planned = &self.runs[self.kids[kid as usize].run() as usize];
             if planned.run.is_parent {
                 open.extend(planned.kids.iter().filter(|kids| kids.first().is_some()));
             }
@@ -286,10 +354,16 @@ impl<'a, C: Content> Plan<'a, C> {
         run.is_some_and(|run| run.agent == id.agent && id.seq < run.run.end())
     }
 
-    /// The sequence; O(n log n) for the replicas' numbers, else O(n).
-    pub(super) fn build(self) -> Sequence<C> {
-        let mut builder = Builder::new();
-        self.walk(|part| {
+    /// How many runs there are.
+    pub(crate) fn run_count(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The sequence, of the items that this was made of; O(n log n).
+    pub(super) fn build<C: Content>(self, items: &[RunItem<C>]) -> Sequence<C> {
+        let mut builder = Builder::default();
+        let mut stays = Stays::default();
+        self.walk(items, |part| {
             let (mut start, mut left) = (part.start, part.len);
             while left > 0 {
                 // A span is of one run.
@@ -307,20 +381,12 @@ impl<'a, C: Content> Plan<'a, C> {
                 };
                 let max = if is_first { 0 } else { max };
                 builder.push(Span::new(start, len, life), view, max);
+                stays.note(part.run, start.seq, builder.leaf());
                 (start, left) = (start.plus(len), left - len);
             }
         });
         let index = builder.finish();
-        let mut runs = Runs::new(self.agents);
-        for kid in &self.kids {
-            let start = self.runs[kid.run as usize].start();
-            runs.list(Listed::new(kid.slot, unpacked(kid.parent()), start));
-        }
-        drop(self.kids);
-        for planned in self.runs {
-            runs.push(planned.agent, planned.run);
-        }
-        let homes = Homes::new(index.places());
+        let (runs, homes) = self.hung(stays);
         Sequence {
             runs,
             index,
@@ -329,8 +395,27 @@ impl<'a, C: Content> Plan<'a, C> {
         }
     }
 
+    /// What hangs on what, and where the elements came.
+    fn hung(self, stays: Stays) -> (Runs, Homes) {
+        let Self {
+            agents, runs, kids, ..
+        } = self;
+        let of_agents = runs.chunk_by(|a, b| a.agent == b.agent);
+        let of_agents: Vec<&[Planned]> = of_agents.collect();
+        let homes = stays.homes(&of_agents, runs.len());
+        let children = Chunks::of(kids.iter().map(|kid| {
+            let start = runs[kid.run() as usize].start();
+            Listed::new(kid.slot(), unpacked(kid.parent()), start)
+        }));
+        drop(kids);
+        let of = of_agents.iter();
+        let of = of.map(|runs| Chunks::of(runs.iter().map(|planned| planned.run)));
+        let of = of.collect();
+        (Runs::new(agents, of, children), homes)
+    }
+
     /// Gives the elements in reading order.
-    fn walk(&self, mut give: impl FnMut(Part<'a, C>)) {
+    fn walk<'a, C: Content>(&self, items: &'a [RunItem<C>], mut give: impl FnMut(Part<'a, C>)) {
         let mut way = Way::default();
         let mut roots = self.roots;
         while let Some(root) = roots.take_first() {
@@ -338,15 +423,23 @@ impl<'a, C: Content> Plan<'a, C> {
             while let Some(visit) = way.last() {
                 match visit.step(&self.runs[visit.run as usize].run, &self.kids) {
                     Step::Done => way.pop(),
-                    Step::Run(kid) => way.push(self.visit(kid)),
-                    Step::Elements { upto } => self.give(visit, upto, &mut give),
+                    Step::Run(kid) => {
+                        let mut visit = self.visit(kid);
+                        let run = &self.runs[visit.run as usize].run;
+                        if run.is_parent {
+                            way.push(visit);
+                        } else {
+                            self.give(items, &mut visit, run.end(), &mut give);
+                        }
+                    }
+                    Step::Elements { upto } => self.give(items, visit, upto, &mut give),
                 }
             }
         }
     }
 
     fn visit(&self, kid: u32) -> Visit {
-        let run = self.kids[kid as usize].run;
+        let run = self.kids[kid as usize].run();
         let planned = &self.runs[run as usize];
         let [left, before, after] = planned.kids;
         Visit {
@@ -363,10 +456,16 @@ impl<'a, C: Content> Plan<'a, C> {
     }
 
     /// Gives elements of a run up to a seq, as they lie in the items.
-    fn give(&self, visit: &mut Visit, upto: u64, give: &mut impl FnMut(Part<'a, C>)) {
+    fn give<'a, C: Content>(
+        &self,
+        items: &'a [RunItem<C>],
+        visit: &mut Visit,
+        upto: u64,
+        give: &mut impl FnMut(Part<'a, C>),
+    ) {
         let first = self.runs[visit.run as usize].start();
         while visit.next < upto {
-            let item = &self.items[visit.item as usize];
+            let item = &items[visit.item as usize];
             let Some(piece) = item.pieces.get(visit.piece as usize) else {
                 (visit.item, visit.piece) = (visit.item + 1, 0);
                 continue;
@@ -378,6 +477,7 @@ impl<'a, C: Content> Plan<'a, C> {
             };
             let content = piece.content.as_ref();
             give(Part {
+                run: visit.run,
                 start,
                 len,
                 is_first: start == first,
@@ -397,7 +497,7 @@ impl Visit {
         if let Some(kid) = self.group.take_first() {
             return Step::Run(kid);
         }
-        let seq_of = |kid: u32| kids[kid as usize].parent_seq;
+        let seq_of = |kid: u32| kids[kid as usize].parent_seq();
         let mut upto = run.end();
         if let Some(seq) = self.before.first().map(seq_of) {
             if seq < self.next {
@@ -420,7 +520,7 @@ impl Visit {
             return Step::Done;
         };
         let on_it = after.iter().rev();
-        let on_it = on_it.take_while(|kid| kid.parent_seq == last.parent_seq);
+        let on_it = on_it.take_while(|kid| kid.parent_seq() == last.parent_seq());
         let start = self.after.end - on_it.count() as u32;
         self.group = Kids {
             start,

@@ -103,7 +103,7 @@ impl<C: Content> Sequence<C> {
                 parent: before.or(item.parent),
                 side: before.map_or(item.side, |_| Side::Right),
                 minute: item.minute,
-                pieces: vec![PieceItem { len, content: None }],
+                pieces: PieceItem { len, content: None }.into(),
             }
         });
         dropped.collect()
@@ -122,7 +122,7 @@ impl<C: Content> Sequence<C> {
                 parent: run.parent,
                 side: run.side,
                 minute: run.minute,
-                pieces: vec![PieceItem { len, content: None }],
+                pieces: PieceItem { len, content: None }.into(),
             })
         });
         runs.collect()

@@ -1,6 +1,7 @@
 //! A sorted list in chunks, for what is looked up by search and mostly grows at its end.
 
 use crate::plain::plain;
+use crate::sorted::chunks;
 
 /// Items a chunk may have; few in debug builds, so that small tests split them.
 const CHUNK: usize = if cfg!(debug_assertions) { 6 } else { 128 };
@@ -119,6 +120,23 @@ impl<T: Copy> Chunks<T> {
         let chunks = self.parts.get(at.chunk..).unwrap_or_default();
         let first = chunks.first().map_or(&[][..], |chunk| &chunk[at.slot..]);
         plain(first.iter().chain(chunks.iter().skip(1).flatten()))
+    }
+
+    /// Of items in order, of which it is known how many there are: in no more room than they take.
+    pub(super) fn of(items: impl Iterator<Item = T>) -> Self {
+        // In a browser what is loaded counts more than what is computed.
+        if cfg!(target_arch = "wasm32") {
+            let mut chunks = Self::default();
+            items.for_each(|item| chunks.push(item));
+            return chunks;
+        }
+        let parts = chunks(items, CHUNK);
+        // One chunk is found without.
+        let heads = match &parts[..] {
+            [_] => Vec::new(),
+            parts => parts.iter().map(|part| part[0]).collect(),
+        };
+        Self { parts, heads }
     }
 
     /// Inserts an item at a place that [`Self::first_not`] gave for it; O(√n) at worst, with a tiny

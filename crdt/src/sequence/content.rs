@@ -1,7 +1,12 @@
 //! What a piece of a sequence holds, and how long it is.
 
+#[cfg_attr(target_arch = "wasm32", path = "content/long.rs")]
+mod short;
+
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Range, Sub, SubAssign};
+
+use short::Str;
 
 /// A length or an offset in both of the units that people count text in. In a list both are the
 /// number of elements.
@@ -94,6 +99,8 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     fn append(&mut self, next: Self);
     /// Adds what follows, of which somebody else has the original.
     fn append_view(&mut self, next: Self::View<'_>);
+    /// Views one after the other as content of its own, in no more room than it takes.
+    fn concat(views: &[Self::View<'_>]) -> Self;
     /// Adds what a reader is told of a view.
     fn tell(view: Self::View<'_>, told: &mut Self::Told);
     /// How many elements from the one numbered `from` on have one fate when they come, and whether they
@@ -109,7 +116,7 @@ pub trait Content: Clone + PartialEq + Debug + Default {
 /// Characters with their lengths counted.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Chars {
-    text: String,
+    text: Str,
     // Short: there is no text of four billion.
     len: u32,
     utf16: u32,
@@ -118,21 +125,26 @@ pub struct Chars {
 impl Chars {
     /// The characters as text.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.text.as_str()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
     }
 
     pub(crate) fn into_string(self) -> String {
-        self.text
+        self.text.into_string()
     }
 
     fn insert_text(&mut self, at: usize, text: &str, extent: Extent) {
-        self.text.insert_str(self.byte_of(at), text);
+        let byte = self.byte_of(at);
+        self.text.long().insert_str(byte, text);
         self.len += extent.chars as u32;
         self.utf16 += extent.utf16 as u32;
     }
 
     fn is_ascii(&self) -> bool {
-        self.text.len() == self.len as usize
+        self.text.as_bytes().len() == self.len as usize
     }
 
     /// Where the element `at` starts, in bytes.
@@ -140,8 +152,8 @@ impl Chars {
         if self.is_ascii() {
             return at;
         }
-        let mut chars = self.text.char_indices();
-        chars.nth(at).map_or(self.text.len(), |(byte, _)| byte)
+        let mut chars = self.as_str().char_indices();
+        chars.nth(at).map_or(self.as_str().len(), |(byte, _)| byte)
     }
 
     fn bytes_of(&self, elements: Range<usize>) -> Range<usize> {
@@ -149,9 +161,9 @@ impl Chars {
             return elements;
         }
         let start = self.byte_of(elements.start);
-        let mut rest = self.text[start..].char_indices();
+        let mut rest = self.as_str()[start..].char_indices();
         let end = rest.nth(elements.len());
-        start..end.map_or(self.text.len(), |(byte, _)| start + byte)
+        start..end.map_or(self.as_str().len(), |(byte, _)| start + byte)
     }
 }
 
@@ -175,18 +187,24 @@ fn lengths(text: &str) -> (usize, usize) {
 
 impl From<String> for Chars {
     fn from(text: String) -> Self {
-        let (len, utf16) = lengths(&text);
-        Self {
-            text,
-            len: len as u32,
-            utf16: utf16 as u32,
-        }
+        Self::from(Str::from(text))
     }
 }
 
 impl From<&str> for Chars {
     fn from(text: &str) -> Self {
-        Self::from(text.to_owned())
+        Self::from(Str::from(text))
+    }
+}
+
+impl From<Str> for Chars {
+    fn from(text: Str) -> Self {
+        let (len, utf16) = lengths(text.as_str());
+        Self {
+            text,
+            len: len as u32,
+            utf16: utf16 as u32,
+        }
     }
 }
 
@@ -212,7 +230,7 @@ impl Content for Chars {
     }
 
     fn view(&self, elements: Range<usize>) -> &str {
-        &self.text[self.bytes_of(elements)]
+        &self.as_str()[self.bytes_of(elements)]
     }
 
     fn owned(view: &str) -> Self {
@@ -220,7 +238,7 @@ impl Content for Chars {
     }
 
     fn insert(&mut self, at: usize, new: Self) {
-        self.insert_text(at, &new.text, new.extent());
+        self.insert_text(at, new.as_str(), new.extent());
     }
 
     fn insert_view(&mut self, at: usize, new: &str) {
@@ -229,30 +247,37 @@ impl Content for Chars {
 
     fn remove(&mut self, elements: Range<usize>) {
         let gone = self.extent_of(elements.clone());
-        self.text.drain(self.bytes_of(elements));
+        let bytes = self.bytes_of(elements);
+        self.text.long().drain(bytes);
         self.len -= gone.chars as u32;
         self.utf16 -= gone.utf16 as u32;
     }
 
     fn split_off(&mut self, at: usize) -> Self {
-        let rest = Self::from(self.text.split_off(self.byte_of(at)));
+        let byte = self.byte_of(at);
+        let text = self.text.long();
+        let rest = Self::from(text.split_off(byte));
+        text.shrink_to_fit();
         self.len -= rest.len;
         self.utf16 -= rest.utf16;
-        self.text.shrink_to_fit();
         rest
     }
 
     fn append(&mut self, next: Self) {
-        self.text.push_str(&next.text);
+        self.text.push(next.as_str());
         self.len += next.len;
         self.utf16 += next.utf16;
     }
 
     fn append_view(&mut self, next: &str) {
         let (len, utf16) = lengths(next);
-        self.text.push_str(next);
+        self.text.push(next);
         self.len += len as u32;
         self.utf16 += utf16 as u32;
+    }
+
+    fn concat(views: &[&str]) -> Self {
+        Self::from(views.concat())
     }
 
     fn tell(view: &str, told: &mut Self) {
@@ -264,7 +289,7 @@ impl Content for Chars {
             return Some(offset);
         }
         let mut units = 0;
-        let text = &self.text[self.byte_of(from)..];
+        let text = &self.as_str()[self.byte_of(from)..];
         for (elements, c) in text.chars().enumerate() {
             if units >= offset {
                 return (units == offset).then_some(elements);
@@ -330,6 +355,10 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
 
     fn append_view(&mut self, next: &[V]) {
         self.extend_from_slice(next);
+    }
+
+    fn concat(views: &[&[V]]) -> Self {
+        views.concat()
     }
 
     fn tell(view: &[V], told: &mut Self) {

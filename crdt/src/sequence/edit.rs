@@ -189,10 +189,11 @@ impl<C: Content> Sequence<C> {
             parent: parent.map(|parent| self.dot_of(parent)),
             side,
             minute,
-            pieces: vec![PieceItem {
+            pieces: PieceItem {
                 len: content.extent().chars as u64,
                 content: Some(content),
-            }],
+            }
+            .into(),
         };
         self.integrate(run, &mut |_, _| ());
     }

@@ -150,25 +150,13 @@ impl Runs {
         }
     }
 
-    /// None as yet, of these replicas.
-    pub(super) fn new(agents: Agents) -> Self {
-        let mut of: Vec<Chunks<Run>> = Vec::with_capacity(agents.len());
-        of.resize_with(agents.len(), Chunks::default);
+    /// Of each replica, by number, its runs; and all of them as children, in order.
+    pub(super) fn new(agents: Agents, of: Vec<Chunks<Run>>, children: Chunks<Listed>) -> Self {
         Self {
             agents,
             of,
-            children: Chunks::default(),
+            children,
         }
-    }
-
-    /// Adds a run after all others of its replica; the caller lists it.
-    pub(super) fn push(&mut self, agent: Agent, run: Run) {
-        self.of[usize::from(agent)].push(run);
-    }
-
-    /// Lists a child after all others.
-    pub(super) fn list(&mut self, child: Listed) {
-        self.children.push(child);
     }
 
     /// Where a child is listed, or would be.

@@ -2,14 +2,12 @@
 
 use super::chunks::Chunks;
 use super::id::Id;
-use super::span::Span;
-use crate::ordered;
 
 /// The elements from a seq on, up to the next of these, are in this leaf, those of them that there are.
-#[derive(Clone, Copy, PartialEq, Debug)]
-struct Home {
-    seq: u64,
-    leaf: u32,
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub(super) struct Home {
+    pub(super) seq: u64,
+    pub(super) leaf: u32,
 }
 
 /// The leaves of one replica's elements.
@@ -27,14 +25,18 @@ pub(super) struct Homes {
 }
 
 impl Homes {
-    /// Of spans in their leaves, all of which these are.
-    pub(super) fn new(mut places: Vec<(Span, u32)>) -> Self {
-        ordered::sort_unstable_by_key(&mut places, |(span, _)| (span.agent(), span.seq()));
-        let mut homes = Self::default();
-        for (span, leaf) in places {
-            homes.assign(span.start(), span.len(), leaf);
+    /// Of the homes of each replica, by number, in order of seq, and one past its greatest seq.
+    pub(super) fn new<'a>(of: impl Iterator<Item = (&'a [Home], u64)>) -> Self {
+        let streets = of.map(|(homes, end)| {
+            let mut homes = homes.to_vec();
+            // Neighbours in one leaf have one home.
+            homes.dedup_by_key(|home| home.leaf);
+            let homes = Chunks::of(homes.into_iter());
+            Street { homes, end }
+        });
+        Self {
+            streets: streets.collect(),
         }
-        homes
     }
 
     /// The leaf in which the element is, if it is anywhere; O(log n).

@@ -79,12 +79,17 @@ impl Agents {
         }
     }
 
+    /// For each number the place of its replica in their order.
+    pub(super) fn ranks(&self) -> Vec<u16> {
+        let mut ranks = vec![0; self.sorted.len()];
+        for (rank, &agent) in (0..).zip(&self.sorted) {
+            ranks[usize::from(agent)] = rank;
+        }
+        ranks
+    }
+
     /// The numbers, in order of replica.
     pub(super) fn in_order(&self) -> impl Iterator<Item = Agent> + '_ {
         plain(self.sorted.iter().copied())
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.replicas.len()
     }
 }

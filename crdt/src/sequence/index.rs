@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use super::content::{Content, Extent, Unit};
 use super::span::Span;
+use super::spot::Spot;
 pub(super) use builder::Builder;
 use pen::Pen;
 
@@ -213,14 +214,34 @@ impl<C: Content> Index<C> {
         })
     }
 
-    /// All spans, each with the leaf that it is in.
-    pub(super) fn places(&self) -> Vec<(Span, u32)> {
+    /// How many leaves there are.
+    pub(super) fn leaf_count(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// Where all spans are; `ranks` has the rank of each replica by its number.
+    pub(super) fn spots(&self, ranks: &[u16]) -> Vec<Spot> {
         let count = self.leaves.iter().map(|leaf| leaf.spans.len()).sum();
-        let mut places = Vec::with_capacity(count);
+        let mut spots = Vec::with_capacity(count);
         for (number, leaf) in (0..).zip(&self.leaves) {
-            places.extend(leaf.spans.iter().map(|&span| (span, number)));
+            let mut at = 0;
+            for (slot, span) in leaf.spans.iter().enumerate() {
+                let rank = ranks[usize::from(span.agent())];
+                spots.push(Spot::new(rank, span.seq(), number, (slot, at)));
+                at += span.content_len();
+            }
         }
-        places
+        spots
+    }
+
+    /// The span at a spot.
+    pub(super) fn piece_at(&self, spot: Spot) -> Piece<'_, C> {
+        let leaf = &self.leaves[spot.leaf() as usize];
+        Piece {
+            span: leaf.spans[spot.slot()],
+            content: &leaf.content,
+            at: spot.at(),
+        }
     }
 
     /// What is shown, in order, in as few parts as it lies in.

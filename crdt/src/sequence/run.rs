@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::few::Few;
 use crate::plain::plain;
 use crate::sequence::content::Content;
 use crate::sequence::link::RunLink;
@@ -29,7 +30,7 @@ pub struct RunItem<C> {
     /// When they were inserted.
     pub minute: Minute,
     /// The elements, alive and deleted by turns.
-    pub pieces: Vec<PieceItem<C>>,
+    pub pieces: Pieces<C>,
 }
 
 /// A part of a run that is all alive or all deleted.
@@ -41,8 +42,12 @@ pub struct PieceItem<C> {
     pub content: Option<C>,
 }
 
+/// The pieces of a run, in order.
+pub type Pieces<C> = Few<PieceItem<C>>;
+
 impl<C: Content> RunItem<C> {
     /// How many elements the run has.
+    #[inline]
     pub fn len(&self) -> u64 {
         self.pieces.iter().map(|piece| piece.len).sum()
     }
@@ -102,7 +107,7 @@ impl<C: Content> RunItem<C> {
 
     /// With those of the elements deleted for which `goes` says so.
     pub(crate) fn without(&self, goes: impl Fn(Dot) -> bool) -> Self {
-        let mut pieces = Vec::new();
+        let mut pieces = Pieces::default();
         let mut start = self.start;
         for PieceItem { len, content } in self.pieces.clone() {
             let mut content = content;
@@ -141,8 +146,8 @@ impl<C: Content> RunItem<C> {
     /// Its first `at` elements, at least one, and the rest.
     pub(crate) fn cut(mut self, at: u64) -> (Self, Option<Self>) {
         let mut left = at;
-        let mut rest = Vec::new();
-        let mut head = Vec::new();
+        let mut rest = Pieces::default();
+        let mut head = Pieces::default();
         for mut piece in std::mem::take(&mut self.pieces) {
             if left >= piece.len {
                 left -= piece.len;
@@ -187,7 +192,7 @@ impl<C: Content> RunItem<C> {
 
 /// Adds a piece, or joins it to the last one if both are alive or both deleted: how pieces are cut
 /// is no part of the state.
-pub(super) fn push_piece<C: Content>(pieces: &mut Vec<PieceItem<C>>, piece: PieceItem<C>) {
+pub(super) fn push_piece<C: Content>(pieces: &mut Pieces<C>, piece: PieceItem<C>) {
     match pieces
         .last_mut()
         .filter(|last| last.content.is_some() == piece.content.is_some())

@@ -5,36 +5,53 @@ use std::borrow::Cow;
 use super::build::Plan;
 use super::causal::Incoming;
 use super::content::{Content, Extent};
-use super::run::{push_piece, PieceItem, RunItem};
+use super::index::Piece;
+use super::run::{push_piece, PieceItem, Pieces, RunItem};
 use super::{told, Patch, Sequence};
-use crate::{Dot, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+use crate::{Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+
+/// Where there are more runs than so many for each leaf, it is quicker to sort all spans than to find those
+/// of each run.
+const RUNS_A_LEAF: usize = 4;
 
 impl<C: Content> DotStore for Sequence<C> {
     /// In order of dot.
     type Items = Vec<RunItem<C>>;
     type Effects = Vec<Patch<C>>;
+    /// How to build it all at once, if nothing is here yet.
+    type Plan = Option<Plan>;
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
-        let mut items = Vec::new();
-        for (replica, first, last) in interval.spans() {
-            for run in self.runs.between(replica, first, last) {
-                let cut = run.dots.start.seq;
-                let end = cut + run.dots.len - 1;
-                let mut pieces = Vec::new();
-                for (part, piece, skip) in self.spans_between(replica, cut, end) {
-                    let len = part.len;
-                    let alive = piece.span.life().is_alive();
-                    let content = alive.then(|| C::owned(piece.view(skip..skip + len as usize)));
-                    push_piece(&mut pieces, PieceItem { len, content });
-                }
-                items.push(RunItem {
-                    start: run.dots.start,
-                    parent: run.parent,
-                    side: run.side,
-                    minute: run.minute,
-                    pieces,
-                });
+        let links = || {
+            let spans = interval.spans();
+            spans.flat_map(|(replica, first, last)| self.runs.between(replica, first, last))
+        };
+        let count = links().count();
+        let mut items = Vec::with_capacity(count);
+        // Of many runs the spans are found all at once, of few for each by itself; and in a browser, where what
+        // is loaded counts more than what is computed.
+        let many = count / RUNS_A_LEAF >= self.index.leaf_count();
+        let many = many && cfg!(not(target_arch = "wasm32"));
+        let mut all = many.then(|| self.in_order());
+        for link in links() {
+            let mut pieces = Pieces::default();
+            let put = |(part, piece, skip): (DotRun, Piece<'_, C>, usize)| {
+                let len = part.len;
+                let alive = piece.span.life().is_alive();
+                let content = alive.then(|| C::owned(piece.view(skip..skip + len as usize)));
+                push_piece(&mut pieces, PieceItem { len, content });
+            };
+            match &mut all {
+                Some(all) => all.of(link.dots).for_each(put),
+                None => self.spans_of(link.dots).for_each(put),
             }
+            items.push(RunItem {
+                start: link.dots.start,
+                parent: link.parent,
+                side: link.side,
+                minute: link.minute,
+                pieces,
+            });
         }
         items
     }
@@ -63,12 +80,18 @@ impl<C: Content> DotStore for Sequence<C> {
         None
     }
 
-    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<(), MergeError> {
+    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<Option<Plan>, MergeError> {
         self.check_with(items, [], seen)
     }
 
-    fn join(&mut self, items: &Self::Items, seen: &VersionVector, patches: &mut Vec<Patch<C>>) {
-        self.join_with(items, [], seen, patches);
+    fn join(
+        &mut self,
+        items: &Self::Items,
+        plan: Option<Plan>,
+        seen: &VersionVector,
+        patches: &mut Vec<Patch<C>>,
+    ) {
+        self.join_with(items, plan, [], seen, patches);
     }
 
     fn remove(&mut self, dots: &DotSet, patches: &mut Vec<Patch<C>>) {
@@ -101,21 +124,17 @@ impl<C: Content> Sequence<C> {
         items: &[RunItem<C>],
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
-    ) -> Result<(), MergeError> {
+    ) -> Result<Option<Plan>, MergeError> {
         let wanted: Vec<Dot> = wanted.into_iter().collect();
-        if self.plan(items, &wanted, seen).is_some() {
-            return Ok(());
+        let plan = self.plan(items, &wanted, seen);
+        if plan.is_none() {
+            self.incoming(items, wanted, seen)?;
         }
-        self.incoming(items, wanted, seen).map(drop)
+        Ok(plan)
     }
 
     /// How to build a sequence of which nothing is here yet, if that is so and the items are all of it.
-    fn plan<'a>(
-        &self,
-        items: &'a [RunItem<C>],
-        wanted: &[Dot],
-        seen: &VersionVector,
-    ) -> Option<Plan<'a, C>> {
+    fn plan(&self, items: &[RunItem<C>], wanted: &[Dot], seen: &VersionVector) -> Option<Plan> {
         let is_new = |item: &RunItem<C>| seen.get(item.start.replica) < item.start.seq;
         if !self.runs.is_empty() || !items.iter().all(is_new) {
             return None;
@@ -129,13 +148,14 @@ impl<C: Content> Sequence<C> {
     pub(crate) fn join_with(
         &mut self,
         items: &[RunItem<C>],
+        plan: Option<Plan>,
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
         patches: &mut Vec<Patch<C>>,
     ) {
         let wanted: Vec<Dot> = wanted.into_iter().collect();
-        if let Some(plan) = self.plan(items, &wanted, seen) {
-            *self = plan.build();
+        if let Some(plan) = plan.or_else(|| self.plan(items, &wanted, seen)) {
+            *self = plan.build(items);
             if self.extent() != Extent::default() {
                 let mut all = C::Told::default();
                 self.contents().for_each(|part| C::tell(part, &mut all));

@@ -301,7 +301,7 @@ fn run<C: Content>(
         parent,
         side: runs::side(place),
         minute,
-        pieces: vec![PieceItem { len, content }],
+        pieces: PieceItem { len, content }.into(),
     })
 }
 

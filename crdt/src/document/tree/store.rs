@@ -8,15 +8,19 @@ use crate::document::erasures::Erasures;
 use crate::document::items::{Items, Place};
 use crate::document::path::{Kind, Step};
 use crate::map::MapItem;
+use crate::sequence::Plan;
 use crate::{Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+
+/// A plan of fewer runs is not kept.
+const KEPT_MIN: usize = 8;
 
 impl Tree {
     /// The items of containers, with the containers that these are in, in the order of their paths;
     /// O(result), whatever else is in the same maps.
-    fn tabulate(&self, mut found: BTreeMap<ContainerId, BodyItems>) -> Items {
+    fn tabulate(&self, mut found: Vec<(ContainerId, BodyItems)>) -> Items {
         let mut named: Vec<(ContainerId, &Step, ContainerId)> = Vec::new();
         let mut known = BTreeSet::new();
-        for mut id in found.keys().copied() {
+        for &(mut id, _) in &found {
             while let Some(step) = self.get(id).step.as_ref().filter(|_| known.insert(id)) {
                 named.push((self.get(id).parent, step, id));
                 id = self.get(id).parent;
@@ -30,9 +34,9 @@ impl Tree {
         let mut open: Vec<(usize, u32)> = Vec::new();
         let (mut id, mut number) = (ROOT, 0);
         loop {
-            items
-                .bodies
-                .extend(found.remove(&id).map(|items| (number, items)));
+            if let Ok(at) = found.binary_search_by_key(&id, |&(id, _)| id) {
+                items.bodies.push((number, found[at].1.take()));
+            }
             let first = named.partition_point(|&(parent, ..)| parent < id);
             let last = named.partition_point(|&(parent, ..)| parent <= id);
             open.extend((first..last).rev().map(|child| (child, number)));
@@ -74,7 +78,7 @@ impl Tree {
         }
         let homes = homes.into_iter();
         let found = homes.map(|id| (id, self.get(id).body.collect(interval)));
-        let mut found: BTreeMap<_, _> = found.collect();
+        let mut found: Vec<_> = found.collect();
         let mut by_container: BTreeMap<ContainerId, Vec<Dot>> = BTreeMap::new();
         for &dot in anchors {
             let one = DotRun { start: dot, len: 1 };
@@ -84,11 +88,14 @@ impl Tree {
         }
         for (id, dots) in by_container {
             let body = &self.get(id).body;
-            let items = found.entry(id);
-            let items = items.or_insert_with(|| BodyItems::none(body.kind()));
-            items.add_skeleton(body, &dots, interval.from);
+            let at = found.binary_search_by_key(&id, |&(id, _)| id);
+            let at = at.unwrap_or_else(|at| {
+                found.insert(at, (id, BodyItems::none(body.kind())));
+                at
+            });
+            found[at].1.add_skeleton(body, &dots, interval.from);
         }
-        found.retain(|_, items| !items.is_empty());
+        found.retain(|(_, items)| !items.is_empty());
         let mut items = self.tabulate(found);
         items.erasures = self.erasures.collect(interval);
         items
@@ -101,6 +108,9 @@ impl Tree {
         here: Option<ContainerId>,
         seen: &VersionVector,
     ) -> Result<(), MergeError> {
+        if seen.is_empty() {
+            return Ok(());
+        }
         let mut elsewhere = None;
         items.for_each_element_run(|run| {
             let known = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
@@ -123,14 +133,18 @@ impl Tree {
 
     /// Drops deleted elements that nothing needs; it is no change.
     pub(crate) fn drop_elements(&mut self, dots: &DotSet) {
-        let mut by_container: BTreeMap<ContainerId, DotSet> = BTreeMap::new();
-        // Neighbours may be two entries of the homes, so each is cut out by itself.
-        let parts: Vec<_> = dots.runs().flat_map(|run| self.homes.of(run)).collect();
-        for (run, id) in parts {
-            by_container.entry(id).or_default().insert_run(run);
-            self.homes.cut_out(run);
+        let mut parts: Vec<(ContainerId, DotRun)> = Vec::new();
+        for run in dots.runs() {
+            self.homes.each_of(run, |part, id| parts.push((id, part)));
         }
-        for (id, dots) in by_container {
+        ordered::sort(&mut parts);
+        for of_one in parts.chunk_by(|(one, _), (other, _)| one == other) {
+            // Neighbours may be two entries of the homes, so each is cut out by itself.
+            for &(_, run) in of_one {
+                self.homes.cut_out(run);
+            }
+            let (id, _) = of_one[0];
+            let dots = of_one.iter().map(|&(_, run)| run).collect();
             self.body_mut(id).drop_elements(&dots);
             self.loose.insert(id);
         }
@@ -160,6 +174,9 @@ impl Tree {
 impl DotStore for Tree {
     type Items = Items;
     type Effects = Noted;
+    /// For sequences that nothing is here of yet, by the number of the container: that of small ones is soon
+    /// made again.
+    type Plan = Vec<(u32, Plan)>;
 
     fn collect(&self, interval: Interval<'_>) -> Items {
         self.collect_with(interval, &[])
@@ -185,7 +202,7 @@ impl DotStore for Tree {
         items.bodies().filter_map(|body| body.max_stamp(of)).max()
     }
 
-    fn check(&self, items: &Items, seen: &VersionVector) -> Result<(), MergeError> {
+    fn check(&self, items: &Items, seen: &VersionVector) -> Result<Self::Plan, MergeError> {
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(Some(ROOT));
         for Place { parent, step } in &items.table {
@@ -193,7 +210,7 @@ impl DotStore for Tree {
             ids.push(parent.and_then(|parent| self.child(parent, step)));
         }
         let mut wanted = items.wanted();
-        let mut missing = Vec::new();
+        let (mut missing, mut plans) = (Vec::new(), Vec::new());
         let mut check = |number: u32, items: &BodyItems, wanted: &mut BTreeMap<u32, Vec<Dot>>| {
             let wanted = wanted.remove(&number).unwrap_or_default();
             self.check_homes(items, ids[number as usize], seen)?;
@@ -203,7 +220,10 @@ impl DotStore for Tree {
             };
             match checked {
                 Err(MergeError::MissingAnchors { anchors }) => missing.extend(anchors),
-                other => other?,
+                other => {
+                    let plan = other?.filter(|plan| plan.run_count() >= KEPT_MIN);
+                    plans.extend(plan.map(|plan| (number, plan)));
+                }
             }
             Ok(())
         };
@@ -215,13 +235,16 @@ impl DotStore for Tree {
             check(number, &BodyItems::none(Kind::List), &mut wanted)?;
         }
         if missing.is_empty() {
-            Ok(())
+            Ok(plans)
         } else {
             Err(MergeError::MissingAnchors { anchors: missing })
         }
     }
 
-    fn join(&mut self, items: &Items, seen: &VersionVector, noted: &mut Noted) {
+    fn join(&mut self, items: &Items, plans: Self::Plan, seen: &VersionVector, noted: &mut Noted) {
+        let mut plans = plans.into_iter().peekable();
+        // Of the first of all there is nothing that it could have changed.
+        let is_told = !(noted.is_silent() && seen.is_empty());
         let mut ids = Vec::with_capacity(items.table.len() + 1);
         ids.push(ROOT);
         for Place { parent, step } in &items.table {
@@ -231,17 +254,28 @@ impl DotStore for Tree {
         for (number, items) in &items.bodies {
             let wanted = wanted.remove(number).unwrap_or_default();
             let id = ids[*number as usize];
+            let plan = plans.next_if(|(planned, _)| planned == number);
+            let plan = plan.map(|(_, plan)| plan);
             let before = self.get(id).body.live_len();
             let counted = self.get(id).body.counted(items);
-            let change = self.body_mut(id).join(items, &wanted, seen);
+            let change = self
+                .body_mut(id)
+                .join(items, plan, &wanted, (seen, is_told));
             self.note(id, change, noted);
+            // Neighbours are settled together.
+            let mut last: Option<DotRun> = None;
             items.for_each_sorted_run(|run| {
                 let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
-                if let Some(len) = run.len.checked_sub(skip).filter(|&len| len > 0) {
-                    let start = run.start.plus(skip);
-                    self.homes.settle(id, [DotRun { start, len }]);
+                let Some(len) = run.len.checked_sub(skip).filter(|&len| len > 0) else {
+                    return;
+                };
+                let start = run.start.plus(skip);
+                match &mut last {
+                    Some(last) if last.start.plus(last.len) == start => last.len += len,
+                    _ => self.homes.settle(id, last.replace(DotRun { start, len })),
                 }
             });
+            self.homes.settle(id, last);
             self.settle_restored(id);
             if !counted.is_empty() {
                 let gone = counted.difference(&self.get(id).body.alive_of(&counted));
@@ -271,7 +305,9 @@ impl DotStore for Tree {
         for (number, wanted) in wanted {
             let id = ids[number as usize];
             let nothing = BodyItems::none(Kind::List);
-            let change = self.body_mut(id).join(&nothing, &wanted, seen);
+            let change = self
+                .body_mut(id)
+                .join(&nothing, None, &wanted, (seen, is_told));
             self.note(id, change, noted);
             self.settle_restored(id);
         }
@@ -279,7 +315,7 @@ impl DotStore for Tree {
             self.departed.clear();
             self.loosen_homes(runs);
         }
-        self.erasures.join(&items.erasures, seen, &mut ());
+        self.erasures.join(&items.erasures, (), seen, &mut ());
     }
 
     fn remove(&mut self, dots: &DotSet, noted: &mut Noted) {

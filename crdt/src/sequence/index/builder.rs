@@ -5,29 +5,35 @@ use crate::sequence::content::Content;
 use crate::sequence::span::Span;
 
 /// An index that is filled from its start to its end.
-pub(in crate::sequence) struct Builder<C> {
+pub(in crate::sequence) struct Builder<'a, C: Content + 'a> {
     leaves: Vec<Leaf<C>>,
+    /// What comes into the next leaf, which is made once that is full, in no more room than it takes.
+    spans: Vec<Span>,
+    content: Vec<C::View<'a>>,
+    content_len: usize,
 }
 
-impl<C: Content> Builder<C> {
-    pub(in crate::sequence) fn new() -> Self {
-        Self { leaves: Vec::new() }
-    }
-
-    /// Adds a span, or makes the last one longer if that goes on and both have at most `max` elements.
-    pub(in crate::sequence) fn push(&mut self, span: Span, content: Option<C::View<'_>>, max: u64) {
-        let full = |leaf: &Leaf<C>| {
-            let content = leaf.content.extent().chars + span.content_len();
-            leaf.spans.len() >= FANOUT || content > CONTENT_MAX
-        };
-        if self.leaves.last().is_none_or(full) {
-            if self.leaves.is_empty() {
-                self.leaves.reserve_exact(1);
-            }
-            self.leaves.push(Leaf::new());
+impl<'a, C: Content + 'a> Default for Builder<'a, C> {
+    fn default() -> Self {
+        Self {
+            leaves: Vec::new(),
+            spans: Vec::new(),
+            content: Vec::new(),
+            content_len: 0,
         }
-        let leaf = self.leaves.last_mut().expect("one was just added");
-        match leaf.spans.last_mut() {
+    }
+}
+
+impl<'a, C: Content + 'a> Builder<'a, C> {
+    /// Adds a span, or makes the last one longer if that goes on and both have at most `max` elements.
+    pub(in crate::sequence) fn push(&mut self, span: Span, content: Option<C::View<'a>>, max: u64) {
+        let content_len = self.content_len + span.content_len();
+        if self.spans.len() >= FANOUT || content_len > CONTENT_MAX {
+            self.close();
+        }
+        self.content_len += span.content_len();
+        self.content.extend(content);
+        match self.spans.last_mut() {
             Some(last)
                 if last.end() == span.start()
                     && last.life() == span.life()
@@ -35,21 +41,35 @@ impl<C: Content> Builder<C> {
             {
                 *last = last.with_len(last.len() + span.len());
             }
-            _ => {
-                // Most sequences have one.
-                if leaf.spans.is_empty() {
-                    leaf.spans.reserve_exact(1);
-                }
-                leaf.spans.push(span);
-            }
-        }
-        if let Some(content) = content {
-            leaf.content.append_view(content);
+            _ => self.spans.push(span),
         }
     }
 
+    /// The leaf that the last span came into.
+    pub(in crate::sequence) fn leaf(&self) -> u32 {
+        self.leaves.len() as u32
+    }
+
+    /// Makes a leaf of what came since the last one.
+    fn close(&mut self) {
+        if self.leaves.is_empty() {
+            self.leaves.reserve_exact(1);
+        }
+        self.leaves.push(Leaf {
+            spans: self.spans.as_slice().to_vec(),
+            content: C::concat(&self.content),
+            ..Leaf::new()
+        });
+        self.spans.clear();
+        self.content.clear();
+        self.content_len = 0;
+    }
+
     /// The index.
-    pub(in crate::sequence) fn finish(self) -> Index<C> {
+    pub(in crate::sequence) fn finish(mut self) -> Index<C> {
+        if !self.spans.is_empty() {
+            self.close();
+        }
         if self.leaves.is_empty() {
             return Index::new();
         }
