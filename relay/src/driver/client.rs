@@ -330,6 +330,8 @@ impl<H: Host> Client<H> {
                 });
             }
             Output::Disconnect { link, code, reason } => self.outboxes.close(link, code, reason),
+            // Only relays ask who somebody is.
+            Output::Login { .. } | Output::Bind { .. } => {}
             Output::Saved {
                 document,
                 level,

@@ -166,6 +166,7 @@ impl Host {
             }
             Output::Synced { document, link } => self.synced.push((document, link)),
             Output::Forked { replica, .. } => self.forked.push(replica),
+            Output::Login { .. } | Output::Bind { .. } => unreachable!("nobody is guarded here"),
             Output::Problem { error, .. } => self.problems.push((error.code, error.reporter)),
         }
     }
