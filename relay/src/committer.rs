@@ -31,6 +31,12 @@ pub(crate) enum Task {
         from: VersionVector,
         to: VersionVector,
     },
+    /// Remember whose a replica id is.
+    Bind {
+        document: DocumentName,
+        replica: ReplicaId,
+        principal: Arc<str>,
+    },
     /// Read what a link lacks.
     Load {
         link: LinkId,
@@ -158,20 +164,33 @@ fn append(
         let mut reads = Vec::new();
         let mut bytes = 0;
         for task in std::iter::once(first).chain(tasks.try_iter().take(GROUP_MAX - 1)) {
-            let Task::Append {
-                document,
-                delta,
-                from,
-                to,
-            } = task
-            else {
-                reads.push(task);
-                continue;
+            let (document, kept) = match task {
+                Task::Append {
+                    document,
+                    delta,
+                    from,
+                    to,
+                } => {
+                    bytes += delta.len();
+                    let kept = keep(store, &document, &delta, &from, &to);
+                    (document, kept.map(|kept| kept.then_some(to)))
+                }
+                Task::Bind {
+                    document,
+                    replica,
+                    principal,
+                } => {
+                    let bound = store.bind(&document, replica, &principal);
+                    (document, bound.map(|()| None))
+                }
+                Task::Load { .. } => {
+                    reads.push(task);
+                    continue;
+                }
             };
-            bytes += delta.len();
-            match keep(store, &document, &delta, &from, &to) {
-                Ok(true) => versions.entry(document).or_default().merge(&to),
-                Ok(false) => {}
+            match kept {
+                Ok(Some(to)) => versions.entry(document).or_default().merge(&to),
+                Ok(None) => {}
                 Err(error) => {
                     let Some(code) = error.code() else {
                         let _ = done.send(Done::Broken(error));

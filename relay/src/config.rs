@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use driftwood_sync::{Allowance, Limits, Pace};
 use serde::Deserialize;
+
+use crate::commands::Command;
 
 /// How to run a relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +21,66 @@ pub struct Config {
     /// Origins of web pages that may connect; empty allows pages served from this machine, `*`
     /// allows any.
     pub allow_origins: Vec<String>,
+    /// Files of the keys that tokens are checked with; without any, everybody may do everything.
+    pub auth_keys: Vec<PathBuf>,
+    /// The file of the token that other relays are shown.
+    pub peer_token: Option<PathBuf>,
+    /// Listen beyond this machine although nobody has to log in.
+    pub insecure_allow_anyone: bool,
+    /// What clients may bring.
+    pub rates: Rates,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or per module as in `RUST_LOG`.
     pub log: String,
+}
+
+/// What clients may bring in a second, and five times as much at once; 0 is no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rates {
+    /// Changes of all clients of one principal.
+    pub principal_changes: u64,
+    /// Bytes of all clients of one principal.
+    pub principal_bytes: u64,
+    /// Changes of all clients of one address.
+    pub address_changes: u64,
+    /// Bytes of all clients of one address.
+    pub address_bytes: u64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let Limits {
+            principal, address, ..
+        } = Limits::default();
+        Self {
+            principal_changes: principal.changes.per_second,
+            principal_bytes: principal.bytes.per_second,
+            address_changes: address.changes.per_second,
+            address_bytes: address.bytes.per_second,
+        }
+    }
+}
+
+impl Rates {
+    /// The protocol's limits with these rates.
+    pub(crate) fn limits(&self) -> Limits {
+        let allowance = |changes, bytes| Allowance {
+            changes: pace(changes),
+            bytes: pace(bytes),
+        };
+        Limits {
+            principal: allowance(self.principal_changes, self.principal_bytes),
+            address: allowance(self.address_changes, self.address_bytes),
+            ..Limits::default()
+        }
+    }
+}
+
+fn pace(per_second: u64) -> Pace {
+    Pace::of(if per_second == 0 {
+        u64::MAX
+    } else {
+        per_second
+    })
 }
 
 impl Default for Config {
@@ -29,6 +90,10 @@ impl Default for Config {
             data: "driftwood-data".into(),
             peers: Vec::new(),
             allow_origins: Vec::new(),
+            auth_keys: Vec::new(),
+            peer_token: None,
+            insecure_allow_anyone: false,
+            rates: Rates::default(),
             log: "info".into(),
         }
     }
@@ -60,6 +125,15 @@ pub enum ConfigError {
 #[derive(Debug, Parser)]
 #[command(name = "driftwood-relay", version, about)]
 pub struct Args {
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Settings {
     /// Where to listen [default: 127.0.0.1:4455]
     #[arg(long, value_name = "HOST:PORT", env = "DRIFTWOOD_LISTEN")]
     listen: Option<String>,
@@ -87,6 +161,41 @@ pub struct Args {
     )]
     allow_origins: Vec<String>,
 
+    /// A key that tokens are checked with, as `driftwood-relay token --new-key` makes it; can be given
+    /// several times. Without any, everybody may do everything
+    #[arg(
+        long = "auth-key",
+        value_name = "FILE",
+        env = "DRIFTWOOD_AUTH_KEY",
+        value_delimiter = ','
+    )]
+    auth_keys: Vec<PathBuf>,
+
+    /// The token that other relays are shown, as `driftwood-relay token --relay` makes it
+    #[arg(long, value_name = "FILE", env = "DRIFTWOOD_PEER_TOKEN")]
+    peer_token: Option<PathBuf>,
+
+    /// Listen beyond this machine although nobody has to log in: whoever reaches the port may read and
+    /// change everything
+    #[arg(long, env = "DRIFTWOOD_INSECURE_ALLOW_ANYONE")]
+    insecure_allow_anyone: bool,
+
+    /// Changes a second of one principal [default: 10000; 0 is no limit]
+    #[arg(long, value_name = "N", env = "DRIFTWOOD_PRINCIPAL_CHANGES")]
+    principal_changes: Option<u64>,
+
+    /// Bytes a second of one principal [default: 32 MiB]
+    #[arg(long, value_name = "N", env = "DRIFTWOOD_PRINCIPAL_BYTES")]
+    principal_bytes: Option<u64>,
+
+    /// Changes a second of one address [default: 50000]
+    #[arg(long, value_name = "N", env = "DRIFTWOOD_ADDRESS_CHANGES")]
+    address_changes: Option<u64>,
+
+    /// Bytes a second of one address [default: 128 MiB]
+    #[arg(long, value_name = "N", env = "DRIFTWOOD_ADDRESS_BYTES")]
+    address_bytes: Option<u64>,
+
     /// A TOML file with any of these settings, named as the flags
     #[arg(long, value_name = "FILE", env = "DRIFTWOOD_CONFIG")]
     config: Option<PathBuf>,
@@ -105,6 +214,14 @@ struct File {
     peer: Vec<String>,
     #[serde(default)]
     allow_origin: Vec<String>,
+    #[serde(default)]
+    auth_key: Vec<PathBuf>,
+    peer_token: Option<PathBuf>,
+    insecure_allow_anyone: Option<bool>,
+    principal_changes: Option<u64>,
+    principal_bytes: Option<u64>,
+    address_changes: Option<u64>,
+    address_bytes: Option<u64>,
     log: Option<String>,
 }
 
@@ -127,6 +244,20 @@ impl Args {
     /// # Errors
     /// When the file cannot be read or has an unknown key.
     pub fn into_config(self) -> Result<Config, ConfigError> {
+        self.settings.into_config()
+    }
+
+    /// The configuration, and the command if there is one.
+    ///
+    /// # Errors
+    /// As [`into_config`](Self::into_config).
+    pub fn split(self) -> Result<(Config, Option<Command>), ConfigError> {
+        Ok((self.settings.into_config()?, self.command))
+    }
+}
+
+impl Settings {
+    fn into_config(self) -> Result<Config, ConfigError> {
         let file = match &self.config {
             Some(path) => File::read(path)?,
             None => File::default(),
@@ -146,6 +277,24 @@ impl Args {
             data: self.data.or(file.data).unwrap_or(default.data),
             peers: listed(self.peers, file.peer),
             allow_origins: listed(self.allow_origins, file.allow_origin),
+            auth_keys: if self.auth_keys.is_empty() {
+                file.auth_key
+            } else {
+                self.auth_keys
+            },
+            peer_token: self.peer_token.or(file.peer_token),
+            insecure_allow_anyone: self.insecure_allow_anyone
+                || file.insecure_allow_anyone.unwrap_or_default(),
+            rates: Rates {
+                principal_changes: (self.principal_changes.or(file.principal_changes))
+                    .unwrap_or(default.rates.principal_changes),
+                principal_bytes: (self.principal_bytes.or(file.principal_bytes))
+                    .unwrap_or(default.rates.principal_bytes),
+                address_changes: (self.address_changes.or(file.address_changes))
+                    .unwrap_or(default.rates.address_changes),
+                address_bytes: (self.address_bytes.or(file.address_bytes))
+                    .unwrap_or(default.rates.address_bytes),
+            },
             log: self.log.or(file.log).unwrap_or(default.log),
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,6 +144,7 @@ impl Links {
         &self,
         socket: WebSocketStream<S>,
         kind: LinkKind,
+        address: Option<IpAddr>,
         stop: impl Future<Output = Close>,
     ) -> Ended
     where
@@ -161,6 +163,12 @@ impl Links {
                 lasted: Duration::ZERO,
                 close: None,
             };
+        }
+
+        if let Some(address) = address {
+            let input = Input::Address { link, address };
+            let permit = None;
+            let _ = self.events.send(Event::Happened { input, permit }).await;
         }
 
         let (mut sink, mut stream) = socket.split();

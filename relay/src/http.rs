@@ -1,5 +1,6 @@
 //! The HTTP side of the port: `/healthz`, and `/sync`, which turns into a WebSocket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,14 +48,14 @@ pub(crate) struct Front {
 
 impl Front {
     /// Serves one accepted connection to its end.
-    pub(crate) async fn serve(self, stream: TcpStream) {
+    pub(crate) async fn serve(self, stream: TcpStream, address: IpAddr) {
         // Acknowledgements are small; they must not wait for company.
         let _ = stream.set_nodelay(true);
         let mut ending = self.ending.clone();
         let router = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/sync", any(sync))
-            .with_state(self);
+            .with_state((self, address));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME_MAX)
@@ -74,7 +75,10 @@ impl Front {
 
 /// Checks a WebSocket handshake (RFC 6455 §4.2.1), answers it and runs the link in a task of its
 /// own.
-async fn sync(State(front): State<Front>, mut request: Request<Body>) -> Response<Body> {
+async fn sync(
+    State((front, address)): State<(Front, IpAddr)>,
+    mut request: Request<Body>,
+) -> Response<Body> {
     let headers = request.headers();
     if let Some(origin) = headers.get(header::ORIGIN) {
         if !origin
@@ -120,7 +124,7 @@ async fn sync(State(front): State<Front>, mut request: Request<Body>) -> Respons
             "this connection cannot be upgraded\n",
         );
     };
-    tokio::spawn(link(front, upgrade));
+    tokio::spawn(link(front, upgrade, address));
 
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -131,7 +135,7 @@ async fn sync(State(front): State<Front>, mut request: Request<Body>) -> Respons
     response
 }
 
-async fn link(front: Front, upgrade: OnUpgrade) {
+async fn link(front: Front, upgrade: OnUpgrade, address: IpAddr) {
     let upgraded = match upgrade.await {
         Ok(upgraded) => TokioIo::new(upgraded),
         Err(error) => {
@@ -147,7 +151,10 @@ async fn link(front: Front, upgrade: OnUpgrade) {
         let _ = ending.wait_for(|ending| *ending).await;
         GOING_AWAY
     };
-    front.links.drive(socket, LinkKind::Down, stop).await;
+    let links = front.links;
+    links
+        .drive(socket, LinkKind::Down, Some(address), stop)
+        .await;
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> Response<Body> {

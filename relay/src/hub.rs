@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 
-use driftwood_sync::{Input, Node, Output};
+use driftwood_sync::{Input, LinkId, Node, Output, Token};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, Instant};
 
+use crate::auth::Keys;
 use crate::committer::{Committer, Done, Task};
 use crate::connection::{Event, Outboxes};
 use crate::store::StoreError;
@@ -19,15 +20,18 @@ pub(crate) struct Hub {
     node: Node,
     links: Outboxes,
     committer: Committer,
+    /// What tokens are checked with, where one has to log in.
+    keys: Option<Keys>,
     unstored_bytes: usize,
 }
 
 impl Hub {
-    pub(crate) fn new(node: Node, committer: Committer) -> Self {
+    pub(crate) fn new(node: Node, committer: Committer, keys: Option<Keys>) -> Self {
         Self {
             node,
             links: Outboxes::default(),
             committer,
+            keys,
             unstored_bytes: 0,
         }
     }
@@ -136,10 +140,42 @@ impl Hub {
         }
     }
 
+    /// Whether somebody may come in. A token is never logged.
+    fn login(&self, link: LinkId, token: &Token) -> Input {
+        let verified = self
+            .keys
+            .as_ref()
+            .map(|keys| keys.verify(&token.0, crate::now()));
+        match verified {
+            Some(Ok(rights)) => {
+                tracing::info!(link = link.0, principal = &*rights.principal, "logged in");
+                Input::Admitted { link, rights }
+            }
+            Some(Err(reason)) => {
+                tracing::info!(link = link.0, %reason, "refused a token");
+                Input::Denied { link }
+            }
+            // Only a guarded node asks, and that has keys.
+            None => Input::Denied { link },
+        }
+    }
+
     /// Does what the node asks. Some of it has a consequence that the node must hear of at once.
     fn carry_out(&mut self, output: Output) -> Option<Input> {
         match output {
             Output::Send { link, frame } => return self.links.send(link, frame),
+            Output::Login { link, token } => return Some(self.login(link, &token)),
+            Output::Bind {
+                document,
+                replica,
+                principal,
+            } => {
+                self.committer.ask(Task::Bind {
+                    document,
+                    replica,
+                    principal,
+                });
+            }
             Output::Store {
                 document,
                 delta,

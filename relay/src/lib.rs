@@ -18,12 +18,14 @@
 //! # }
 //! ```
 
+pub mod commands;
 pub mod config;
 pub mod driver;
 pub mod logging;
 pub mod server;
 pub mod store;
 
+mod auth;
 mod clock;
 mod committer;
 mod connection;

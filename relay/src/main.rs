@@ -22,7 +22,10 @@ fn main() -> ExitCode {
 }
 
 fn start() -> anyhow::Result<()> {
-    let config = Args::parse().into_config()?;
+    let (config, command) = Args::parse().split()?;
+    if let Some(command) = command {
+        return command.run(&mut std::io::stdout());
+    }
     logging::start(&config.log).with_context(|| format!("--log {}", config.log))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(run(config))

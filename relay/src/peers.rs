@@ -100,7 +100,7 @@ pub(crate) async fn keep(
         let reason = match dialled {
             Ok(Ok((socket, _response))) => {
                 report(LinkState::Online);
-                let ended = links.drive(socket, kind, stopped(&mut stop)).await;
+                let ended = links.drive(socket, kind, None, stopped(&mut stop)).await;
                 if ended.lasted >= HELD_TIME_MIN {
                     backoff.reset();
                 }

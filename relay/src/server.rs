@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use crate::auth::KeyError;
+use crate::auth::Keys;
 use crate::committer::{Committer, Done};
 use crate::config::Config;
 use crate::connection::{Event, Links};
@@ -45,6 +48,33 @@ pub enum ServeError {
     /// A peer's address is malformed.
     #[error("--peer {0}")]
     Peer(#[from] DialError),
+    /// A key cannot be used.
+    #[error("--auth-key {0}")]
+    Key(#[from] KeyError),
+    /// The token for other relays cannot be read.
+    #[error("--peer-token {}: {error}", .path.display())]
+    PeerToken {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Relays where one has to log in do not talk to each other without tokens.
+    #[error(
+        "--peer needs --peer-token FILE where there is an --auth-key; make one with \
+         `driftwood-relay token --key FILE --sub NAME --relay`"
+    )]
+    NoPeerToken,
+    /// Everybody could reach it, and nobody would have to log in.
+    #[error(
+        "--listen {address} can be reached from other machines, and without --auth-key FILE whoever \
+         reaches it may read and change everything; make a key with `driftwood-relay token --new-key \
+         eddsa FILE`, or give --insecure-allow-anyone if that is what you want"
+    )]
+    Open {
+        /// Where it would have listened.
+        address: SocketAddr,
+    },
     /// The threads of the store cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -62,6 +92,7 @@ pub struct Server {
     links: Links,
     events: mpsc::Receiver<Event>,
     committer: Committer,
+    keys: Option<Keys>,
     done: mpsc::UnboundedReceiver<Done>,
     node: Node,
 }
@@ -97,6 +128,11 @@ impl Server {
             .iter()
             .map(|peer| Address::parse(peer))
             .collect::<Result<_, _>>()?;
+        let keys = Keys::read(&config.auth_keys)?;
+        let token = config.peer_token.as_deref().map(read_token).transpose()?;
+        if keys.is_some() && token.is_none() && !peers.is_empty() {
+            return Err(ServeError::NoPeerToken);
+        }
         let listening = |error| ServeError::Listen {
             listen: config.listen.clone(),
             error,
@@ -104,7 +140,17 @@ impl Server {
         let listener = TcpListener::bind(&config.listen).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
 
+        if keys.is_none() && !address.ip().is_loopback() {
+            if !config.insecure_allow_anyone {
+                return Err(ServeError::Open { address });
+            }
+            tracing::warn!(%address, "nobody has to log in: whoever reaches this may change everything");
+        }
+
         let settings = driftwood_sync::Config {
+            token,
+            guarded: keys.is_some(),
+            limits: config.rates.limits(),
             agent: concat!("driftwood-relay/", env!("CARGO_PKG_VERSION")).into(),
             ..driftwood_sync::Config::new(Role::Relay, NodeId(random()))
         };
@@ -121,6 +167,14 @@ impl Server {
             // Without a link there is nothing to answer.
             node.handle(crate::now(), input).for_each(drop);
         }
+        for owner in store.owners()? {
+            let input = Input::Bound {
+                document: owner.document,
+                replica: owner.replica,
+                principal: owner.principal,
+            };
+            node.handle(crate::now(), input).for_each(drop);
+        }
         let (committer, done) = Committer::start(&store).map_err(ServeError::Thread)?;
         Ok(Self {
             listener,
@@ -130,6 +184,7 @@ impl Server {
             links,
             events,
             committer,
+            keys,
             done,
             node,
         })
@@ -148,7 +203,7 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (end, ending) = watch::channel(false);
         let (stop_dialling, stopped) = watch::channel(None);
-        let mut hub = Hub::new(self.node, self.committer);
+        let mut hub = Hub::new(self.node, self.committer, self.keys);
         let (mut events, mut done) = (self.events, self.done);
 
         let front = Front {
@@ -194,6 +249,15 @@ impl Server {
     }
 }
 
+/// A token, without the line break that most files end with.
+fn read_token(path: &Path) -> Result<Vec<u8>, ServeError> {
+    let text = std::fs::read(path).map_err(|error| ServeError::PeerToken {
+        path: path.to_owned(),
+        error,
+    })?;
+    Ok(text.trim_ascii().to_vec())
+}
+
 /// Takes connections until the relay ends.
 async fn accept(listener: TcpListener, front: Front) {
     let mut ending = front.ending.clone();
@@ -203,8 +267,8 @@ async fn accept(listener: TcpListener, front: Front) {
             _ = ending.wait_for(|ending| *ending) => return,
         };
         match accepted {
-            Ok((stream, _address)) => {
-                tokio::spawn(front.clone().serve(stream));
+            Ok((stream, address)) => {
+                tokio::spawn(front.clone().serve(stream, address.ip()));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

@@ -80,7 +80,7 @@ impl Node {
             origin,
         });
         // Where replica ids have owners, others cannot bring back what this relay may yet lose.
-        if self.config.role == Role::Relay && origin.is_some() && !self.config.guarded {
+        if self.config.role == Role::Relay && origin.is_some() && !self.config.is_guarded() {
             self.broadcast(key, &bytes, from, to, origin);
         } else {
             let unsent = Unsent {

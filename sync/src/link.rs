@@ -42,8 +42,6 @@ pub(crate) struct Link {
     pub(crate) loads: usize,
     pub(crate) exchange: Exchange,
     pub(crate) bucket: Bucket,
-    /// They were asked to slow down, and have not yet.
-    pub(crate) warned: bool,
 }
 
 impl Link {
@@ -69,8 +67,12 @@ impl Link {
             loads: 0,
             exchange: Exchange::default(),
             bucket: Bucket::new(now, limits.messages),
-            warned: false,
         }
+    }
+
+    /// When their login ends.
+    pub(crate) fn expires(&self) -> Option<Time> {
+        self.rights.as_ref().and_then(|rights| rights.expires)
     }
 
     /// Whether document data has to wait.
@@ -112,7 +114,7 @@ impl Link {
             self.congested.map(|since| since + limits.congested_time),
             self.paused,
             self.exchange.audit(),
-            self.rights.as_ref().and_then(|rights| rights.expires),
+            self.expires(),
         ];
         others.into_iter().flatten().fold(alive, Time::min)
     }

@@ -7,6 +7,7 @@ use driftwood_crdt::ordered::BTreeMap;
 use driftwood_crdt::{ReplicaId, VersionVector};
 
 use crate::assembly::Assembly;
+use crate::config::RELAY;
 use crate::document::Documents;
 use crate::link::Link;
 use crate::message::Message;
@@ -51,7 +52,14 @@ pub struct LinkInfo {
 
 impl Node {
     /// A node without documents or links.
+    ///
+    /// # Panics
+    /// When it is to be a relay and the feature `relay` is not there.
     pub fn new(config: Config) -> Self {
+        assert!(
+            RELAY || config.role == Role::Client,
+            "without the feature `relay`"
+        );
         Self {
             config,
             now: Time::default(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 
+use crate::config::RELAY;
 use crate::document::{Document, Key};
 use crate::message::Message;
 use crate::node::Node;
@@ -242,6 +243,9 @@ impl Node {
     }
 
     pub(crate) fn introduce_to_mesh(&mut self, key: Key) {
+        if !RELAY {
+            return;
+        }
         let mesh = self
             .links
             .iter()

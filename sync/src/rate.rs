@@ -13,6 +13,8 @@ use crate::Time;
 pub(crate) struct Bucket {
     level: i64,
     filled: Time,
+    /// They were asked to slow down, and have not yet.
+    pub(crate) warned: bool,
 }
 
 /// How a bucket stands after something was taken out; the later, the worse.
@@ -36,6 +38,7 @@ impl Bucket {
         Self {
             level: thousandths(pace.burst),
             filled: now,
+            warned: false,
         }
     }
 
@@ -92,7 +95,7 @@ impl Source {
     pub(crate) fn address(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-            v4 => v4,
+            v4 @ IpAddr::V4(_) => v4,
         })
     }
 

@@ -1,5 +1,6 @@
 //! One link: the hello, the heartbeat, how much it may carry, and how it ends.
 
+use crate::config::RELAY;
 use crate::document::Key;
 use crate::link::Link;
 use crate::message::{Hello, Message, PROTOCOL_VERSIONS};
@@ -105,7 +106,7 @@ impl Node {
         session.remote = Some(hello.node);
         session.agent = hello.agent;
         match hello.token {
-            _ if !self.config.guarded => self.welcome(link),
+            _ if !self.config.is_guarded() => self.welcome(link),
             Some(token) => {
                 let token = Token(token);
                 self.outbox.push(Output::Login { link, token });
@@ -248,8 +249,7 @@ impl Node {
             }
             return self.arm_link(link);
         }
-        let expires = session.rights.as_ref().and_then(|rights| rights.expires);
-        if expires.is_some_and(|at| self.now >= at) {
+        if RELAY && session.expires().is_some_and(|at| self.now >= at) {
             return self.fail(link, ErrorCode::Unauthenticated, 0);
         }
         let stuck = session
@@ -287,7 +287,7 @@ impl Node {
         let Some(session) = self.links.get_mut(&link) else {
             return false;
         };
-        if session.kind != LinkKind::Down {
+        if !RELAY || session.kind != LinkKind::Down {
             return true;
         }
         let mut balance = session.bucket.take(self.now, 1, limits.messages);
@@ -299,10 +299,10 @@ impl Node {
             balance = balance.max(self.meters.take(source, self.now, amount, limits));
         }
         match balance {
-            Balance::Plenty => session.warned = false,
+            Balance::Plenty => session.bucket.warned = false,
             Balance::Enough => {}
             Balance::Short { wait_ms } => {
-                if !std::mem::replace(&mut session.warned, true) {
+                if !std::mem::replace(&mut session.bucket.warned, true) {
                     let code = ErrorCode::RateLimited;
                     self.outbox.problem(None, Some(link), code, wait_ms);
                     self.outbox.send(

@@ -38,7 +38,7 @@ impl Node {
         };
         // On a relay that passes things on at once only those whose last load found nothing can be
         // behind without a load.
-        let all = self.config.role == Role::Client || self.config.guarded;
+        let all = self.config.role == Role::Client || self.config.is_guarded();
         let behind = document
             .parties
             .iter()

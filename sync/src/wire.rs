@@ -73,14 +73,7 @@ impl Message {
                 out.varint(*channel);
                 out.raw(delta);
             }
-            Self::Part(part) => {
-                out.byte(PART);
-                out.varint(part.channel);
-                out.u64_le(part.hash);
-                out.varint(part.total);
-                out.varint(part.offset);
-                out.raw(&part.bytes);
-            }
+            Self::Part(part) => write_part(part, &mut out),
             Self::Want {
                 channel,
                 hash,
@@ -227,6 +220,15 @@ fn read_fields(tag: u8, input: &mut Reader<'_>) -> Result<Message, DecodeError> 
         },
         _ => return Err(Reader::new(&[]).error("unknown tag")),
     })
+}
+
+fn write_part(part: &Part, out: &mut Writer) {
+    out.byte(PART);
+    out.varint(part.channel);
+    out.u64_le(part.hash);
+    out.varint(part.total);
+    out.varint(part.offset);
+    out.raw(&part.bytes);
 }
 
 fn read_part(input: &mut Reader<'_>) -> Result<Part, DecodeError> {

@@ -1,6 +1,7 @@
 //! The store on disk, kept by sled.
 //!
-//! Three trees: `names` (number → name), `log` (see [`Place`]) and `heads` (number, position → what
+//! Four trees: `names` (number → name), `log` (see [`Place`]), `owners` (number, replica → principal)
+//! and `heads` (number, position → what
 //! the log amounts to up to that position, so that opening reads the few records behind it and not
 //! the whole log). A head can be lost: then the log is read through. No key is ever written twice,
 //! for sled reclaims overwritten space badly, and a crash between any two writes leaves a log that
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use driftwood_crdt::VersionVector;
+use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::DocumentName;
 
 use self::entry::{Entry, State};
@@ -24,7 +25,7 @@ use self::folder::{engine_error, Folder};
 use self::log::Log;
 use super::checkpoint;
 use super::record::{seal, unseal, Place};
-use super::{Missing, Store, StoreError, Stored, TAIL_RECORDS};
+use super::{Missing, Owner, Store, StoreError, Stored, TAIL_RECORDS};
 
 /// After this many records the next head is written.
 const HEAD_RECORDS: u64 = 64;
@@ -61,6 +62,7 @@ pub struct SledStore {
     names: sled::Tree,
     log: Log,
     heads: sled::Tree,
+    owners: sled::Tree,
     documents: RwLock<BTreeMap<DocumentName, Arc<Entry>>>,
     due: Mutex<BTreeSet<DocumentName>>,
     /// One checkpoint at a time: it holds a whole document in memory.
@@ -89,12 +91,14 @@ impl SledStore {
         let folder = Folder::open(path, options.lock_wait)?;
         let tree = |name: &str| folder.engine.open_tree(name).map_err(engine_error);
         let (names, log, heads) = (tree("names")?, tree("log")?, tree("heads")?);
+        let owners = tree("owners")?;
         let log = Log::new(log);
         let store = Self {
             folder,
             names,
             log,
             heads,
+            owners,
             documents: RwLock::default(),
             due: Mutex::default(),
             checkpointing: Mutex::default(),
@@ -229,6 +233,24 @@ impl SledStore {
     }
 }
 
+fn owner_key(number: u32, replica: ReplicaId) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..4].copy_from_slice(&number.to_be_bytes());
+    key[4..].copy_from_slice(&replica.get().to_be_bytes());
+    key
+}
+
+fn owner_of(key: &[u8], value: &[u8], names: &BTreeMap<u32, &DocumentName>) -> Option<Owner> {
+    let (number, replica) = key.split_first_chunk()?;
+    let document = *names.get(&u32::from_be_bytes(*number))?;
+    let principal = std::str::from_utf8(unseal(key, value).ok()?).ok()?;
+    Some(Owner {
+        document: document.clone(),
+        replica: ReplicaId::new(u64::from_be_bytes(replica.try_into().ok()?)),
+        principal: principal.into(),
+    })
+}
+
 /// The state behind a lock; nothing here panics between two writes to it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -287,6 +309,44 @@ impl Store for SledStore {
             lock(&self.due).insert(document.clone());
         }
         Ok(())
+    }
+
+    fn bind(
+        &self,
+        document: &DocumentName,
+        replica: ReplicaId,
+        principal: &str,
+    ) -> Result<(), StoreError> {
+        self.take_room(principal.len() + 1024)?;
+        let key = owner_key(self.entry_or_new(document)?.number, replica);
+        if !self.owners.contains_key(key).map_err(engine_error)? {
+            let value = seal(&key, principal.as_bytes());
+            self.owners.insert(key, value).map_err(engine_error)?;
+        }
+        Ok(())
+    }
+
+    fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        let documents = self
+            .documents
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let names: BTreeMap<u32, &DocumentName> = documents
+            .iter()
+            .map(|(name, entry)| (entry.number, name))
+            .collect();
+        let mut owners = Vec::new();
+        for pair in &self.owners {
+            let (key, value) = pair.map_err(engine_error)?;
+            let owner = owner_of(&key, &value, &names);
+            // An id without an owner belongs to whom it writes for next.
+            if owner.is_none() {
+                tracing::warn!("dropped a damaged record of whose a replica is");
+            }
+            owners.extend(owner);
+        }
+        owners.sort();
+        Ok(owners)
     }
 
     fn flush(&self) -> Result<(), StoreError> {

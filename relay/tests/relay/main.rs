@@ -3,6 +3,7 @@
 mod bad_input;
 mod crash;
 mod full_disk;
+mod login;
 mod loopback;
 mod mesh;
 mod proxy;

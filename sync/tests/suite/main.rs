@@ -4,6 +4,7 @@
 mod convergence;
 mod flows;
 mod host;
+#[cfg(feature = "relay")]
 mod login;
 mod lone;
 mod mesh;
