@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use driftwood_sync::{Rights, Time};
 use jsonwebtoken::{Header, Validation};
 
-pub(crate) use self::claims::{Claims, DocClaim};
+pub(crate) use self::claims::{is_everything, Claims, DocClaim};
 use self::key::Key;
 pub use self::key::KeyError;
 pub(crate) use self::key::{make as make_key, public_half, KeyKind};
@@ -50,6 +50,10 @@ impl Keys {
             keys.extend(key::read(path)?);
         }
         Ok((!keys.is_empty()).then_some(Self { keys }))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
     }
 
     /// What a token allows. About 50 µs.

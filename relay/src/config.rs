@@ -5,36 +5,50 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use driftwood_sync::{Allowance, Limits, Pace};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::commands::Command;
 
 /// How to run a relay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Config {
     /// `host:port` to listen on; port 0 takes a free one.
     pub listen: String,
     /// The folder of the store.
     pub data: PathBuf,
     /// Addresses of other relays to link to.
+    #[serde(rename = "peer")]
     pub peers: Vec<String>,
     /// Origins of web pages that may connect; empty allows pages served from this machine, `*`
     /// allows any.
+    #[serde(rename = "allow-origin")]
     pub allow_origins: Vec<String>,
     /// Files of the keys that tokens are checked with; without any, everybody may do everything.
+    #[serde(rename = "auth-key")]
     pub auth_keys: Vec<PathBuf>,
     /// The file of the token that other relays are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_token: Option<PathBuf>,
     /// Listen beyond this machine although nobody has to log in.
     pub insecure_allow_anyone: bool,
     /// What clients may bring.
+    #[serde(flatten)]
     pub rates: Rates,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or per module as in `RUST_LOG`.
     pub log: String,
 }
 
+impl Config {
+    /// As a file for `--config`.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("settings are texts, numbers and lists")
+    }
+}
+
 /// What clients may bring in a second, and five times as much at once; 0 is no limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Rates {
     /// Changes of all clients of one principal.
     pub principal_changes: u64,
@@ -139,7 +153,7 @@ struct Settings {
     listen: Option<String>,
 
     /// The folder to keep documents in [default: ./driftwood-data]
-    #[arg(long, value_name = "FOLDER", env = "DRIFTWOOD_DATA")]
+    #[arg(long, global = true, value_name = "FOLDER", env = "DRIFTWOOD_DATA")]
     data: Option<PathBuf>,
 
     /// Another relay to link to; can be given several times
@@ -197,8 +211,12 @@ struct Settings {
     address_bytes: Option<u64>,
 
     /// A TOML file with any of these settings, named as the flags
-    #[arg(long, value_name = "FILE", env = "DRIFTWOOD_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "DRIFTWOOD_CONFIG")]
     config: Option<PathBuf>,
+
+    /// Print the settings that these flags, the environment and the file come to, as TOML, and end
+    #[arg(long)]
+    print_config: bool,
 
     /// What to log: error, warn, info, debug, trace [default: info]
     #[arg(long, value_name = "LEVEL", env = "DRIFTWOOD_LOG")]
@@ -245,6 +263,11 @@ impl Args {
     /// When the file cannot be read or has an unknown key.
     pub fn into_config(self) -> Result<Config, ConfigError> {
         self.settings.into_config()
+    }
+
+    /// Whether the configuration is only to be printed.
+    pub fn print_config(&self) -> bool {
+        self.settings.print_config
     }
 
     /// The configuration, and the command if there is one.
@@ -334,6 +357,26 @@ mod tests {
             (found.data, &found.log[..]),
             (Config::default().data, "warn")
         );
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_back() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("relay.toml");
+        let args = [
+            "--peer",
+            "ws://a",
+            "--auth-key",
+            "k",
+            "--peer-token",
+            "t",
+            "--address-bytes",
+            "7",
+        ];
+        let said = config(&args).expect("config");
+        std::fs::write(&path, said.to_toml()).expect("file");
+        let read = config(&["--config", path.to_str().expect("utf-8")]);
+        assert_eq!(read.expect("config"), said);
     }
 
     #[test]

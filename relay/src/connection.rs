@@ -12,13 +12,14 @@ use driftwood_sync::{ErrorCode, Frame, Input, Limits, LinkId, LinkKind};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{mpsc, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{mpsc, oneshot, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{timeout, Instant};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::WebSocketStream;
 
+use crate::metrics::Report;
 use crate::outbox::{Close, Next, Outbox};
 
 /// Beyond the protocol's own limit, so that a message which is a little too long is answered by the
@@ -36,6 +37,9 @@ const INCOMING_BYTES_MAX: usize = 16 << 20;
 
 /// As many events wait to be handled at most.
 const EVENTS_MAX: usize = 1024;
+
+/// A relay that takes longer to say how it goes is in trouble.
+const ASK_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A link that is to be closed has this long to send what is queued, and then the other side to say
 /// goodbye.
@@ -56,6 +60,8 @@ pub(crate) enum Event {
     },
     /// The link is gone.
     Down { link: LinkId },
+    /// Somebody wants to know how it goes.
+    Ask { answer: oneshot::Sender<Report> },
 }
 
 /// The queues of all links that are up, on the side of the task that owns the node.
@@ -66,8 +72,8 @@ pub(crate) struct Outboxes {
 
 impl Outboxes {
     /// Takes note of an event. What the node is to hear of it, and what to drop after that.
-    pub(crate) fn note(&mut self, event: Event) -> (Input, Option<OwnedSemaphorePermit>) {
-        match event {
+    pub(crate) fn note(&mut self, event: Event) -> Option<(Input, Option<OwnedSemaphorePermit>)> {
+        Some(match event {
             Event::Up { link, kind, outbox } => {
                 self.outboxes.insert(link, outbox);
                 (Input::Connected { link, kind }, None)
@@ -77,7 +83,16 @@ impl Outboxes {
                 self.outboxes.remove(&link);
                 (Input::Disconnected { link }, None)
             }
-        }
+            Event::Ask { .. } => return None,
+        })
+    }
+
+    /// What waits in all queues, in bytes, and how many of them are congested.
+    pub(crate) fn backlog(&self) -> (usize, usize) {
+        let queues = self.outboxes.values().map(Outbox::backlog);
+        queues.fold((0, 0), |(bytes, congested), (more, is_congested)| {
+            (bytes + more, congested + usize::from(is_congested))
+        })
     }
 
     /// Queues a frame. What the node must hear of it at once, if anything.
@@ -137,6 +152,16 @@ impl Links {
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(WRITE_BUFFER_BYTES)
             .max_write_buffer_size(WRITE_BUFFER_BYTES + 2 * message_bytes)
+    }
+
+    /// How it goes; none if the node's task does not answer.
+    pub(crate) async fn ask(&self) -> Option<Report> {
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            self.events.send(Event::Ask { answer }).await.ok()?;
+            answered.await.ok()
+        };
+        timeout(ASK_TIME_MAX, asked).await.ok()?
     }
 
     /// Runs a socket until either side ends it, or `stop` resolves and names how to.

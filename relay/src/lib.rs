@@ -25,12 +25,16 @@ pub mod logging;
 pub mod server;
 pub mod store;
 
+mod admin;
 mod auth;
+mod backup;
 mod clock;
 mod committer;
 mod connection;
 mod http;
 mod hub;
+mod inspect;
+mod metrics;
 mod origin;
 mod outbox;
 mod peers;

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::connection::{Event, Links};
 use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
+use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState};
 use crate::store::{SledStore, Store, StoreError};
@@ -92,7 +93,10 @@ pub struct Server {
     links: Links,
     events: mpsc::Receiver<Event>,
     committer: Committer,
-    keys: Option<Keys>,
+    keys: Option<Arc<Keys>>,
+    metrics: Arc<Metrics>,
+    #[cfg(unix)]
+    door: Option<crate::admin::Door>,
     done: mpsc::UnboundedReceiver<Done>,
     node: Node,
 }
@@ -115,7 +119,14 @@ impl Server {
         let store = tokio::task::spawn_blocking(move || SledStore::open(&data))
             .await
             .map_err(|_panic| ServeError::Opening)??;
-        Self::bind_with(config, Arc::new(store)).await
+        let store: Arc<dyn Store> = Arc::new(store);
+        let server = Self::bind_with(config, Arc::clone(&store)).await?;
+        #[cfg(unix)]
+        let server = Self {
+            door: crate::admin::Door::open(&config.data, store),
+            ..server
+        };
+        Ok(server)
     }
 
     /// [`bind`](Self::bind) on a store of the caller's.
@@ -128,7 +139,8 @@ impl Server {
             .iter()
             .map(|peer| Address::parse(peer))
             .collect::<Result<_, _>>()?;
-        let keys = Keys::read(&config.auth_keys)?;
+        let keys = Keys::read(&config.auth_keys)?.map(Arc::new);
+        let metrics = Arc::new(Metrics::default());
         let token = config.peer_token.as_deref().map(read_token).transpose()?;
         if keys.is_some() && token.is_none() && !peers.is_empty() {
             return Err(ServeError::NoPeerToken);
@@ -175,7 +187,7 @@ impl Server {
             };
             node.handle(crate::now(), input).for_each(drop);
         }
-        let (committer, done) = Committer::start(&store).map_err(ServeError::Thread)?;
+        let (committer, done) = Committer::start(&store, &metrics).map_err(ServeError::Thread)?;
         Ok(Self {
             listener,
             address,
@@ -185,6 +197,9 @@ impl Server {
             events,
             committer,
             keys,
+            metrics,
+            #[cfg(unix)]
+            door: None,
             done,
             node,
         })
@@ -203,15 +218,27 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (end, ending) = watch::channel(false);
         let (stop_dialling, stopped) = watch::channel(None);
-        let mut hub = Hub::new(self.node, self.committer, self.keys);
+        let (keys, metrics) = (self.keys, self.metrics);
+        let mut hub = Hub::new(
+            self.node,
+            self.committer,
+            keys.clone(),
+            Arc::clone(&metrics),
+        );
         let (mut events, mut done) = (self.events, self.done);
 
         let front = Front {
             links: self.links.clone(),
             origins: self.origins,
+            keys,
+            metrics,
             ending,
         };
         let mut tasks = JoinSet::new();
+        #[cfg(unix)]
+        if let Some(door) = self.door {
+            tasks.spawn(door.serve());
+        }
         tasks.spawn(accept(self.listener, front));
         for peer in self.peers {
             let (links, stop) = (self.links.clone(), stopped.clone());

@@ -61,6 +61,8 @@ pub struct Stored {
     pub name: DocumentName,
     /// How far it has come: the join of what was appended.
     pub version: VersionVector,
+    /// What its log takes, its checkpoint included.
+    pub bytes: u64,
     /// Whether a record of it failed its checksum; every use of it then answers
     /// [`StoreError::Corrupt`].
     pub damaged: bool,

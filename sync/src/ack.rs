@@ -146,6 +146,13 @@ impl Node {
                 .filter(|&(replica, seq)| seq > known.get(replica));
             let raised: Vec<ReplicaId> = raised.map(|(replica, _)| replica).collect();
             document.elsewhere.merge(version);
+            if self.config.role == Role::Relay && !raised.is_empty() {
+                self.outbox.push(Output::Saved {
+                    document: document.name.clone(),
+                    level: Level::Replicated,
+                    version: version.clone(),
+                });
+            }
             self.settle(key);
             self.note_news(key, raised);
         }

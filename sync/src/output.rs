@@ -86,7 +86,7 @@ pub enum Output {
         /// Why; its name is the close reason.
         reason: ErrorCode,
     },
-    /// This much is now saved at that level. Clients only.
+    /// This much is now saved at that level. On a relay, `Replicated` alone: another relay has it.
     Saved {
         /// Which document.
         document: DocumentName,

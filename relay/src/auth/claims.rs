@@ -71,22 +71,25 @@ impl Claims {
             Some("relay") => true,
             Some(_) => return Err(TokenError::Claims("`role` is `relay` or is not there")),
         };
-        if relay && !grants.iter().any(is_everything) {
-            let what = "a relay's token needs `admin` for the prefix \"\"";
-            return Err(TokenError::Claims(what));
-        }
-        Ok(Rights {
+        let rights = Rights {
             principal: self.sub.into(),
             relay,
             grants,
             expires: Some(expires),
-        })
+        };
+        if relay && !is_everything(&rights) {
+            let what = "a relay's token needs `admin` for the prefix \"\"";
+            return Err(TokenError::Claims(what));
+        }
+        Ok(rights)
     }
 }
 
-fn is_everything(grant: &Grant) -> bool {
-    grant.right == Right::Admin
-        && matches!(&grant.scope, Scope::Prefix(prefix) if prefix.is_empty())
+/// Whether they may administer every document there is and will be.
+pub(crate) fn is_everything(rights: &Rights) -> bool {
+    let all = |grant: &Grant| matches!(&grant.scope, Scope::Prefix(prefix) if prefix.is_empty());
+    let mut grants = rights.grants.iter();
+    grants.any(|grant| grant.right == Right::Admin && all(grant))
 }
 
 impl DocClaim {

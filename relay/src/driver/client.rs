@@ -190,9 +190,10 @@ impl<H: Host> Client<H> {
     }
 
     fn happened(&mut self, event: Event) {
-        let (input, permit) = self.outboxes.note(event);
-        self.handle(input);
-        drop(permit);
+        if let Some((input, permit)) = self.outboxes.note(event) {
+            self.handle(input);
+            drop(permit);
+        }
     }
 
     fn flush(&mut self) {

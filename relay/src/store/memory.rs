@@ -41,6 +41,11 @@ impl Store for MemoryStore {
         let stored = |(name, log): (&DocumentName, &Log)| Stored {
             name: name.clone(),
             version: log.version.clone(),
+            bytes: log.bytes
+                + log
+                    .checkpoint
+                    .as_ref()
+                    .map_or(0, |it| it.bytes.len() as u64),
             damaged: false,
         };
         Ok(self.logs().iter().map(stored).collect())

@@ -267,6 +267,7 @@ impl Store for SledStore {
             Stored {
                 name: name.clone(),
                 version: state.version.clone(),
+                bytes: state.bytes + state.checkpoint_bytes,
                 damaged: state.damaged.is_some(),
             }
         };

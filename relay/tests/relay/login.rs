@@ -68,9 +68,10 @@ fn text(path: &Path) -> &str {
 fn command(args: &[&str]) -> String {
     let args = std::iter::once("driftwood-relay").chain(args.iter().copied());
     let parsed = Args::try_parse_from(args).expect("flags parse");
-    let (_, command) = parsed.split().expect("a configuration");
+    let (config, command) = parsed.split().expect("a configuration");
     let mut out = Vec::new();
-    command.expect("a command").run(&mut out).expect("it works");
+    let command = command.expect("a command");
+    assert!(command.run(&config, &mut out).expect("it works"));
     String::from_utf8(out).expect("utf-8")
 }
 

@@ -6,6 +6,7 @@ mod full_disk;
 mod login;
 mod loopback;
 mod mesh;
+mod operation;
 mod proxy;
 mod slow_reader;
 mod staged;
