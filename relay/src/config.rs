@@ -1,13 +1,16 @@
 //! What the relay is told: by flags, by the environment, by a TOML file, and else by these
 //! defaults.
 
+mod rates;
+
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use driftwood_sync::{Allowance, Limits, Pace};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::Command;
+
+pub use self::rates::Rates;
 
 /// How to run a relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,6 +33,15 @@ pub struct Config {
     /// The file of the token that other relays are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_token: Option<PathBuf>,
+    /// The files of the certificate, with its chain, and of its key, both in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// See `tls_cert`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// The certificates in PEM that peers are believed by, in place of the public ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_ca: Option<PathBuf>,
     /// Listen beyond this machine although nobody has to log in.
     pub insecure_allow_anyone: bool,
     /// What clients may bring.
@@ -46,57 +58,6 @@ impl Config {
     }
 }
 
-/// What clients may bring in a second, and five times as much at once; 0 is no limit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Rates {
-    /// Changes of all clients of one principal.
-    pub principal_changes: u64,
-    /// Bytes of all clients of one principal.
-    pub principal_bytes: u64,
-    /// Changes of all clients of one address.
-    pub address_changes: u64,
-    /// Bytes of all clients of one address.
-    pub address_bytes: u64,
-}
-
-impl Default for Rates {
-    fn default() -> Self {
-        let Limits {
-            principal, address, ..
-        } = Limits::default();
-        Self {
-            principal_changes: principal.changes.per_second,
-            principal_bytes: principal.bytes.per_second,
-            address_changes: address.changes.per_second,
-            address_bytes: address.bytes.per_second,
-        }
-    }
-}
-
-impl Rates {
-    /// The protocol's limits with these rates.
-    pub(crate) fn limits(&self) -> Limits {
-        let allowance = |changes, bytes| Allowance {
-            changes: pace(changes),
-            bytes: pace(bytes),
-        };
-        Limits {
-            principal: allowance(self.principal_changes, self.principal_bytes),
-            address: allowance(self.address_changes, self.address_bytes),
-            ..Limits::default()
-        }
-    }
-}
-
-fn pace(per_second: u64) -> Pace {
-    Pace::of(if per_second == 0 {
-        u64::MAX
-    } else {
-        per_second
-    })
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -106,6 +67,9 @@ impl Default for Config {
             allow_origins: Vec::new(),
             auth_keys: Vec::new(),
             peer_token: None,
+            tls_cert: None,
+            tls_key: None,
+            peer_ca: None,
             insecure_allow_anyone: false,
             rates: Rates::default(),
             log: "info".into(),
@@ -159,7 +123,7 @@ struct Settings {
     /// Another relay to link to; can be given several times
     #[arg(
         long = "peer",
-        value_name = "ws://HOST:PORT",
+        value_name = "ws[s]://HOST:PORT",
         env = "DRIFTWOOD_PEER",
         value_delimiter = ','
     )]
@@ -188,6 +152,28 @@ struct Settings {
     /// The token that other relays are shown, as `driftwood-relay token --relay` makes it
     #[arg(long, value_name = "FILE", env = "DRIFTWOOD_PEER_TOKEN")]
     peer_token: Option<PathBuf>,
+
+    /// The relay's certificate and those that vouch for it, in PEM; read anew when it changes
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DRIFTWOOD_TLS_CERT",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of the certificate, in PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DRIFTWOOD_TLS_KEY",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+
+    /// Certificates in PEM that wss:// peers are believed by [default: the public ones]
+    #[arg(long, value_name = "FILE", env = "DRIFTWOOD_PEER_CA")]
+    peer_ca: Option<PathBuf>,
 
     /// Listen beyond this machine although nobody has to log in: whoever reaches the port may read and
     /// change everything
@@ -235,6 +221,9 @@ struct File {
     #[serde(default)]
     auth_key: Vec<PathBuf>,
     peer_token: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    peer_ca: Option<PathBuf>,
     insecure_allow_anyone: Option<bool>,
     principal_changes: Option<u64>,
     principal_bytes: Option<u64>,
@@ -306,6 +295,9 @@ impl Settings {
                 self.auth_keys
             },
             peer_token: self.peer_token.or(file.peer_token),
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            tls_key: self.tls_key.or(file.tls_key),
+            peer_ca: self.peer_ca.or(file.peer_ca),
             insecure_allow_anyone: self.insecure_allow_anyone
                 || file.insecure_allow_anyone.unwrap_or_default(),
             rates: Rates {

@@ -121,6 +121,19 @@ pub(crate) struct Links {
     limits: Limits,
 }
 
+/// A way to tell the node something while it runs.
+pub(crate) struct WeakLinks(mpsc::WeakSender<Event>);
+
+impl WeakLinks {
+    pub(crate) async fn tell(&self, input: Input) {
+        if let Some(events) = self.0.upgrade() {
+            let permit = None;
+            // Nobody listens any more when the node is being shut down.
+            let _ = events.send(Event::Happened { input, permit }).await;
+        }
+    }
+}
+
 /// How a connection went.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ended {
@@ -141,6 +154,11 @@ impl Links {
             limits,
         };
         (links, receiver)
+    }
+
+    /// The same without keeping the node's task from ending.
+    pub(crate) fn downgrade(&self) -> WeakLinks {
+        WeakLinks(self.events.downgrade())
     }
 
     /// The limits that sockets keep by themselves.

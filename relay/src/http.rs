@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -25,6 +26,7 @@ use crate::connection::Links;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::outbox::Close;
+use crate::tls::Acceptor;
 
 /// How long the head of a request may take. What comes after an upgrade has the protocol's own
 /// deadline.
@@ -46,6 +48,8 @@ pub(crate) struct Front {
     pub(crate) origins: Arc<Origins>,
     pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where it speaks TLS.
+    pub(crate) acceptor: Option<Acceptor>,
     /// Becomes true when the relay ends.
     pub(crate) ending: watch::Receiver<bool>,
 }
@@ -55,6 +59,24 @@ impl Front {
     pub(crate) async fn serve(self, stream: TcpStream, address: IpAddr) {
         // Acknowledgements are small; they must not wait for company.
         let _ = stream.set_nodelay(true);
+        let Some(acceptor) = self.acceptor.clone() else {
+            return self.serve_on(stream, address).await;
+        };
+        let mut ending = self.ending.clone();
+        let accepted = tokio::select! {
+            accepted = acceptor.accept(stream) => accepted,
+            _ = ending.wait_for(|ending| *ending) => return,
+        };
+        match accepted {
+            Ok(stream) => self.serve_on(stream, address).await,
+            Err(error) => tracing::debug!(%error, "no handshake"),
+        }
+    }
+
+    async fn serve_on<S>(self, stream: S, address: IpAddr)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let mut ending = self.ending.clone();
         let router = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))

@@ -24,6 +24,7 @@ pub mod driver;
 pub mod logging;
 pub mod server;
 pub mod store;
+pub mod tls;
 
 mod admin;
 mod auth;
@@ -38,5 +39,6 @@ mod metrics;
 mod origin;
 mod outbox;
 mod peers;
+mod watch;
 
 pub use clock::now;

@@ -47,7 +47,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
     // For people and for programs that start a relay: once this line is there, it can be reached.
     // Nobody has to read it.
     let mut out = std::io::stdout();
-    let _ = writeln!(out, "listening on ws://{}/sync", server.address());
+    let scheme = if server.is_secure() { "wss" } else { "ws" };
+    let _ = writeln!(out, "listening on {scheme}://{}/sync", server.address());
     let _ = out.flush();
     server.serve(shutdown).await?;
     Ok(())

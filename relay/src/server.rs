@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use driftwood_sync::{Input, LinkKind, Node, NodeId, Role};
+use driftwood_sync::{Input, LinkKind, Node, NodeId, Role, Token};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -16,13 +16,15 @@ pub use crate::auth::KeyError;
 use crate::auth::Keys;
 use crate::committer::{Committer, Done};
 use crate::config::Config;
-use crate::connection::{Event, Links};
+use crate::connection::{Event, Links, WeakLinks};
 use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState};
 use crate::store::{SledStore, Store, StoreError};
+use crate::tls::{Identity, TlsError, Trust};
+use crate::watch::watch;
 
 /// How long open connections may take to say goodbye when the relay ends.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
@@ -76,6 +78,15 @@ pub enum ServeError {
         /// Where it would have listened.
         address: SocketAddr,
     },
+    /// The certificate or its key cannot be used.
+    #[error("--tls-cert, --tls-key: {0}")]
+    Certificate(TlsError),
+    /// One of the two is not enough.
+    #[error("--tls-cert and --tls-key go together")]
+    HalfCertificate,
+    /// What peers are believed by cannot be used.
+    #[error("--peer-ca {0}")]
+    PeerCa(TlsError),
     /// The threads of the store cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -90,6 +101,9 @@ pub struct Server {
     address: SocketAddr,
     origins: Arc<Origins>,
     peers: Vec<Address>,
+    trust: Option<Trust>,
+    identity: Option<Arc<Identity>>,
+    peer_token: Option<PathBuf>,
     links: Links,
     events: mpsc::Receiver<Event>,
     committer: Committer,
@@ -142,6 +156,15 @@ impl Server {
         let keys = Keys::read(&config.auth_keys)?.map(Arc::new);
         let metrics = Arc::new(Metrics::default());
         let token = config.peer_token.as_deref().map(read_token).transpose()?;
+        let identity = match (&config.tls_cert, &config.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Identity::read(certificate, key).map_err(ServeError::Certificate)?)
+            }
+            (None, None) => None,
+            _ => return Err(ServeError::HalfCertificate),
+        };
+        let trust = config.peer_ca.as_deref().map(Trust::from_file);
+        let trust = trust.transpose().map_err(ServeError::PeerCa)?;
         if keys.is_some() && token.is_none() && !peers.is_empty() {
             return Err(ServeError::NoPeerToken);
         }
@@ -193,6 +216,9 @@ impl Server {
             address,
             origins: Arc::new(Origins::new(&config.allow_origins)),
             peers,
+            trust,
+            identity,
+            peer_token: config.peer_token.clone(),
             links,
             events,
             committer,
@@ -203,6 +229,11 @@ impl Server {
             done,
             node,
         })
+    }
+
+    /// Whether it speaks TLS.
+    pub fn is_secure(&self) -> bool {
+        self.identity.is_some()
     }
 
     /// Where it listens.
@@ -216,8 +247,8 @@ impl Server {
     /// # Errors
     /// When the store cannot go on. Nothing that is not on disk has been acknowledged.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let (end, ending) = watch::channel(false);
-        let (stop_dialling, stopped) = watch::channel(None);
+        let (end, ending) = signal::channel(false);
+        let (stop_dialling, stopped) = signal::channel(None);
         let (keys, metrics) = (self.keys, self.metrics);
         let mut hub = Hub::new(
             self.node,
@@ -233,6 +264,7 @@ impl Server {
             keys,
             metrics,
             ending,
+            acceptor: self.identity.as_ref().map(Identity::acceptor),
         };
         let mut tasks = JoinSet::new();
         #[cfg(unix)]
@@ -242,10 +274,20 @@ impl Server {
         tasks.spawn(accept(self.listener, front));
         for peer in self.peers {
             let (links, stop) = (self.links.clone(), stopped.clone());
+            let trust = self.trust.clone();
             tasks.spawn(async move {
                 let report = |state| log_peer(&peer, &state);
-                keep(peer.clone(), LinkKind::Mesh, links, stop, report).await;
+                keep(peer.clone(), LinkKind::Mesh, trust, links, stop, report).await;
             });
+        }
+        if let Some(identity) = self.identity {
+            let files = identity.files();
+            tasks.spawn(watch(files, async move || identity.reload()));
+        }
+        if let Some(path) = self.peer_token {
+            let links = self.links.downgrade();
+            let files = vec![path.clone()];
+            tasks.spawn(watch(files, async move || renew(&path, &links).await));
         }
         // From here on the connections hold the only senders: when they are gone, the events end.
         drop(self.links);
@@ -283,6 +325,18 @@ fn read_token(path: &Path) -> Result<Vec<u8>, ServeError> {
         error,
     })?;
     Ok(text.trim_ascii().to_vec())
+}
+
+/// The token for other relays is another one.
+async fn renew(path: &Path, links: &WeakLinks) {
+    match read_token(path) {
+        Ok(token) => {
+            tracing::info!("the token for other relays was read anew");
+            let token = Token(token);
+            links.tell(Input::Token { token }).await;
+        }
+        Err(error) => tracing::warn!(%error, "the old token stays"),
+    }
 }
 
 /// Takes connections until the relay ends.

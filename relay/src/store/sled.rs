@@ -10,6 +10,7 @@
 mod entry;
 mod folder;
 mod log;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -233,24 +234,6 @@ impl SledStore {
     }
 }
 
-fn owner_key(number: u32, replica: ReplicaId) -> [u8; 12] {
-    let mut key = [0; 12];
-    key[..4].copy_from_slice(&number.to_be_bytes());
-    key[4..].copy_from_slice(&replica.get().to_be_bytes());
-    key
-}
-
-fn owner_of(key: &[u8], value: &[u8], names: &BTreeMap<u32, &DocumentName>) -> Option<Owner> {
-    let (number, replica) = key.split_first_chunk()?;
-    let document = *names.get(&u32::from_be_bytes(*number))?;
-    let principal = std::str::from_utf8(unseal(key, value).ok()?).ok()?;
-    Some(Owner {
-        document: document.clone(),
-        replica: ReplicaId::new(u64::from_be_bytes(replica.try_into().ok()?)),
-        principal: principal.into(),
-    })
-}
-
 /// The state behind a lock; nothing here panics between two writes to it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -319,12 +302,8 @@ impl Store for SledStore {
         principal: &str,
     ) -> Result<(), StoreError> {
         self.take_room(principal.len() + 1024)?;
-        let key = owner_key(self.entry_or_new(document)?.number, replica);
-        if !self.owners.contains_key(key).map_err(engine_error)? {
-            let value = seal(&key, principal.as_bytes());
-            self.owners.insert(key, value).map_err(engine_error)?;
-        }
-        Ok(())
+        let number = self.entry_or_new(document)?.number;
+        owners::bind(&self.owners, number, replica, principal)
     }
 
     fn owners(&self) -> Result<Vec<Owner>, StoreError> {
@@ -336,18 +315,7 @@ impl Store for SledStore {
             .iter()
             .map(|(name, entry)| (entry.number, name))
             .collect();
-        let mut owners = Vec::new();
-        for pair in &self.owners {
-            let (key, value) = pair.map_err(engine_error)?;
-            let owner = owner_of(&key, &value, &names);
-            // An id without an owner belongs to whom it writes for next.
-            if owner.is_none() {
-                tracing::warn!("dropped a damaged record of whose a replica is");
-            }
-            owners.extend(owner);
-        }
-        owners.sort();
-        Ok(owners)
+        owners::all(&self.owners, &names)
     }
 
     fn flush(&self) -> Result<(), StoreError> {

@@ -15,13 +15,13 @@ use tempfile::TempDir;
 use crate::support::{name, until, Guest, Relay};
 
 /// A folder with a key, and relays that believe it.
-struct Office {
-    folder: TempDir,
+pub(crate) struct Office {
+    pub(crate) folder: TempDir,
     key: PathBuf,
 }
 
 impl Office {
-    fn new(kind: &str) -> Self {
+    pub(crate) fn new(kind: &str) -> Self {
         let folder = TempDir::new().expect("temporary folder");
         let key = folder.path().join("key");
         command(&["token", "--new-key", kind, text(&key)]);
@@ -29,12 +29,12 @@ impl Office {
     }
 
     /// A token, as the command makes it.
-    fn token(&self, sub: &str, more: &[&str]) -> String {
+    pub(crate) fn token(&self, sub: &str, more: &[&str]) -> String {
         let args = ["token", "--key", text(&self.key), "--sub", sub];
         command(&[&args[..], more].concat()).trim().to_owned()
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         Config {
             listen: "127.0.0.1:0".into(),
             auth_keys: vec![self.key.clone()],
@@ -42,7 +42,7 @@ impl Office {
         }
     }
 
-    fn peer_token(&self, sub: &str) -> PathBuf {
+    pub(crate) fn peer_token(&self, sub: &str) -> PathBuf {
         let path = self.folder.path().join(sub);
         let token = self.token(sub, &["--relay"]);
         std::fs::write(&path, token + "\n").expect("written");

@@ -13,3 +13,4 @@ mod staged;
 mod store_contract;
 mod store_sled;
 mod support;
+mod tls;

@@ -40,7 +40,7 @@ async fn meanwhile(data: &Path, args: &[&'static str]) -> (bool, String) {
         .expect("it works")
 }
 
-fn metric(text: &str, name: &str) -> f64 {
+pub(crate) fn metric(text: &str, name: &str) -> f64 {
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -48,7 +48,7 @@ fn metric(text: &str, name: &str) -> f64 {
     value.parse().expect("a number")
 }
 
-fn get(path: &str) -> String {
+pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n")
 }
 
