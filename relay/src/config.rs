@@ -113,15 +113,21 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 struct Settings {
     /// Where to listen [default: 127.0.0.1:4455]
-    #[arg(long, value_name = "HOST:PORT", env = "DRIFTWOOD_LISTEN")]
+    #[arg(
+        global = true,
+        long,
+        value_name = "HOST:PORT",
+        env = "DRIFTWOOD_LISTEN"
+    )]
     listen: Option<String>,
 
     /// The folder to keep documents in [default: ./driftwood-data]
-    #[arg(long, global = true, value_name = "FOLDER", env = "DRIFTWOOD_DATA")]
+    #[arg(global = true, long, value_name = "FOLDER", env = "DRIFTWOOD_DATA")]
     data: Option<PathBuf>,
 
     /// Another relay to link to; can be given several times
     #[arg(
+        global = true,
         long = "peer",
         value_name = "ws[s]://HOST:PORT",
         env = "DRIFTWOOD_PEER",
@@ -132,6 +138,7 @@ struct Settings {
     /// A web origin whose pages may connect, `*` for any; can be given several times
     /// [default: pages served from this machine]
     #[arg(
+        global = true,
         long = "allow-origin",
         value_name = "ORIGIN",
         env = "DRIFTWOOD_ALLOW_ORIGIN",
@@ -142,6 +149,7 @@ struct Settings {
     /// A key that tokens are checked with, as `driftwood-relay token --new-key` makes it; can be given
     /// several times. Without any, everybody may do everything
     #[arg(
+        global = true,
         long = "auth-key",
         value_name = "FILE",
         env = "DRIFTWOOD_AUTH_KEY",
@@ -150,54 +158,59 @@ struct Settings {
     auth_keys: Vec<PathBuf>,
 
     /// The token that other relays are shown, as `driftwood-relay token --relay` makes it
-    #[arg(long, value_name = "FILE", env = "DRIFTWOOD_PEER_TOKEN")]
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_PEER_TOKEN")]
     peer_token: Option<PathBuf>,
 
     /// The relay's certificate and those that vouch for it, in PEM; read anew when it changes
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "DRIFTWOOD_TLS_CERT",
-        requires = "tls_key"
-    )]
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_TLS_CERT")]
     tls_cert: Option<PathBuf>,
 
     /// The key of the certificate, in PEM
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "DRIFTWOOD_TLS_KEY",
-        requires = "tls_cert"
-    )]
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_TLS_KEY")]
     tls_key: Option<PathBuf>,
 
     /// Certificates in PEM that wss:// peers are believed by [default: the public ones]
-    #[arg(long, value_name = "FILE", env = "DRIFTWOOD_PEER_CA")]
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_PEER_CA")]
     peer_ca: Option<PathBuf>,
 
     /// Listen beyond this machine although nobody has to log in: whoever reaches the port may read and
     /// change everything
-    #[arg(long, env = "DRIFTWOOD_INSECURE_ALLOW_ANYONE")]
+    #[arg(global = true, long, env = "DRIFTWOOD_INSECURE_ALLOW_ANYONE")]
     insecure_allow_anyone: bool,
 
     /// Changes a second of one principal [default: 10000; 0 is no limit]
-    #[arg(long, value_name = "N", env = "DRIFTWOOD_PRINCIPAL_CHANGES")]
+    #[arg(
+        global = true,
+        long,
+        value_name = "N",
+        env = "DRIFTWOOD_PRINCIPAL_CHANGES"
+    )]
     principal_changes: Option<u64>,
 
     /// Bytes a second of one principal [default: 32 MiB]
-    #[arg(long, value_name = "N", env = "DRIFTWOOD_PRINCIPAL_BYTES")]
+    #[arg(
+        global = true,
+        long,
+        value_name = "N",
+        env = "DRIFTWOOD_PRINCIPAL_BYTES"
+    )]
     principal_bytes: Option<u64>,
 
     /// Changes a second of one address [default: 50000]
-    #[arg(long, value_name = "N", env = "DRIFTWOOD_ADDRESS_CHANGES")]
+    #[arg(
+        global = true,
+        long,
+        value_name = "N",
+        env = "DRIFTWOOD_ADDRESS_CHANGES"
+    )]
     address_changes: Option<u64>,
 
     /// Bytes a second of one address [default: 128 MiB]
-    #[arg(long, value_name = "N", env = "DRIFTWOOD_ADDRESS_BYTES")]
+    #[arg(global = true, long, value_name = "N", env = "DRIFTWOOD_ADDRESS_BYTES")]
     address_bytes: Option<u64>,
 
     /// A TOML file with any of these settings, named as the flags
-    #[arg(long, global = true, value_name = "FILE", env = "DRIFTWOOD_CONFIG")]
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_CONFIG")]
     config: Option<PathBuf>,
 
     /// Print the settings that these flags, the environment and the file come to, as TOML, and end
@@ -205,7 +218,7 @@ struct Settings {
     print_config: bool,
 
     /// What to log: error, warn, info, debug, trace [default: info]
-    #[arg(long, value_name = "LEVEL", env = "DRIFTWOOD_LOG")]
+    #[arg(global = true, long, value_name = "LEVEL", env = "DRIFTWOOD_LOG")]
     log: Option<String>,
 }
 

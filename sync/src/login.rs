@@ -16,7 +16,7 @@ use crate::document::{Key, Party};
 use crate::link::Link;
 use crate::message::Message;
 use crate::node::Node;
-use crate::rate::Source;
+use crate::rate::{Balance, Source, LOGIN_CHANGES};
 use crate::{Channel, DocumentName, ErrorCode, LinkId, LinkKind, Output, Right, Rights, Token};
 
 impl Link {
@@ -32,6 +32,20 @@ impl Node {
         if let Some(session) = self.links.get_mut(&link).filter(|_| RELAY) {
             session.address = Some(Source::address(address));
         }
+    }
+
+    /// Asks the shell about a first token, unless too many came from there.
+    pub(crate) fn ask_who(&mut self, link: LinkId, token: Token) {
+        let limits = &self.config.limits;
+        let address = self.links.get(&link).and_then(|it| it.address.as_ref());
+        let balance = address.filter(|_| RELAY).map(|address| {
+            let amount = (LOGIN_CHANGES, token.0.len() as u64);
+            self.meters.take(address, self.now, amount, limits)
+        });
+        if let Some(Balance::Broke { wait_ms }) = balance {
+            return self.fail(link, ErrorCode::RateLimited, wait_ms);
+        }
+        self.outbox.push(Output::Login { link, token });
     }
 
     /// A token came after the first one. Where nobody has to log in, it is of no use.

@@ -8,6 +8,9 @@ use driftwood_crdt::ordered::BTreeMap;
 use crate::limits::{Allowance, Limits, Pace};
 use crate::Time;
 
+/// A token costs as much as so many changes: to check it takes longer.
+pub(crate) const LOGIN_CHANGES: u64 = 100;
+
 /// A token bucket in thousandths of what it counts.
 #[derive(Debug)]
 pub(crate) struct Bucket {

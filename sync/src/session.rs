@@ -5,7 +5,7 @@ use crate::document::Key;
 use crate::link::Link;
 use crate::message::{Hello, Message, PROTOCOL_VERSIONS};
 use crate::node::Node;
-use crate::rate::{Balance, Source};
+use crate::rate::{Balance, Source, LOGIN_CHANGES};
 use crate::timer::Alarm;
 use crate::wire::{WireError, AGENT_BYTES_MAX};
 use crate::{Channel, ErrorCode, LinkId, LinkKind, Output, ProtocolError, Reporter, Role, Token};
@@ -64,7 +64,7 @@ impl Node {
         match (session.is_ready(), message) {
             (false, Message::Hello(hello)) if session.remote.is_none() => self.greeted(link, hello),
             (false, Message::Login { token }) if session.remote.is_some() => {
-                self.outbox.push(Output::Login { link, token });
+                self.ask_who(link, token);
             }
             (false, _) => self.fail(link, ErrorCode::Unauthenticated, 0),
             (true, Message::Hello(_)) => self.fail(link, ErrorCode::BadFrame, 0),
@@ -107,10 +107,7 @@ impl Node {
         session.agent = hello.agent;
         match hello.token {
             _ if !self.config.is_guarded() => self.welcome(link),
-            Some(token) => {
-                let token = Token(token);
-                self.outbox.push(Output::Login { link, token });
-            }
+            Some(token) => self.ask_who(link, Token(token)),
             // A relay that was dialled logs in when it knows who we are.
             None if session.dialled => {}
             None => self.fail(link, ErrorCode::Unauthenticated, 0),
@@ -291,8 +288,12 @@ impl Node {
             return true;
         }
         let mut balance = session.bucket.take(self.now, 1, limits.messages);
-        let change = matches!(message, Message::Delta { .. } | Message::Part(_));
-        let amount = (u64::from(change), bytes as u64);
+        let changes = match message {
+            Message::Delta { .. } | Message::Part(_) => 1,
+            Message::Login { .. } => LOGIN_CHANGES,
+            _ => 0,
+        };
+        let amount = (changes, bytes as u64);
         let principal = session.rights.as_ref().map(|rights| &rights.principal);
         let principal = principal.map(|name| Source::Principal(name.clone()));
         for source in session.address.iter().chain(&principal) {

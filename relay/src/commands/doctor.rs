@@ -7,6 +7,7 @@ use super::{say, upkeep};
 use crate::auth::{self, Keys};
 use crate::config::Config;
 use crate::peers::Address;
+use crate::tls::{Identity, Trust};
 
 /// Less room than this on the disk is worth a word.
 const FREE_BYTES_MIN: u64 = 1 << 30;
@@ -32,6 +33,7 @@ pub(super) fn run(config: &Config, out: &mut dyn Write) -> anyhow::Result<bool> 
     let mut findings = Findings { out, good: true };
     data(config, &mut findings)?;
     keys(config, &mut findings)?;
+    tls(config, &mut findings)?;
     peers(config, &mut findings)?;
     Ok(findings.good)
 }
@@ -104,6 +106,21 @@ fn keys(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
             "--peer-token {path} is not a relay's; make one with `driftwood-relay token --relay`"
         )),
         _ => findings.good(&format!("--peer-token {path}")),
+    }
+}
+
+fn tls(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
+    match (&config.tls_cert, &config.tls_key) {
+        (Some(certificate), Some(key)) => match Identity::read(certificate, key) {
+            Ok(_) => findings.good(&format!("--tls-cert {}", certificate.display()))?,
+            Err(error) => findings.wrong(&format!("--tls-cert, --tls-key: {error}"))?,
+        },
+        (None, None) => {}
+        _ => findings.wrong("--tls-cert and --tls-key go together")?,
+    }
+    match config.peer_ca.as_deref().map(Trust::from_file) {
+        Some(Err(error)) => findings.wrong(&format!("--peer-ca {error}")),
+        _ => Ok(()),
     }
 }
 

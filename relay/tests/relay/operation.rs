@@ -257,9 +257,16 @@ fn the_doctor_says_what_is_wrong() {
         (&data, &["--auth-key", key], "no JSON Web Key"),
         (&data, &["--peer", "http://localhost"], "http://localhost"),
         (&data, &["--peer-token", "/nowhere"], "/nowhere"),
+        (&data, &["--tls-cert", key], "go together"),
+        (
+            &data,
+            &["--tls-cert", key, "--tls-key", key],
+            "no certificate",
+        ),
+        (&data, &["--peer-ca", "/nowhere/ca"], "/nowhere/ca"),
         (&foreign, &[], "not a Driftwood store"),
     ] {
-        let (good, said) = command(data, &[flags, &["doctor"]].concat()).expect("it works");
+        let (good, said) = command(data, &[&["doctor"], flags].concat()).expect("it works");
         let wrong = said
             .lines()
             .any(|line| line.starts_with("WRONG") && line.contains(wanted));

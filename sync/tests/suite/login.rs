@@ -511,6 +511,28 @@ fn connections_of_one_principal_or_address_share_what_they_may_bring() {
 }
 
 #[test]
+fn an_address_that_guesses_tokens_is_not_even_asked_any_more() {
+    let mut relay = Guarded::with(|config| config.limits.address.changes = Pace::of(100));
+    let mut guess = |link, address: [u8; 4]| {
+        relay.connect(link, LinkKind::Down);
+        let address = address.into();
+        relay.input(Input::Address { link, address });
+        let outputs = relay.say(link, &hello(Role::Client, 2, Some("guess")));
+        if matches!(outputs[..], [Output::Login { .. }]) {
+            relay.input(Input::Denied { link });
+        }
+        closed(&outputs)
+    };
+    // 5 at once are good, 10 are too much.
+    for number in 0..10 {
+        assert_eq!(guess(LinkId(number), [10, 0, 0, 1]), None, "{number}");
+    }
+    let limited = Some((4429, ErrorCode::RateLimited));
+    assert_eq!(guess(LinkId(10), [10, 0, 0, 1]), limited);
+    assert_eq!(guess(LinkId(11), [10, 0, 0, 2]), None, "somebody else");
+}
+
+#[test]
 fn bytes_are_counted_as_well() {
     let mut relay = Guarded::with(|config| {
         config.limits.principal.bytes = Pace {

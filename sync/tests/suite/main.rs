@@ -4,7 +4,6 @@
 mod convergence;
 mod flows;
 mod host;
-#[cfg(feature = "relay")]
 mod login;
 mod lone;
 mod mesh;
