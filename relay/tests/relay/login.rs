@@ -12,7 +12,7 @@ use driftwood_relay::store::{MemoryStore, SledStore, Store};
 use driftwood_sync::{ErrorCode, Input, Level, Token};
 use tempfile::TempDir;
 
-use crate::support::{name, until, Guest, Relay};
+use crate::support::{name, until, Guest, Program, Relay};
 
 /// A folder with a key, and relays that believe it.
 pub(crate) struct Office {
@@ -355,4 +355,46 @@ fn the_token_command_says_what_to_do() {
             .count(),
         3
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_has_a_token_a_key_or_content() {
+    let office = Office::new("hs256");
+    let folder = TempDir::new().expect("temporary folder");
+    let log = std::fs::File::create(folder.path().join("log")).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_driftwood-relay"));
+    command.args(["--listen", "127.0.0.1:0", "--log", "trace"]);
+    command.arg("--data").arg(folder.path().join("data"));
+    command.arg("--auth-key").arg(&office.key).stderr(log);
+    let program = Program::spawn(&mut command);
+    let good = office.token("ada", &["--doc", "*:write"]);
+    let forged = Office::new("hs256").token("ada", &["--doc", "*:write"]);
+    let mut ada = Guest::with_token(1, &good);
+    let mut eve = Guest::with_token(2, &forged);
+    for guest in [&mut ada, &mut eve] {
+        guest.open("trip");
+        guest.write("trip", "whiskers on kittens");
+        guest.dial(program.address);
+    }
+    until(
+        "one is in, one is not",
+        [&mut ada, &mut eve],
+        |[ada, eve]| {
+            ada.saved("trip", Level::Relay) && eve.problems().contains(&ErrorCode::Unauthenticated)
+        },
+    )
+    .await;
+    assert!(program.signal("TERM").await.success());
+    let log = std::fs::read_to_string(folder.path().join("log")).expect("utf-8");
+    assert!(
+        log.contains("logged in") && log.contains("refused a token"),
+        "{log}"
+    );
+    let key = std::fs::read_to_string(&office.key).expect("a key");
+    let key: serde_json::Value = serde_json::from_str(&key).expect("JSON");
+    let secret = key["k"].as_str().expect("a secret");
+    let parts = good.split('.').chain(forged.split('.'));
+    for word in parts.chain([secret, "whiskers"]) {
+        assert!(!log.contains(word), "{word} in {log}");
+    }
 }

@@ -321,6 +321,11 @@ impl Program {
         for peer in peers {
             command.arg("--peer").arg(format!("ws://{peer}"));
         }
+        Self::spawn(&mut command)
+    }
+
+    /// Starts it as the command says.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
