@@ -10,6 +10,7 @@ mod key;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use driftwood_sync::{Rights, Time};
 use jsonwebtoken::{Header, Validation};
@@ -36,30 +37,53 @@ pub(crate) enum TokenError {
     Claims(&'static str),
 }
 
-/// The keys that a relay believes.
+/// The keys that a relay believes, and where they came from.
 pub(crate) struct Keys {
-    keys: Vec<Key>,
+    paths: Vec<PathBuf>,
+    keys: RwLock<Vec<Key>>,
 }
 
 impl Keys {
     /// Reads the keys of all files. None at all means that nobody has to log in.
     pub(crate) fn read(paths: &[PathBuf]) -> Result<Option<Self>, KeyError> {
         crypto::install();
-        let mut keys = Vec::new();
-        for path in paths {
-            keys.extend(key::read(path)?);
+        let keys = read_all(paths)?;
+        Ok((!keys.is_empty()).then(|| Self {
+            paths: paths.to_vec(),
+            keys: RwLock::new(keys),
+        }))
+    }
+
+    /// Reads the files again. Nothing changes if one of them cannot be used. Who is in already stays,
+    /// until their token expires.
+    pub(crate) fn reload(&self) {
+        match read_all(&self.paths) {
+            Ok(new) => {
+                tracing::info!(keys = new.len(), "the keys were read anew");
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = new;
+            }
+            Err(error) => tracing::warn!(%error, "the old keys stay"),
         }
-        Ok((!keys.is_empty()).then_some(Self { keys }))
+    }
+
+    /// What to look at for changes.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.paths.clone()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.keys.len()
+        self.keys().len()
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Vec<Key>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a token allows. About 50 µs.
     pub(crate) fn verify(&self, token: &[u8], now: Time) -> Result<Rights, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
-        let key = self.of(&header)?;
+        let keys = self.keys();
+        let key = chosen(&keys, &header)?;
         if header.alg != key.algorithm {
             return Err(TokenError::Unknown);
         }
@@ -77,16 +101,24 @@ impl Keys {
         })?;
         decoded.claims.rights(now)
     }
+}
 
-    /// The key that a token names. One that names none is for the only key there is.
-    fn of(&self, header: &Header) -> Result<&Key, TokenError> {
-        let found = match (&header.kid, &self.keys[..]) {
-            (Some(id), keys) => keys.iter().find(|key| key.id.as_ref() == Some(id)),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        };
-        found.ok_or(TokenError::Unknown)
+/// The key that a token names. One that names none is for the only key there is.
+fn chosen<'a>(keys: &'a [Key], header: &Header) -> Result<&'a Key, TokenError> {
+    let found = match (&header.kid, keys) {
+        (Some(id), keys) => keys.iter().find(|key| key.id.as_ref() == Some(id)),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    found.ok_or(TokenError::Unknown)
+}
+
+fn read_all(paths: &[PathBuf]) -> Result<Vec<Key>, KeyError> {
+    let mut keys = Vec::new();
+    for path in paths {
+        keys.extend(key::read(path)?);
     }
+    Ok(keys)
 }
 
 /// Makes a token with the first key of a file.

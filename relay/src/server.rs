@@ -261,7 +261,7 @@ impl Server {
         let front = Front {
             links: self.links.clone(),
             origins: self.origins,
-            keys,
+            keys: keys.clone(),
             metrics,
             ending,
             acceptor: self.identity.as_ref().map(Identity::acceptor),
@@ -279,6 +279,10 @@ impl Server {
                 let report = |state| log_peer(&peer, &state);
                 keep(peer.clone(), LinkKind::Mesh, trust, links, stop, report).await;
             });
+        }
+        if let Some(keys) = keys {
+            let files = keys.files();
+            tasks.spawn(watch(files, async move || keys.reload()));
         }
         if let Some(identity) = self.identity {
             let files = identity.files();

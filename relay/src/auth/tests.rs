@@ -113,6 +113,22 @@ fn without_a_key_id_there_has_to_be_one_key() {
 }
 
 #[test]
+fn keys_are_read_anew_and_a_broken_file_changes_nothing() {
+    let ring = Ring::new();
+    let (path, other) = (ring.key(KeyKind::Eddsa, "a"), ring.key(KeyKind::Hs256, "b"));
+    let old = sign(&path, &claims(good())).expect("signed");
+    let new = sign(&other, &claims(good())).expect("signed");
+    let keys = keys(std::slice::from_ref(&path));
+    let known = |token: &str| keys.verify(token.as_bytes(), NOW).is_ok();
+    ring.file("a", "{\"kty\":");
+    keys.reload();
+    assert!(known(&old) && !known(&new));
+    std::fs::copy(&other, &path).expect("copied");
+    keys.reload();
+    assert!(!known(&old) && known(&new));
+}
+
+#[test]
 fn a_relay_needs_only_the_public_half() {
     let ring = Ring::new();
     let private = ring.key(KeyKind::Eddsa, "private");

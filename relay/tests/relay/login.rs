@@ -199,6 +199,30 @@ async fn a_replica_keeps_its_owner_over_a_restart_and_a_forger_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_new_key_is_believed_without_a_restart() {
+    let (office, next) = (Office::new("eddsa"), Office::new("hs256"));
+    let relay = office.relay().await;
+    let mut ada = office.guest(relay.address, 1, "ada", "*:write");
+    ada.open("trip");
+    ada.write("trip", "x");
+    until("saved", [&mut ada], |[ada]| ada.saved("trip", Level::Relay)).await;
+    std::fs::copy(&next.key, &office.key).expect("copied");
+    let mut bob = next.guest(relay.address, 2, "bob", "*:write");
+    bob.open("trip");
+    until("bob is in", [&mut ada, &mut bob], |[_, bob]| {
+        bob.body("trip") == "x"
+    })
+    .await;
+    // Who was in stays.
+    ada.write("trip", "y");
+    until("bob sees it", [&mut ada, &mut bob], |[_, bob]| {
+        bob.body("trip") == "xy"
+    })
+    .await;
+    relay.stop().await.expect("a clean end");
+}
+
+#[tokio::test]
 async fn relays_log_in_to_each_other() {
     let office = Office::new("eddsa");
     let peer = |config: Config, to: SocketAddr| Config {
