@@ -6,6 +6,8 @@ use std::str::FromStr;
 use clap::{Parser, Subcommand, ValueEnum};
 use driftwood_sync::{DocumentName, Level, NameError};
 
+use crate::access::Access;
+
 /// Edit and sync Driftwood documents from a terminal, offline first.
 #[derive(Debug, Parser)]
 #[command(name = "driftwood", version, about, after_help = EXIT_CODES)]
@@ -17,6 +19,9 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) access: Access,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -97,7 +102,7 @@ pub(crate) enum Command {
         #[arg(value_parser = name)]
         names: Vec<DocumentName>,
         /// The relay [default: the one last reached]
-        #[arg(long, value_name = "WS://HOST:PORT", env = "DRIFTWOOD_RELAY")]
+        #[arg(long, value_name = "WS[S]://HOST:PORT", env = "DRIFTWOOD_RELAY")]
         relay: Option<String>,
         /// Wait until everything is saved there
         #[arg(long, value_name = "LEVEL", default_value = "relay")]
@@ -112,7 +117,7 @@ pub(crate) enum Command {
         #[arg(value_parser = name)]
         name: DocumentName,
         /// The relay [default: the one last reached]
-        #[arg(long, value_name = "WS://HOST:PORT", env = "DRIFTWOOD_RELAY")]
+        #[arg(long, value_name = "WS[S]://HOST:PORT", env = "DRIFTWOOD_RELAY")]
         relay: Option<String>,
     },
     /// Type a recorded editing session into a note
@@ -123,7 +128,7 @@ pub(crate) enum Command {
         #[arg(value_parser = name)]
         name: DocumentName,
         /// Send every edit to this relay as it is made
-        #[arg(long, value_name = "WS://HOST:PORT")]
+        #[arg(long, value_name = "WS[S]://HOST:PORT")]
         relay: Option<String>,
         /// So many edits a second, such as 20/s [default: as fast as possible]
         #[arg(long, value_name = "N/s")]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, Context as _, Result};
 use driftwood_crdt::Doc;
 use driftwood_relay::driver::Client;
-use driftwood_sync::{Config, DocumentName, NodeId, Role};
+use driftwood_sync::DocumentName;
 
 use crate::args::{Args, Command};
 use crate::session::Session;
@@ -49,7 +49,7 @@ impl From<Outcome> for ExitCode {
 /// Carries out what was asked on the command line.
 pub(crate) fn run(args: Args) -> Result<Outcome> {
     let workspace = Workspace::open(args.data, args.command.name())?;
-    let json = args.json;
+    let (json, access) = (args.json, args.access);
     match args.command {
         Command::New { name, title, text } => {
             new::run(&workspace, &name, title.as_deref(), text.as_deref())
@@ -69,11 +69,14 @@ pub(crate) fn run(args: Args) -> Result<Outcome> {
                 relay,
                 wait: wait.into(),
                 patience: Duration::from_secs(timeout),
+                access,
                 json,
             };
             block_on(sync::run(&workspace, options))
         }
-        Command::Watch { name, relay } => block_on(watch::run(&workspace, &name, relay, json)),
+        Command::Watch { name, relay } => {
+            block_on(watch::run(&workspace, &name, relay, &access, json))
+        }
         Command::Replay {
             trace,
             name,
@@ -87,6 +90,7 @@ pub(crate) fn run(args: Args) -> Result<Outcome> {
                 relay,
                 rate,
                 batch: batch as usize,
+                access,
                 json,
             };
             block_on(replay::run(&workspace, options))
@@ -128,16 +132,6 @@ fn relay_or_last(workspace: &Workspace, named: Option<String>) -> Result<Option<
         Some(url) => Ok(Some(url)),
         None => Ok(workspace.store()?.ledger.relay.clone()),
     }
-}
-
-/// A client of the protocol for the documents of a session.
-fn client(session: Session) -> Result<Client<Session>> {
-    let node = getrandom::u64().context("the system gives no random numbers")?;
-    let config = Config {
-        agent: concat!("driftwood-cli/", env!("CARGO_PKG_VERSION")).to_owned(),
-        ..Config::new(Role::Client, NodeId(node))
-    };
-    Ok(Client::new(config, session))
 }
 
 /// Gives up when nothing happens for too long.

@@ -4,6 +4,7 @@
 //! `replay --relay` bring them together with those of others. The engine is the same as in the browser: the commands
 //! own documents (`driftwood-crdt`), and `driftwood-relay`'s driver runs the protocol for them.
 
+mod access;
 mod args;
 mod commands;
 mod describe;

@@ -9,11 +9,13 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{mpsc as blocking, Arc};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use driftwood_crdt::{Delta, Doc, Dot, ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode, LinkId};
 use tokio::sync::mpsc;
 
+use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 
 /// As many deltas are appended before a sync at most.
@@ -30,6 +32,13 @@ pub(crate) enum Task {
         delta: Arc<[u8]>,
         from: VersionVector,
         to: VersionVector,
+        taken: Instant,
+    },
+    /// Remember whose a replica id is.
+    Bind {
+        document: DocumentName,
+        replica: ReplicaId,
+        principal: Arc<str>,
     },
     /// Read what a link lacks.
     Load {
@@ -43,10 +52,12 @@ pub(crate) enum Task {
 
 /// What the store has done.
 pub(crate) enum Done {
-    /// These versions are on disk. `bytes` of deltas, refused ones included, are off the queue.
+    /// These versions are on disk. `bytes` of deltas, refused ones included, are off the queue. What
+    /// was kept came at these moments.
     Flushed {
         versions: Vec<(DocumentName, VersionVector)>,
         bytes: usize,
+        taken: Vec<Instant>,
     },
     /// A delta could not be kept.
     Failed {
@@ -78,6 +89,7 @@ impl Committer {
     /// Starts the threads. What they have done comes out of the receiver, which ends with them.
     pub(crate) fn start(
         store: &Arc<dyn Store>,
+        metrics: &Arc<Metrics>,
     ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Done>)> {
         let (done, results) = mpsc::unbounded_channel();
         let (tasks, to_append) = blocking::channel();
@@ -98,9 +110,12 @@ impl Committer {
             threads.push(thread::Builder::new().name(name.into()).spawn(body)?);
             Ok::<(), std::io::Error>(())
         };
+        let metrics = Arc::clone(metrics);
         spawn(
             "store-append",
-            Box::new(move |store, done| append(store, &to_append, &loads, &wake, done)),
+            Box::new(move |store, done| {
+                append(store, &to_append, &loads, &wake, (done, &metrics));
+            }),
         )?;
         spawn(
             "store-load",
@@ -151,27 +166,45 @@ fn append(
     tasks: &blocking::Receiver<Task>,
     loads: &blocking::Sender<Task>,
     wake: &blocking::SyncSender<()>,
-    done: &Results,
+    (done, metrics): (&Results, &Metrics),
 ) {
     while let Ok(first) = tasks.recv() {
         let mut versions: BTreeMap<DocumentName, VersionVector> = BTreeMap::new();
         let mut reads = Vec::new();
         let mut bytes = 0;
+        let mut moments = Vec::new();
         for task in std::iter::once(first).chain(tasks.try_iter().take(GROUP_MAX - 1)) {
-            let Task::Append {
-                document,
-                delta,
-                from,
-                to,
-            } = task
-            else {
-                reads.push(task);
-                continue;
+            let (document, kept) = match task {
+                Task::Append {
+                    document,
+                    delta,
+                    from,
+                    to,
+                    taken,
+                } => {
+                    bytes += delta.len();
+                    let kept = keep(store, &document, &delta, &from, &to);
+                    if let Ok(true) = kept {
+                        moments.push(taken);
+                    }
+                    (document, kept.map(|kept| kept.then_some(to)))
+                }
+                Task::Bind {
+                    document,
+                    replica,
+                    principal,
+                } => {
+                    let bound = store.bind(&document, replica, &principal);
+                    (document, bound.map(|()| None))
+                }
+                Task::Load { .. } => {
+                    reads.push(task);
+                    continue;
+                }
             };
-            bytes += delta.len();
-            match keep(store, &document, &delta, &from, &to) {
-                Ok(true) => versions.entry(document).or_default().merge(&to),
-                Ok(false) => {}
+            match kept {
+                Ok(Some(to)) => versions.entry(document).or_default().merge(&to),
+                Ok(None) => {}
                 Err(error) => {
                     let Some(code) = error.code() else {
                         let _ = done.send(Done::Broken(error));
@@ -183,15 +216,18 @@ fn append(
             }
         }
         if !versions.is_empty() {
+            let begun = Instant::now();
             if let Err(error) = store.flush() {
                 let _ = done.send(Done::Broken(error));
                 return;
             }
+            metrics.synced(begun.elapsed());
         }
         if bytes > 0 {
             let _ = done.send(Done::Flushed {
                 versions: versions.into_iter().collect(),
                 bytes,
+                taken: moments,
             });
             if !store.due().is_empty() {
                 // Full means that it is awake.

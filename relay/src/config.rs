@@ -1,25 +1,61 @@
 //! What the relay is told: by flags, by the environment, by a TOML file, and else by these
 //! defaults.
 
+mod rates;
+
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::commands::Command;
+
+pub use self::rates::Rates;
 
 /// How to run a relay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Config {
     /// `host:port` to listen on; port 0 takes a free one.
     pub listen: String,
     /// The folder of the store.
     pub data: PathBuf,
     /// Addresses of other relays to link to.
+    #[serde(rename = "peer")]
     pub peers: Vec<String>,
     /// Origins of web pages that may connect; empty allows pages served from this machine, `*`
     /// allows any.
+    #[serde(rename = "allow-origin")]
     pub allow_origins: Vec<String>,
+    /// Files of the keys that tokens are checked with; without any, everybody may do everything.
+    #[serde(rename = "auth-key")]
+    pub auth_keys: Vec<PathBuf>,
+    /// The file of the token that other relays are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_token: Option<PathBuf>,
+    /// The files of the certificate, with its chain, and of its key, both in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// See `tls_cert`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// The certificates in PEM that peers are believed by, in place of the public ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_ca: Option<PathBuf>,
+    /// Listen beyond this machine although nobody has to log in.
+    pub insecure_allow_anyone: bool,
+    /// What clients may bring.
+    #[serde(flatten)]
+    pub rates: Rates,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or per module as in `RUST_LOG`.
     pub log: String,
+}
+
+impl Config {
+    /// As a file for `--config`.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("settings are texts, numbers and lists")
+    }
 }
 
 impl Default for Config {
@@ -29,6 +65,13 @@ impl Default for Config {
             data: "driftwood-data".into(),
             peers: Vec::new(),
             allow_origins: Vec::new(),
+            auth_keys: Vec::new(),
+            peer_token: None,
+            tls_cert: None,
+            tls_key: None,
+            peer_ca: None,
+            insecure_allow_anyone: false,
+            rates: Rates::default(),
             log: "info".into(),
         }
     }
@@ -60,18 +103,33 @@ pub enum ConfigError {
 #[derive(Debug, Parser)]
 #[command(name = "driftwood-relay", version, about)]
 pub struct Args {
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Settings {
     /// Where to listen [default: 127.0.0.1:4455]
-    #[arg(long, value_name = "HOST:PORT", env = "DRIFTWOOD_LISTEN")]
+    #[arg(
+        global = true,
+        long,
+        value_name = "HOST:PORT",
+        env = "DRIFTWOOD_LISTEN"
+    )]
     listen: Option<String>,
 
     /// The folder to keep documents in [default: ./driftwood-data]
-    #[arg(long, value_name = "FOLDER", env = "DRIFTWOOD_DATA")]
+    #[arg(global = true, long, value_name = "FOLDER", env = "DRIFTWOOD_DATA")]
     data: Option<PathBuf>,
 
     /// Another relay to link to; can be given several times
     #[arg(
+        global = true,
         long = "peer",
-        value_name = "ws://HOST:PORT",
+        value_name = "ws[s]://HOST:PORT",
         env = "DRIFTWOOD_PEER",
         value_delimiter = ','
     )]
@@ -80,6 +138,7 @@ pub struct Args {
     /// A web origin whose pages may connect, `*` for any; can be given several times
     /// [default: pages served from this machine]
     #[arg(
+        global = true,
         long = "allow-origin",
         value_name = "ORIGIN",
         env = "DRIFTWOOD_ALLOW_ORIGIN",
@@ -87,12 +146,79 @@ pub struct Args {
     )]
     allow_origins: Vec<String>,
 
+    /// A key that tokens are checked with, as `driftwood-relay token --new-key` makes it; can be given
+    /// several times. Without any, everybody may do everything
+    #[arg(
+        global = true,
+        long = "auth-key",
+        value_name = "FILE",
+        env = "DRIFTWOOD_AUTH_KEY",
+        value_delimiter = ','
+    )]
+    auth_keys: Vec<PathBuf>,
+
+    /// The token that other relays are shown, as `driftwood-relay token --relay` makes it
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_PEER_TOKEN")]
+    peer_token: Option<PathBuf>,
+
+    /// The relay's certificate and those that vouch for it, in PEM; read anew when it changes
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of the certificate, in PEM
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+
+    /// Certificates in PEM that wss:// peers are believed by [default: the public ones]
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_PEER_CA")]
+    peer_ca: Option<PathBuf>,
+
+    /// Listen beyond this machine although nobody has to log in: whoever reaches the port may read and
+    /// change everything
+    #[arg(global = true, long, env = "DRIFTWOOD_INSECURE_ALLOW_ANYONE")]
+    insecure_allow_anyone: bool,
+
+    /// Changes a second of one principal [default: 10000; 0 is no limit]
+    #[arg(
+        global = true,
+        long,
+        value_name = "N",
+        env = "DRIFTWOOD_PRINCIPAL_CHANGES"
+    )]
+    principal_changes: Option<u64>,
+
+    /// Bytes a second of one principal [default: 32 MiB]
+    #[arg(
+        global = true,
+        long,
+        value_name = "N",
+        env = "DRIFTWOOD_PRINCIPAL_BYTES"
+    )]
+    principal_bytes: Option<u64>,
+
+    /// Changes a second of one address [default: 50000]
+    #[arg(
+        global = true,
+        long,
+        value_name = "N",
+        env = "DRIFTWOOD_ADDRESS_CHANGES"
+    )]
+    address_changes: Option<u64>,
+
+    /// Bytes a second of one address [default: 128 MiB]
+    #[arg(global = true, long, value_name = "N", env = "DRIFTWOOD_ADDRESS_BYTES")]
+    address_bytes: Option<u64>,
+
     /// A TOML file with any of these settings, named as the flags
-    #[arg(long, value_name = "FILE", env = "DRIFTWOOD_CONFIG")]
+    #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_CONFIG")]
     config: Option<PathBuf>,
 
+    /// Print the settings that these flags, the environment and the file come to, as TOML, and end
+    #[arg(long)]
+    print_config: bool,
+
     /// What to log: error, warn, info, debug, trace [default: info]
-    #[arg(long, value_name = "LEVEL", env = "DRIFTWOOD_LOG")]
+    #[arg(global = true, long, value_name = "LEVEL", env = "DRIFTWOOD_LOG")]
     log: Option<String>,
 }
 
@@ -105,6 +231,17 @@ struct File {
     peer: Vec<String>,
     #[serde(default)]
     allow_origin: Vec<String>,
+    #[serde(default)]
+    auth_key: Vec<PathBuf>,
+    peer_token: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    peer_ca: Option<PathBuf>,
+    insecure_allow_anyone: Option<bool>,
+    principal_changes: Option<u64>,
+    principal_bytes: Option<u64>,
+    address_changes: Option<u64>,
+    address_bytes: Option<u64>,
     log: Option<String>,
 }
 
@@ -127,6 +264,25 @@ impl Args {
     /// # Errors
     /// When the file cannot be read or has an unknown key.
     pub fn into_config(self) -> Result<Config, ConfigError> {
+        self.settings.into_config()
+    }
+
+    /// Whether the configuration is only to be printed.
+    pub fn print_config(&self) -> bool {
+        self.settings.print_config
+    }
+
+    /// The configuration, and the command if there is one.
+    ///
+    /// # Errors
+    /// As [`into_config`](Self::into_config).
+    pub fn split(self) -> Result<(Config, Option<Command>), ConfigError> {
+        Ok((self.settings.into_config()?, self.command))
+    }
+}
+
+impl Settings {
+    fn into_config(self) -> Result<Config, ConfigError> {
         let file = match &self.config {
             Some(path) => File::read(path)?,
             None => File::default(),
@@ -146,6 +302,27 @@ impl Args {
             data: self.data.or(file.data).unwrap_or(default.data),
             peers: listed(self.peers, file.peer),
             allow_origins: listed(self.allow_origins, file.allow_origin),
+            auth_keys: if self.auth_keys.is_empty() {
+                file.auth_key
+            } else {
+                self.auth_keys
+            },
+            peer_token: self.peer_token.or(file.peer_token),
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            tls_key: self.tls_key.or(file.tls_key),
+            peer_ca: self.peer_ca.or(file.peer_ca),
+            insecure_allow_anyone: self.insecure_allow_anyone
+                || file.insecure_allow_anyone.unwrap_or_default(),
+            rates: Rates {
+                principal_changes: (self.principal_changes.or(file.principal_changes))
+                    .unwrap_or(default.rates.principal_changes),
+                principal_bytes: (self.principal_bytes.or(file.principal_bytes))
+                    .unwrap_or(default.rates.principal_bytes),
+                address_changes: (self.address_changes.or(file.address_changes))
+                    .unwrap_or(default.rates.address_changes),
+                address_bytes: (self.address_bytes.or(file.address_bytes))
+                    .unwrap_or(default.rates.address_bytes),
+            },
             log: self.log.or(file.log).unwrap_or(default.log),
         })
     }
@@ -185,6 +362,26 @@ mod tests {
             (found.data, &found.log[..]),
             (Config::default().data, "warn")
         );
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_back() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("relay.toml");
+        let args = [
+            "--peer",
+            "ws://a",
+            "--auth-key",
+            "k",
+            "--peer-token",
+            "t",
+            "--address-bytes",
+            "7",
+        ];
+        let said = config(&args).expect("config");
+        std::fs::write(&path, said.to_toml()).expect("file");
+        let read = config(&["--config", path.to_str().expect("utf-8")]);
+        assert_eq!(read.expect("config"), said);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +12,14 @@ use driftwood_sync::{ErrorCode, Frame, Input, Limits, LinkId, LinkKind};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{mpsc, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{mpsc, oneshot, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{timeout, Instant};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::WebSocketStream;
 
+use crate::metrics::Report;
 use crate::outbox::{Close, Next, Outbox};
 
 /// Beyond the protocol's own limit, so that a message which is a little too long is answered by the
@@ -35,6 +37,9 @@ const INCOMING_BYTES_MAX: usize = 16 << 20;
 
 /// As many events wait to be handled at most.
 const EVENTS_MAX: usize = 1024;
+
+/// A relay that takes longer to say how it goes is in trouble.
+const ASK_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A link that is to be closed has this long to send what is queued, and then the other side to say
 /// goodbye.
@@ -55,6 +60,8 @@ pub(crate) enum Event {
     },
     /// The link is gone.
     Down { link: LinkId },
+    /// Somebody wants to know how it goes.
+    Ask { answer: oneshot::Sender<Report> },
 }
 
 /// The queues of all links that are up, on the side of the task that owns the node.
@@ -65,8 +72,8 @@ pub(crate) struct Outboxes {
 
 impl Outboxes {
     /// Takes note of an event. What the node is to hear of it, and what to drop after that.
-    pub(crate) fn note(&mut self, event: Event) -> (Input, Option<OwnedSemaphorePermit>) {
-        match event {
+    pub(crate) fn note(&mut self, event: Event) -> Option<(Input, Option<OwnedSemaphorePermit>)> {
+        Some(match event {
             Event::Up { link, kind, outbox } => {
                 self.outboxes.insert(link, outbox);
                 (Input::Connected { link, kind }, None)
@@ -76,7 +83,16 @@ impl Outboxes {
                 self.outboxes.remove(&link);
                 (Input::Disconnected { link }, None)
             }
-        }
+            Event::Ask { .. } => return None,
+        })
+    }
+
+    /// What waits in all queues, in bytes, and how many of them are congested.
+    pub(crate) fn backlog(&self) -> (usize, usize) {
+        let queues = self.outboxes.values().map(Outbox::backlog);
+        queues.fold((0, 0), |(bytes, congested), (more, is_congested)| {
+            (bytes + more, congested + usize::from(is_congested))
+        })
     }
 
     /// Queues a frame. What the node must hear of it at once, if anything.
@@ -105,6 +121,19 @@ pub(crate) struct Links {
     limits: Limits,
 }
 
+/// A way to tell the node something while it runs.
+pub(crate) struct WeakLinks(mpsc::WeakSender<Event>);
+
+impl WeakLinks {
+    pub(crate) async fn tell(&self, input: Input) {
+        if let Some(events) = self.0.upgrade() {
+            let permit = None;
+            // Nobody listens any more when the node is being shut down.
+            let _ = events.send(Event::Happened { input, permit }).await;
+        }
+    }
+}
+
 /// How a connection went.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ended {
@@ -127,6 +156,11 @@ impl Links {
         (links, receiver)
     }
 
+    /// The same without keeping the node's task from ending.
+    pub(crate) fn downgrade(&self) -> WeakLinks {
+        WeakLinks(self.events.downgrade())
+    }
+
     /// The limits that sockets keep by themselves.
     pub(crate) fn socket_config(&self) -> WebSocketConfig {
         let message_bytes = self.limits.message_bytes + SLACK_BYTES;
@@ -138,11 +172,22 @@ impl Links {
             .max_write_buffer_size(WRITE_BUFFER_BYTES + 2 * message_bytes)
     }
 
+    /// How it goes; none if the node's task does not answer.
+    pub(crate) async fn ask(&self) -> Option<Report> {
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            self.events.send(Event::Ask { answer }).await.ok()?;
+            answered.await.ok()
+        };
+        timeout(ASK_TIME_MAX, asked).await.ok()?
+    }
+
     /// Runs a socket until either side ends it, or `stop` resolves and names how to.
     pub(crate) async fn drive<S>(
         &self,
         socket: WebSocketStream<S>,
         kind: LinkKind,
+        address: Option<IpAddr>,
         stop: impl Future<Output = Close>,
     ) -> Ended
     where
@@ -161,6 +206,12 @@ impl Links {
                 lasted: Duration::ZERO,
                 close: None,
             };
+        }
+
+        if let Some(address) = address {
+            let input = Input::Address { link, address };
+            let permit = None;
+            let _ = self.events.send(Event::Happened { input, permit }).await;
         }
 
         let (mut sink, mut stream) = socket.split();

@@ -1,5 +1,6 @@
 //! The HTTP side of the port: `/healthz`, and `/sync`, which turns into a WebSocket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,15 +14,19 @@ use hyper::server::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::WebSocketStream;
 
+use crate::auth::{self, Keys};
 use crate::connection::Links;
+use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::outbox::Close;
+use crate::tls::Acceptor;
 
 /// How long the head of a request may take. What comes after an upgrade has the protocol's own
 /// deadline.
@@ -41,20 +46,44 @@ pub(crate) const GOING_AWAY: Close = Close {
 pub(crate) struct Front {
     pub(crate) links: Links,
     pub(crate) origins: Arc<Origins>,
+    pub(crate) keys: Option<Arc<Keys>>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Where it speaks TLS.
+    pub(crate) acceptor: Option<Acceptor>,
     /// Becomes true when the relay ends.
     pub(crate) ending: watch::Receiver<bool>,
 }
 
 impl Front {
     /// Serves one accepted connection to its end.
-    pub(crate) async fn serve(self, stream: TcpStream) {
+    pub(crate) async fn serve(self, stream: TcpStream, address: IpAddr) {
         // Acknowledgements are small; they must not wait for company.
         let _ = stream.set_nodelay(true);
+        let Some(acceptor) = self.acceptor.clone() else {
+            return self.serve_on(stream, address).await;
+        };
+        let mut ending = self.ending.clone();
+        let accepted = tokio::select! {
+            accepted = acceptor.accept(stream) => accepted,
+            _ = ending.wait_for(|ending| *ending) => return,
+        };
+        match accepted {
+            Ok(stream) => self.serve_on(stream, address).await,
+            Err(error) => tracing::debug!(%error, "no handshake"),
+        }
+    }
+
+    async fn serve_on<S>(self, stream: S, address: IpAddr)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let mut ending = self.ending.clone();
         let router = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
             .route("/sync", any(sync))
-            .with_state(self);
+            .with_state((self, address));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME_MAX)
@@ -72,9 +101,51 @@ impl Front {
     }
 }
 
+/// Whether it does its work: the task that owns the documents answers in time.
+async fn ready(State((front, _)): State<(Front, IpAddr)>) -> Response<Body> {
+    match front.links.ask().await {
+        Some(_) => Response::new(Body::from("ok\n")),
+        None => refuse(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+    }
+}
+
+/// What it counts, for whoever runs it.
+async fn metrics(
+    State((front, address)): State<(Front, IpAddr)>,
+    request: Request<Body>,
+) -> Response<Body> {
+    if !may_look(front.keys.as_deref(), address, request.headers()) {
+        let why = "this needs `Authorization: Bearer` and a token with admin for every document\n";
+        return refuse(StatusCode::UNAUTHORIZED, why);
+    }
+    let Some(report) = front.links.ask().await else {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
+    };
+    let mut response = Response::new(Body::from(front.metrics.text(&report)));
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// Whether somebody may see how it goes: from this machine, where nobody has to log in, or with the
+/// right to everything.
+fn may_look(keys: Option<&Keys>, address: IpAddr, headers: &HeaderMap) -> bool {
+    let Some(keys) = keys.filter(|_| !address.to_canonical().is_loopback()) else {
+        return true;
+    };
+    let shown = headers.get(header::AUTHORIZATION);
+    let token = shown.and_then(|shown| shown.as_bytes().strip_prefix(b"Bearer "));
+    let rights = token.and_then(|token| keys.verify(token, crate::now()).ok());
+    rights.is_some_and(|rights| auth::is_everything(&rights))
+}
+
 /// Checks a WebSocket handshake (RFC 6455 §4.2.1), answers it and runs the link in a task of its
 /// own.
-async fn sync(State(front): State<Front>, mut request: Request<Body>) -> Response<Body> {
+async fn sync(
+    State((front, address)): State<(Front, IpAddr)>,
+    mut request: Request<Body>,
+) -> Response<Body> {
     let headers = request.headers();
     if let Some(origin) = headers.get(header::ORIGIN) {
         if !origin
@@ -120,7 +191,7 @@ async fn sync(State(front): State<Front>, mut request: Request<Body>) -> Respons
             "this connection cannot be upgraded\n",
         );
     };
-    tokio::spawn(link(front, upgrade));
+    tokio::spawn(link(front, upgrade, address));
 
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -131,7 +202,7 @@ async fn sync(State(front): State<Front>, mut request: Request<Body>) -> Respons
     response
 }
 
-async fn link(front: Front, upgrade: OnUpgrade) {
+async fn link(front: Front, upgrade: OnUpgrade, address: IpAddr) {
     let upgraded = match upgrade.await {
         Ok(upgraded) => TokioIo::new(upgraded),
         Err(error) => {
@@ -147,7 +218,10 @@ async fn link(front: Front, upgrade: OnUpgrade) {
         let _ = ending.wait_for(|ending| *ending).await;
         GOING_AWAY
     };
-    front.links.drive(socket, LinkKind::Down, stop).await;
+    let links = front.links;
+    links
+        .drive(socket, LinkKind::Down, Some(address), stop)
+        .await;
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> Response<Body> {
@@ -164,4 +238,40 @@ fn lists(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{make_key, sign, Claims, KeyKind};
+
+    #[test]
+    fn from_elsewhere_only_who_may_do_everything_sees_how_it_goes() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("key");
+        make_key(KeyKind::Hs256, &path).expect("a key");
+        let token = |right: &str| {
+            let claims = serde_json::json!({
+                "sub": "prometheus", "exp": u64::MAX, "docs": [{"prefix": "", "right": right}],
+            });
+            let claims: Claims = serde_json::from_value(claims).expect("claims");
+            sign(&path, &claims).expect("a token")
+        };
+        let keys = Keys::read(std::slice::from_ref(&path)).expect("keys");
+        let with = |token: &str| {
+            let mut headers = HeaderMap::new();
+            let value = format!("Bearer {token}").parse().expect("a header");
+            headers.insert(header::AUTHORIZATION, value);
+            headers
+        };
+        let here: IpAddr = [127, 0, 0, 1].into();
+        let there: IpAddr = [192, 0, 2, 1].into();
+        let none = HeaderMap::new();
+        assert!(may_look(None, there, &none));
+        assert!(may_look(keys.as_ref(), here, &none));
+        assert!(!may_look(keys.as_ref(), there, &none));
+        assert!(!may_look(keys.as_ref(), there, &with("sesame")));
+        assert!(!may_look(keys.as_ref(), there, &with(&token("write"))));
+        assert!(may_look(keys.as_ref(), there, &with(&token("admin"))));
+    }
 }

@@ -2,13 +2,16 @@
 //! what the node answers before it takes the next.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use driftwood_sync::{Input, Node, Output};
+use driftwood_sync::{Input, LinkId, LinkKind, Node, Output, Token};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, Instant};
 
+use crate::auth::Keys;
 use crate::committer::{Committer, Done, Task};
 use crate::connection::{Event, Outboxes};
+use crate::metrics::{Metrics, Report, Unreplicated};
 use crate::store::StoreError;
 
 /// Beyond so many bytes that wait for the disk, nothing further is taken from connections.
@@ -19,15 +22,27 @@ pub(crate) struct Hub {
     node: Node,
     links: Outboxes,
     committer: Committer,
+    /// What tokens are checked with, where one has to log in.
+    keys: Option<Arc<Keys>>,
+    metrics: Arc<Metrics>,
+    unreplicated: Unreplicated,
     unstored_bytes: usize,
 }
 
 impl Hub {
-    pub(crate) fn new(node: Node, committer: Committer) -> Self {
+    pub(crate) fn new(
+        node: Node,
+        committer: Committer,
+        keys: Option<Arc<Keys>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             node,
             links: Outboxes::default(),
             committer,
+            keys,
+            metrics,
+            unreplicated: Unreplicated::default(),
             unstored_bytes: 0,
         }
     }
@@ -89,8 +104,16 @@ impl Hub {
     }
 
     fn happened(&mut self, event: Event) {
-        let (input, permit) = self.links.note(event);
+        if let Event::Ask { answer } = event {
+            // Whoever asked may have gone.
+            let _ = answer.send(self.report());
+            return;
+        }
+        let Some((input, permit)) = self.links.note(event) else {
+            return;
+        };
         match &input {
+            Input::Received { bytes, .. } => self.metrics.received(bytes),
             Input::Connected { link, .. } => tracing::debug!(link = link.0, "link up"),
             Input::Disconnected { link } => tracing::debug!(link = link.0, "link down"),
             _ => {}
@@ -101,10 +124,18 @@ impl Hub {
 
     fn stored(&mut self, done: Done) -> Result<(), StoreError> {
         match done {
-            Done::Flushed { versions, bytes } => {
+            Done::Flushed {
+                versions,
+                bytes,
+                taken,
+            } => {
                 self.unstored_bytes -= bytes;
                 for (document, version) in versions {
+                    self.unreplicated.flushed(&document, &version);
                     self.handle(Input::Flushed { document, version });
+                }
+                for moment in taken {
+                    self.metrics.acknowledged(moment);
                 }
             }
             Done::Failed { document, code } => self.handle(Input::StoreFailed { document, code }),
@@ -136,10 +167,66 @@ impl Hub {
         }
     }
 
+    /// How it goes. O(documents + links).
+    fn report(&mut self) -> Report {
+        let links = self.node.links();
+        let (relays, clients): (Vec<_>, Vec<_>) =
+            links.partition(|link| link.kind == LinkKind::Mesh);
+        if relays.is_empty() {
+            // Alone, a relay is not behind.
+            self.unreplicated.clear();
+        }
+        let (backlog_bytes, congested) = self.links.backlog();
+        Report {
+            documents: self.node.documents().count(),
+            clients: clients.len(),
+            relays: relays.len(),
+            backlog_bytes,
+            congested,
+            unstored_bytes: self.unstored_bytes,
+            gossip_lag: self.unreplicated.lag(),
+        }
+    }
+
+    /// Whether somebody may come in. A token is never logged.
+    fn login(&self, link: LinkId, token: &Token) -> Input {
+        let verified = self
+            .keys
+            .as_ref()
+            .map(|keys| keys.verify(&token.0, crate::now()));
+        match verified {
+            Some(Ok(rights)) => {
+                self.metrics.login(true);
+                tracing::info!(link = link.0, principal = &*rights.principal, "logged in");
+                Input::Admitted { link, rights }
+            }
+            Some(Err(reason)) => {
+                self.metrics.login(false);
+                tracing::info!(link = link.0, %reason, "refused a token");
+                Input::Denied { link }
+            }
+            // Only a guarded node asks, and that has keys.
+            None => Input::Denied { link },
+        }
+    }
+
     /// Does what the node asks. Some of it has a consequence that the node must hear of at once.
     fn carry_out(&mut self, output: Output) -> Option<Input> {
+        self.metrics.output(&output);
         match output {
             Output::Send { link, frame } => return self.links.send(link, frame),
+            Output::Login { link, token } => return Some(self.login(link, &token)),
+            Output::Bind {
+                document,
+                replica,
+                principal,
+            } => {
+                self.committer.ask(Task::Bind {
+                    document,
+                    replica,
+                    principal,
+                });
+            }
             Output::Store {
                 document,
                 delta,
@@ -153,6 +240,7 @@ impl Hub {
                     delta,
                     from,
                     to,
+                    taken: std::time::Instant::now(),
                 });
             }
             Output::Load {
@@ -180,11 +268,14 @@ impl Hub {
                 let document = document.as_ref().map(AsRef::<str>::as_ref);
                 tracing::info!(document, link = link.map(|link| link.0), %error, "problem");
             }
+            Output::Saved {
+                document, version, ..
+            } => {
+                let metrics = &self.metrics;
+                self.unreplicated.replicated(&document, &version, metrics);
+            }
             // A relay has no documents of its own: nothing of it is to be shown to anyone.
-            Output::Saved { .. }
-            | Output::Presence { .. }
-            | Output::Synced { .. }
-            | Output::Forked { .. } => {}
+            Output::Presence { .. } | Output::Synced { .. } | Output::Forked { .. } => {}
         }
         None
     }

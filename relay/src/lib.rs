@@ -18,19 +18,27 @@
 //! # }
 //! ```
 
+pub mod commands;
 pub mod config;
 pub mod driver;
 pub mod logging;
 pub mod server;
 pub mod store;
+pub mod tls;
 
+mod admin;
+mod auth;
+mod backup;
 mod clock;
 mod committer;
 mod connection;
 mod http;
 mod hub;
+mod inspect;
+mod metrics;
 mod origin;
 mod outbox;
 mod peers;
+mod watch;
 
 pub use clock::now;

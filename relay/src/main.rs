@@ -13,7 +13,8 @@ use driftwood_relay::server::Server;
 
 fn main() -> ExitCode {
     match start() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("driftwood-relay: {error:#}");
             ExitCode::FAILURE
@@ -21,11 +22,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn start() -> anyhow::Result<()> {
-    let config = Args::parse().into_config()?;
+/// Runs what was asked for; `false` when it found something that is wrong.
+fn start() -> anyhow::Result<bool> {
+    let args = Args::parse();
+    let print = args.print_config();
+    let (config, command) = args.split()?;
+    if print {
+        let _ = std::io::stdout().write_all(config.to_toml().as_bytes());
+        return Ok(true);
+    }
+    if let Some(command) = command {
+        return command.run(&config, &mut std::io::stdout().lock());
+    }
     logging::start(&config.log).with_context(|| format!("--log {}", config.log))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    runtime.block_on(run(config))
+    runtime.block_on(run(config))?;
+    Ok(true)
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
@@ -35,7 +47,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
     // For people and for programs that start a relay: once this line is there, it can be reached.
     // Nobody has to read it.
     let mut out = std::io::stdout();
-    let _ = writeln!(out, "listening on ws://{}/sync", server.address());
+    let scheme = if server.is_secure() { "wss" } else { "ws" };
+    let _ = writeln!(out, "listening on {scheme}://{}/sync", server.address());
     let _ = out.flush();
     server.serve(shutdown).await?;
     Ok(())

@@ -93,6 +93,12 @@ impl Outbox {
         self.shared.closed.notify_one();
     }
 
+    /// How many bytes wait, and whether that is too much.
+    pub(crate) fn backlog(&self) -> (usize, bool) {
+        let queue = self.queue();
+        (queue.bytes, queue.congested)
+    }
+
     /// Waits for something to write. To be called by one task only.
     pub(crate) async fn next(&self) -> Next {
         loop {

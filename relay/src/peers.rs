@@ -1,17 +1,22 @@
 //! Keeping a link to an address: dial, run, wait, dial again.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use driftwood_sync::{Backoff, ErrorCode, LinkKind};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{client_async_with_config, WebSocketStream};
 
 use crate::connection::Links;
 use crate::http::GOING_AWAY;
 use crate::outbox::Close;
+use crate::tls::Trust;
 
 /// How long a connection may take to come up.
 const DIAL_TIME_MAX: Duration = Duration::from_secs(10);
@@ -24,11 +29,8 @@ const HELD_TIME_MIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DialError {
     /// It is no address.
-    #[error("`{0}` is not an address such as ws://localhost:4455")]
+    #[error("`{0}` is not an address such as ws://localhost:4455 or wss://relay.example")]
     Malformed(String),
-    /// It asks for TLS, which this program does not speak itself.
-    #[error("`{0}`: only ws:// can be dialled; reach a relay behind TLS through a local tunnel or proxy")]
-    Tls(String),
 }
 
 /// Where to dial.
@@ -42,20 +44,56 @@ impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, DialError> {
         let malformed = || DialError::Malformed(text.to_owned());
         let uri: Uri = text.trim().parse().map_err(|_| malformed())?;
-        match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => return Err(DialError::Tls(text.to_owned())),
+        let scheme = match uri.scheme_str() {
+            Some("ws") => "ws",
+            Some("wss") => "wss",
             _ => return Err(malformed()),
-        }
+        };
         let authority = uri.authority().ok_or_else(malformed)?.as_str();
         let path = match uri.path() {
             "" | "/" => "/sync",
             path => path,
         };
-        let uri = format!("ws://{authority}{path}")
+        let uri = format!("{scheme}://{authority}{path}")
             .parse()
             .map_err(|_| malformed())?;
         Ok(Self { uri })
+    }
+
+    /// Whether it is dialled with TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.uri.scheme_str() == Some("wss")
+    }
+
+    /// The name or number of the host, without brackets.
+    fn host(&self) -> &str {
+        let host = self.uri.host().unwrap_or_default();
+        let inner = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        inner.unwrap_or(host)
+    }
+
+    fn port(&self) -> u16 {
+        let default = if self.is_secure() { 443 } else { 80 };
+        self.uri.port_u16().unwrap_or(default)
+    }
+
+    /// Opens a socket there.
+    async fn dial(
+        &self,
+        trust: Option<&Trust>,
+        config: WebSocketConfig,
+    ) -> Result<Socket, Box<dyn Error + Send + Sync>> {
+        let stream = TcpStream::connect((self.host(), self.port())).await?;
+        // Acknowledgements are small; they must not wait for company.
+        stream.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = match trust {
+            Some(trust) => Box::new(trust.connect(self.host(), stream).await?),
+            None => Box::new(stream),
+        };
+        let (socket, _response) = client_async_with_config(&self.uri, stream, Some(config)).await?;
+        Ok(socket)
     }
 }
 
@@ -64,6 +102,13 @@ impl fmt::Display for Address {
         self.uri.fmt(f)
     }
 }
+
+/// What a socket can run on.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// What becomes of a link that is kept up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,22 +130,26 @@ pub enum LinkState {
 pub(crate) async fn keep(
     address: Address,
     kind: LinkKind,
+    trust: Option<Trust>,
     links: Links,
     mut stop: watch::Receiver<Option<Close>>,
     report: impl Fn(LinkState),
 ) {
+    let trust = address
+        .is_secure()
+        .then(|| trust.unwrap_or_else(Trust::public));
     let mut backoff = Backoff::new(random());
     loop {
         report(LinkState::Connecting);
-        let dial = connect_async_with_config(&address.uri, Some(links.socket_config()), true);
+        let dial = address.dial(trust.as_ref(), links.socket_config());
         let dialled = tokio::select! {
             dialled = timeout(DIAL_TIME_MAX, dial) => dialled,
             _ = stopped(&mut stop) => return,
         };
         let reason = match dialled {
-            Ok(Ok((socket, _response))) => {
+            Ok(Ok(socket)) => {
                 report(LinkState::Online);
-                let ended = links.drive(socket, kind, stopped(&mut stop)).await;
+                let ended = links.drive(socket, kind, None, stopped(&mut stop)).await;
                 if ended.lasted >= HELD_TIME_MIN {
                     backoff.reset();
                 }
@@ -175,9 +224,19 @@ mod tests {
                 "{bad}"
             );
         }
-        assert!(matches!(
-            Address::parse("wss://relay.example"),
-            Err(DialError::Tls(_))
-        ));
+    }
+
+    #[test]
+    fn hosts_and_ports_are_taken_apart() {
+        for (text, host, port, secure) in [
+            ("ws://localhost", "localhost", 80, false),
+            ("ws://[::1]:4455", "::1", 4455, false),
+            ("wss://relay.example", "relay.example", 443, true),
+            ("wss://127.0.0.1:8443/team/sync", "127.0.0.1", 8443, true),
+        ] {
+            let address = Address::parse(text).expect("an address");
+            let found = (address.host(), address.port(), address.is_secure());
+            assert_eq!(found, (host, port, secure), "{text}");
+        }
     }
 }

@@ -2,23 +2,29 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use driftwood_sync::{Input, LinkKind, Node, NodeId, Role};
+use driftwood_sync::{Input, LinkKind, Node, NodeId, Role, Token};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use crate::auth::KeyError;
+use crate::auth::Keys;
 use crate::committer::{Committer, Done};
 use crate::config::Config;
-use crate::connection::{Event, Links};
+use crate::connection::{Event, Links, WeakLinks};
 use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
+use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState};
 use crate::store::{SledStore, Store, StoreError};
+use crate::tls::{Identity, TlsError, Trust};
+use crate::watch::watch;
 
 /// How long open connections may take to say goodbye when the relay ends.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
@@ -45,6 +51,42 @@ pub enum ServeError {
     /// A peer's address is malformed.
     #[error("--peer {0}")]
     Peer(#[from] DialError),
+    /// A key cannot be used.
+    #[error("--auth-key {0}")]
+    Key(#[from] KeyError),
+    /// The token for other relays cannot be read.
+    #[error("--peer-token {}: {error}", .path.display())]
+    PeerToken {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Relays where one has to log in do not talk to each other without tokens.
+    #[error(
+        "--peer needs --peer-token FILE where there is an --auth-key; make one with \
+         `driftwood-relay token --key FILE --sub NAME --relay`"
+    )]
+    NoPeerToken,
+    /// Everybody could reach it, and nobody would have to log in.
+    #[error(
+        "--listen {address} can be reached from other machines, and without --auth-key FILE whoever \
+         reaches it may read and change everything; make a key with `driftwood-relay token --new-key \
+         eddsa FILE`, or give --insecure-allow-anyone if that is what you want"
+    )]
+    Open {
+        /// Where it would have listened.
+        address: SocketAddr,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("--tls-cert, --tls-key: {0}")]
+    Certificate(TlsError),
+    /// One of the two is not enough.
+    #[error("--tls-cert and --tls-key go together")]
+    HalfCertificate,
+    /// What peers are believed by cannot be used.
+    #[error("--peer-ca {0}")]
+    PeerCa(TlsError),
     /// The threads of the store cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -59,9 +101,16 @@ pub struct Server {
     address: SocketAddr,
     origins: Arc<Origins>,
     peers: Vec<Address>,
+    trust: Option<Trust>,
+    identity: Option<Arc<Identity>>,
+    peer_token: Option<PathBuf>,
     links: Links,
     events: mpsc::Receiver<Event>,
     committer: Committer,
+    keys: Option<Arc<Keys>>,
+    metrics: Arc<Metrics>,
+    #[cfg(unix)]
+    door: Option<crate::admin::Door>,
     done: mpsc::UnboundedReceiver<Done>,
     node: Node,
 }
@@ -84,7 +133,14 @@ impl Server {
         let store = tokio::task::spawn_blocking(move || SledStore::open(&data))
             .await
             .map_err(|_panic| ServeError::Opening)??;
-        Self::bind_with(config, Arc::new(store)).await
+        let store: Arc<dyn Store> = Arc::new(store);
+        let server = Self::bind_with(config, Arc::clone(&store)).await?;
+        #[cfg(unix)]
+        let server = Self {
+            door: crate::admin::Door::open(&config.data, store),
+            ..server
+        };
+        Ok(server)
     }
 
     /// [`bind`](Self::bind) on a store of the caller's.
@@ -97,6 +153,21 @@ impl Server {
             .iter()
             .map(|peer| Address::parse(peer))
             .collect::<Result<_, _>>()?;
+        let keys = Keys::read(&config.auth_keys)?.map(Arc::new);
+        let metrics = Arc::new(Metrics::default());
+        let token = config.peer_token.as_deref().map(read_token).transpose()?;
+        let identity = match (&config.tls_cert, &config.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Identity::read(certificate, key).map_err(ServeError::Certificate)?)
+            }
+            (None, None) => None,
+            _ => return Err(ServeError::HalfCertificate),
+        };
+        let trust = config.peer_ca.as_deref().map(Trust::from_file);
+        let trust = trust.transpose().map_err(ServeError::PeerCa)?;
+        if keys.is_some() && token.is_none() && !peers.is_empty() {
+            return Err(ServeError::NoPeerToken);
+        }
         let listening = |error| ServeError::Listen {
             listen: config.listen.clone(),
             error,
@@ -104,7 +175,17 @@ impl Server {
         let listener = TcpListener::bind(&config.listen).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
 
+        if keys.is_none() && !address.ip().is_loopback() {
+            if !config.insecure_allow_anyone {
+                return Err(ServeError::Open { address });
+            }
+            tracing::warn!(%address, "nobody has to log in: whoever reaches this may change everything");
+        }
+
         let settings = driftwood_sync::Config {
+            token,
+            guarded: keys.is_some(),
+            limits: config.rates.limits(),
             agent: concat!("driftwood-relay/", env!("CARGO_PKG_VERSION")).into(),
             ..driftwood_sync::Config::new(Role::Relay, NodeId(random()))
         };
@@ -121,18 +202,38 @@ impl Server {
             // Without a link there is nothing to answer.
             node.handle(crate::now(), input).for_each(drop);
         }
-        let (committer, done) = Committer::start(&store).map_err(ServeError::Thread)?;
+        for owner in store.owners()? {
+            let input = Input::Bound {
+                document: owner.document,
+                replica: owner.replica,
+                principal: owner.principal,
+            };
+            node.handle(crate::now(), input).for_each(drop);
+        }
+        let (committer, done) = Committer::start(&store, &metrics).map_err(ServeError::Thread)?;
         Ok(Self {
             listener,
             address,
             origins: Arc::new(Origins::new(&config.allow_origins)),
             peers,
+            trust,
+            identity,
+            peer_token: config.peer_token.clone(),
             links,
             events,
             committer,
+            keys,
+            metrics,
+            #[cfg(unix)]
+            door: None,
             done,
             node,
         })
+    }
+
+    /// Whether it speaks TLS.
+    pub fn is_secure(&self) -> bool {
+        self.identity.is_some()
     }
 
     /// Where it listens.
@@ -146,24 +247,51 @@ impl Server {
     /// # Errors
     /// When the store cannot go on. Nothing that is not on disk has been acknowledged.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let (end, ending) = watch::channel(false);
-        let (stop_dialling, stopped) = watch::channel(None);
-        let mut hub = Hub::new(self.node, self.committer);
+        let (end, ending) = signal::channel(false);
+        let (stop_dialling, stopped) = signal::channel(None);
+        let (keys, metrics) = (self.keys, self.metrics);
+        let mut hub = Hub::new(
+            self.node,
+            self.committer,
+            keys.clone(),
+            Arc::clone(&metrics),
+        );
         let (mut events, mut done) = (self.events, self.done);
 
         let front = Front {
             links: self.links.clone(),
             origins: self.origins,
+            keys: keys.clone(),
+            metrics,
             ending,
+            acceptor: self.identity.as_ref().map(Identity::acceptor),
         };
         let mut tasks = JoinSet::new();
+        #[cfg(unix)]
+        if let Some(door) = self.door {
+            tasks.spawn(door.serve());
+        }
         tasks.spawn(accept(self.listener, front));
         for peer in self.peers {
             let (links, stop) = (self.links.clone(), stopped.clone());
+            let trust = self.trust.clone();
             tasks.spawn(async move {
                 let report = |state| log_peer(&peer, &state);
-                keep(peer.clone(), LinkKind::Mesh, links, stop, report).await;
+                keep(peer.clone(), LinkKind::Mesh, trust, links, stop, report).await;
             });
+        }
+        if let Some(keys) = keys {
+            let files = keys.files();
+            tasks.spawn(watch(files, async move || keys.reload()));
+        }
+        if let Some(identity) = self.identity {
+            let files = identity.files();
+            tasks.spawn(watch(files, async move || identity.reload()));
+        }
+        if let Some(path) = self.peer_token {
+            let links = self.links.downgrade();
+            let files = vec![path.clone()];
+            tasks.spawn(watch(files, async move || renew(&path, &links).await));
         }
         // From here on the connections hold the only senders: when they are gone, the events end.
         drop(self.links);
@@ -194,6 +322,27 @@ impl Server {
     }
 }
 
+/// A token, without the line break that most files end with.
+fn read_token(path: &Path) -> Result<Vec<u8>, ServeError> {
+    let text = std::fs::read(path).map_err(|error| ServeError::PeerToken {
+        path: path.to_owned(),
+        error,
+    })?;
+    Ok(text.trim_ascii().to_vec())
+}
+
+/// The token for other relays is another one.
+async fn renew(path: &Path, links: &WeakLinks) {
+    match read_token(path) {
+        Ok(token) => {
+            tracing::info!("the token for other relays was read anew");
+            let token = Token(token);
+            links.tell(Input::Token { token }).await;
+        }
+        Err(error) => tracing::warn!(%error, "the old token stays"),
+    }
+}
+
 /// Takes connections until the relay ends.
 async fn accept(listener: TcpListener, front: Front) {
     let mut ending = front.ending.clone();
@@ -203,8 +352,8 @@ async fn accept(listener: TcpListener, front: Front) {
             _ = ending.wait_for(|ending| *ending) => return,
         };
         match accepted {
-            Ok((stream, _address)) => {
-                tokio::spawn(front.clone().serve(stream));
+            Ok((stream, address)) => {
+                tokio::spawn(front.clone().serve(stream, address.ip()));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

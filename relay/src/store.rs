@@ -22,7 +22,7 @@ mod sled;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use driftwood_crdt::VersionVector;
+use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode};
 
 pub use self::memory::MemoryStore;
@@ -61,9 +61,22 @@ pub struct Stored {
     pub name: DocumentName,
     /// How far it has come: the join of what was appended.
     pub version: VersionVector,
+    /// What its log takes, its checkpoint included.
+    pub bytes: u64,
     /// Whether a record of it failed its checksum; every use of it then answers
     /// [`StoreError::Corrupt`].
     pub damaged: bool,
+}
+
+/// Whose a replica id is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner {
+    /// The document it writes in.
+    pub document: DocumentName,
+    /// The id.
+    pub replica: ReplicaId,
+    /// Its owner.
+    pub principal: Arc<str>,
 }
 
 /// Why a store could not do what it was asked.
@@ -164,7 +177,25 @@ pub trait Store: Send + Sync {
         to: &VersionVector,
     ) -> Result<(), StoreError>;
 
-    /// Returns once everything appended before the call is safe on disk.
+    /// Remembers that a replica id of a document belongs to a principal. Once it does, the first call
+    /// counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] leaves everything as it was; others are fatal.
+    fn bind(
+        &self,
+        document: &DocumentName,
+        replica: ReplicaId,
+        principal: &str,
+    ) -> Result<(), StoreError>;
+
+    /// Whose the replica ids are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn owners(&self) -> Result<Vec<Owner>, StoreError>;
+
+    /// Returns once everything appended or bound before the call is safe on disk.
     ///
     /// # Errors
     /// Always fatal.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 
+use crate::config::RELAY;
 use crate::document::Key;
 use crate::link::Link;
 use crate::message::Message;
@@ -18,7 +19,7 @@ use crate::{Channel, Level, LinkId, LinkKind, Output, Role};
 impl Node {
     /// With our open a relay says what it has saved.
     pub(crate) fn send_first_acks(&mut self, link: LinkId, key: Key) {
-        if self.config.role != Role::Relay {
+        if !RELAY || self.config.role != Role::Relay {
             return;
         }
         let Some(document) = self.documents.get(key) else {
@@ -47,7 +48,7 @@ impl Node {
 
     /// They opened with this: what of it is not saved yet, they want to hear about.
     pub(crate) fn note_open(&mut self, link: LinkId, key: Key, theirs: &VersionVector) {
-        let Some(document) = self.documents.get_mut(key) else {
+        let Some(document) = self.documents.get_mut(key).filter(|_| RELAY) else {
             return;
         };
         let saved = |level| document.saved_version(Role::Relay, level);
@@ -67,7 +68,7 @@ impl Node {
     }
 
     fn note(&mut self, link: LinkId, key: Key, relay: &VersionVector, replicated: &VersionVector) {
-        if self.config.role != Role::Relay {
+        if !RELAY || self.config.role != Role::Relay {
             return;
         }
         let mesh = self.links.get(&link).is_some_and(Link::is_mesh);
@@ -84,7 +85,8 @@ impl Node {
 
     /// Tells those who wait for it what is saved now.
     pub(crate) fn settle(&mut self, key: Key) {
-        let Some(document) = self.documents.get_mut(key) else {
+        // Nobody waits for a client's word.
+        let Some(document) = self.documents.get_mut(key).filter(|_| RELAY) else {
             return;
         };
         let (durable, elsewhere) = (&document.durable, &document.elsewhere);
@@ -137,13 +139,20 @@ impl Node {
 
     /// Another relay has this, durably.
     pub(crate) fn saved_elsewhere(&mut self, key: Key, version: &VersionVector) {
-        if let Some(document) = self.documents.get_mut(key) {
+        if let Some(document) = self.documents.get_mut(key).filter(|_| RELAY) {
             let known = &document.elsewhere;
             let raised = version
                 .iter()
                 .filter(|&(replica, seq)| seq > known.get(replica));
             let raised: Vec<ReplicaId> = raised.map(|(replica, _)| replica).collect();
             document.elsewhere.merge(version);
+            if self.config.role == Role::Relay && !raised.is_empty() {
+                self.outbox.push(Output::Saved {
+                    document: document.name.clone(),
+                    level: Level::Replicated,
+                    version: version.clone(),
+                });
+            }
             self.settle(key);
             self.note_news(key, raised);
         }
@@ -152,7 +161,7 @@ impl Node {
     /// More of these replicas is saved. Whoever sent it has been told; all others are, a little
     /// later and together, so that a busy document does not double what its readers receive.
     pub(crate) fn note_news(&mut self, key: Key, replicas: Vec<ReplicaId>) {
-        let Some(document) = self.documents.get_mut(key) else {
+        let Some(document) = self.documents.get_mut(key).filter(|_| RELAY) else {
             return;
         };
         if self.config.role == Role::Client || replicas.is_empty() || document.parties.is_empty() {
@@ -167,7 +176,7 @@ impl Node {
 
     /// Tells all who take part what was saved since the last time.
     pub(crate) fn tell_news(&mut self, key: Key) {
-        let Some(document) = self.documents.get_mut(key) else {
+        let Some(document) = self.documents.get_mut(key).filter(|_| RELAY) else {
             return;
         };
         if document.news_due.take_if(|due| self.now >= *due).is_none() {

@@ -20,8 +20,12 @@ pub struct Config {
     pub role: Role,
     /// A random number of this process, drawn at its start.
     pub node: NodeId,
-    /// What to show when logging in. Never part of an error or of `Debug`.
+    /// What to show when logging in, on links that we dialled. Never part of an error or of `Debug`.
     pub token: Option<Vec<u8>>,
+    /// Whether others have to log in: see [`Output::Login`](crate::Output::Login). Relays only, and
+    /// only with the feature `relay`.
+    #[cfg(feature = "relay")]
+    pub guarded: bool,
     /// Bounds and periods.
     pub limits: Limits,
     /// The name and version of the program, for the other side's log; at most 128 bytes are sent.
@@ -35,9 +39,27 @@ impl Config {
             role,
             node,
             token: None,
+            #[cfg(feature = "relay")]
+            guarded: false,
             limits: Limits::default(),
             agent: concat!("driftwood/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
+    }
+}
+
+/// Whether this build can be a relay.
+pub(crate) const RELAY: bool = cfg!(feature = "relay");
+
+impl Config {
+    #[cfg(feature = "relay")]
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guarded
+    }
+
+    #[cfg(not(feature = "relay"))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn is_guarded(&self) -> bool {
+        false
     }
 }
 
@@ -47,6 +69,7 @@ impl fmt::Debug for Config {
             .field("role", &self.role)
             .field("node", &self.node)
             .field("token", &self.token.as_ref().map(|_| "..."))
+            .field("guarded", &self.is_guarded())
             .field("limits", &self.limits)
             .field("agent", &self.agent)
             .finish()

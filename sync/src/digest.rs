@@ -9,6 +9,7 @@ use driftwood_crdt::ordered::BTreeMap;
 
 use driftwood_crdt::VersionVector;
 
+use crate::config::RELAY;
 use crate::document::{Key, Party};
 use crate::link::Link;
 use crate::message::{DigestPage, Message};
@@ -48,6 +49,9 @@ impl Exchange {
 impl Node {
     /// The hello of another relay came.
     pub(crate) fn join_mesh(&mut self, link: LinkId) {
+        if !RELAY {
+            return;
+        }
         let remote = self.links.get(&link).and_then(|session| session.remote);
         let second = self.links.iter().any(|(&other, session)| {
             other != link && session.is_mesh() && session.pushes() && session.remote == remote
@@ -63,7 +67,7 @@ impl Node {
 
     /// The link to a relay went down; if there is a second one, it takes over.
     pub(crate) fn promote_spare(&mut self, remote: Option<NodeId>) {
-        if remote.is_none() {
+        if !RELAY || remote.is_none() {
             return;
         }
         let spare = self
@@ -78,6 +82,9 @@ impl Node {
     }
 
     pub(crate) fn start_exchange(&mut self, link: LinkId) {
+        if !RELAY {
+            return;
+        }
         let number = match self.links.get(&link).map(|session| &session.exchange) {
             Some(Exchange::Done { number, .. }) => *number,
             _ => 0,
@@ -120,6 +127,9 @@ impl Node {
     }
 
     pub(crate) fn on_pong(&mut self, link: LinkId, pong: u64) {
+        if !RELAY {
+            return;
+        }
         let audit = self.now + self.config.limits.audit_time;
         let Some(session) = self.links.get_mut(&link) else {
             return;
@@ -141,7 +151,7 @@ impl Node {
 
     /// Sends the next page, if one waits and there is room.
     pub(crate) fn next_page(&mut self, link: LinkId) {
-        let Some(session) = self.links.get(&link) else {
+        let Some(session) = self.links.get(&link).filter(|_| RELAY) else {
             return;
         };
         if let Exchange::Waiting { number, after } = &session.exchange {
@@ -154,7 +164,7 @@ impl Node {
 
     /// Only relays have anything to compare; a client's digest is left alone.
     pub(crate) fn on_digest(&mut self, link: LinkId, page: DigestPage) {
-        if !self.links.get(&link).is_some_and(Link::is_mesh) {
+        if !RELAY || !self.links.get(&link).is_some_and(Link::is_mesh) {
             return;
         }
         let theirs: BTreeMap<DocumentName, u64> = page.entries.into_iter().collect();

@@ -101,6 +101,8 @@ pub(crate) struct Document {
     /// For a client: what two relays have, as one of them said.
     pub(crate) replicated: VersionVector,
     pub(crate) own: Option<ReplicaId>,
+    /// Whose the replica ids are, where one has to log in.
+    pub(crate) authors: BTreeMap<ReplicaId, Arc<str>>,
     pub(crate) parties: BTreeMap<LinkId, Party>,
     /// What is stored, may not leave before it is durable, and is to be passed on then.
     pub(crate) unsent: VecDeque<Unsent>,
@@ -127,6 +129,8 @@ pub(crate) struct Unsent {
 pub(crate) struct Party {
     /// Their number of the document, once they opened it.
     pub(crate) their_channel: Option<Channel>,
+    /// The replica under which they write.
+    pub(crate) own: Option<ReplicaId>,
     /// Whether we sent our open.
     pub(crate) introduced: bool,
     /// What they hold, as far as we know or have sent it; none until they open.
@@ -158,6 +162,7 @@ impl Document {
             elsewhere: VersionVector::new(),
             replicated: VersionVector::new(),
             own: None,
+            authors: BTreeMap::new(),
             parties: BTreeMap::new(),
             unsent: VecDeque::new(),
             failed_until: None,

@@ -25,6 +25,9 @@ impl Node {
         };
         let (from, to) = (delta.from(), delta.to());
         self.learn(link, key, to);
+        if !self.may_write(link, key) {
+            return self.reject(link, key, ErrorCode::Forbidden, 0);
+        }
         let limits = &self.config.limits;
         let role = self.config.role;
         let Some(document) = self.documents.get_mut(key) else {
@@ -55,6 +58,9 @@ impl Node {
             let max = limits.replicas as u64;
             return self.reject(link, key, ErrorCode::LimitReplicas, max);
         }
+        if !self.own_work(link, key, to) {
+            return;
+        }
         self.check_fork(key, to);
         self.take(key, &delta, bytes, Some(link));
     }
@@ -73,7 +79,8 @@ impl Node {
             to: to.clone(),
             origin,
         });
-        if self.config.role == Role::Relay && origin.is_some() {
+        // Where replica ids have owners, others cannot bring back what this relay may yet lose.
+        if self.config.role == Role::Relay && origin.is_some() && !self.config.is_guarded() {
             self.broadcast(key, &bytes, from, to, origin);
         } else {
             let unsent = Unsent {

@@ -1,10 +1,11 @@
 //! What the shell tells a node.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
-use crate::{DocumentName, ErrorCode, LinkId};
+use crate::{DocumentName, ErrorCode, LinkId, Rights, Token};
 
 /// What a link leads to, as far as the shell knows when it comes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +48,42 @@ pub enum Input {
         link: LinkId,
         /// What it leads to.
         kind: LinkKind,
+    },
+    /// Who is at the other end of a link, as far as the network knows; it counts for
+    /// [`Limits::address`](crate::Limits). To be told after `Connected`, if at all.
+    Address {
+        /// Its number.
+        link: LinkId,
+        /// Their address.
+        address: IpAddr,
+    },
+    /// The answer to [`Output::Login`](crate::Output::Login): who they are and what they may do.
+    Admitted {
+        /// Which link.
+        link: LinkId,
+        /// What follows from their token.
+        rights: Rights,
+    },
+    /// The other answer to [`Output::Login`](crate::Output::Login): they may not come in.
+    Denied {
+        /// Which link.
+        link: LinkId,
+    },
+    /// A new token of our own, in place of [`Config::token`](crate::Config) and of one that is about to
+    /// expire: it is shown at once on links that we dialled, and on those to come.
+    Token {
+        /// What to show.
+        token: Token,
+    },
+    /// A replica id belongs to this principal. To be told at the start of what was once stored for
+    /// [`Output::Bind`](crate::Output::Bind).
+    Bound {
+        /// The document it writes in.
+        document: DocumentName,
+        /// The id.
+        replica: ReplicaId,
+        /// Whose it is.
+        principal: Arc<str>,
     },
     /// A link went down. Also to be told, harmlessly, after [`Output::Disconnect`](crate::Output::Disconnect).
     Disconnected {

@@ -2,6 +2,34 @@
 
 use std::time::Duration;
 
+/// How much of something may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// In the long run.
+    pub per_second: u64,
+    /// At once, after a rest. Who takes more is asked to wait; who takes twice as much is cut off.
+    pub burst: u64,
+}
+
+impl Pace {
+    /// So much a second, and at once what comes together in five.
+    pub const fn of(per_second: u64) -> Self {
+        Self {
+            per_second,
+            burst: per_second.saturating_mul(5),
+        }
+    }
+}
+
+/// What several connections may bring together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Deltas, or parts of them.
+    pub changes: Pace,
+    /// Bytes of all messages.
+    pub bytes: Pace,
+}
+
 /// Bounds and periods. The defaults are those of PROTOCOL.md; tests make them smaller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -37,10 +65,12 @@ pub struct Limits {
     pub digest_entries: usize,
     /// Loads asked for at one time for one link. 16.
     pub loads: usize,
-    /// Messages a second that a client may send in the long run. 10,000.
-    pub rate_per_second: u32,
-    /// Messages that a client may send at once. 50,000.
-    pub rate_burst: u32,
+    /// Messages that one connection of a client may bring. 10,000 a second, 50,000 at once.
+    pub messages: Pace,
+    /// What all clients of one principal may bring. 10,000 changes and 32 MiB a second.
+    pub principal: Allowance,
+    /// What all clients of one address may bring. 50,000 changes and 128 MiB a second.
+    pub address: Allowance,
     /// How long a hello may take. 5 s.
     pub hello_time: Duration,
     /// Silence after which a ping is sent; twice this on links that others dialled. 10 s.
@@ -84,8 +114,15 @@ impl Default for Limits {
             presence_peers: 1_024,
             digest_entries: 2_048,
             loads: 16,
-            rate_per_second: 10_000,
-            rate_burst: 50_000,
+            messages: Pace::of(10_000),
+            principal: Allowance {
+                changes: Pace::of(10_000),
+                bytes: Pace::of(32 << 20),
+            },
+            address: Allowance {
+                changes: Pace::of(50_000),
+                bytes: Pace::of(128 << 20),
+            },
             hello_time: Duration::from_secs(5),
             ping_time: Duration::from_secs(10),
             pong_time: Duration::from_secs(10),

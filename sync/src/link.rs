@@ -4,16 +4,24 @@ use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 
 use crate::digest::Exchange;
 use crate::document::Key;
-use crate::rate::Bucket;
-use crate::{Channel, Limits, LinkKind, NodeId, Time};
+use crate::rate::{Bucket, Source};
+use crate::{Channel, Limits, LinkKind, NodeId, Rights, Time};
 
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) kind: LinkKind,
+    /// Whether the link is our doing.
+    pub(crate) dialled: bool,
     /// Who is there; none until their hello.
     pub(crate) remote: Option<NodeId>,
     pub(crate) agent: String,
+    /// Whether they may go on after their hello.
+    pub(crate) admitted: bool,
+    /// What they may do; everything, where nobody has to log in.
+    pub(crate) rights: Option<Rights>,
+    /// Where they call from.
+    pub(crate) address: Option<Source>,
     pub(crate) connected: Time,
     pub(crate) heard: Time,
     pub(crate) pinged: Option<Time>,
@@ -40,8 +48,12 @@ impl Link {
     pub(crate) fn new(kind: LinkKind, now: Time, limits: &Limits) -> Self {
         Self {
             kind,
+            dialled: matches!(kind, LinkKind::Up | LinkKind::Mesh),
             remote: None,
             agent: String::new(),
+            admitted: false,
+            rights: None,
+            address: None,
             connected: now,
             heard: now,
             pinged: None,
@@ -54,8 +66,13 @@ impl Link {
             transfers: BTreeSet::new(),
             loads: 0,
             exchange: Exchange::default(),
-            bucket: Bucket::new(now, limits),
+            bucket: Bucket::new(now, limits.messages),
         }
+    }
+
+    /// When their login ends.
+    pub(crate) fn expires(&self) -> Option<Time> {
+        self.rights.as_ref().and_then(|rights| rights.expires)
     }
 
     /// Whether document data has to wait.
@@ -64,7 +81,7 @@ impl Link {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.remote.is_some()
+        self.admitted
     }
 
     pub(crate) fn is_mesh(&self) -> bool {
@@ -97,6 +114,7 @@ impl Link {
             self.congested.map(|since| since + limits.congested_time),
             self.paused,
             self.exchange.audit(),
+            self.expires(),
         ];
         others.into_iter().flatten().fold(alive, Time::min)
     }

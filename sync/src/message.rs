@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use driftwood_crdt::{Dot, VersionVector};
+use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
-use crate::{DocumentName, ErrorCode, Level, NodeId, PeerId, Role};
+use crate::{DocumentName, ErrorCode, Level, NodeId, PeerId, Role, Token};
 
 /// The oldest and the newest version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);
@@ -80,6 +80,8 @@ pub enum Message {
         document: DocumentName,
         /// What the sender holds.
         version: VersionVector,
+        /// The replica under which the sender writes there, if it does.
+        own: Option<ReplicaId>,
     },
     /// I no longer take part; `channel` is free.
     Shut {
@@ -148,6 +150,11 @@ pub enum Message {
         count: u64,
         /// What is announced; `None` when they leave.
         state: Option<Arc<[u8]>>,
+    },
+    /// A token: of a relay that was dialled, or a new one in place of one that is about to expire.
+    Login {
+        /// What is shown.
+        token: Token,
     },
     /// Are you there?
     Ping {

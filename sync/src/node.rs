@@ -1,14 +1,18 @@
 //! [`Node`]: the state machine that a relay, a tab and a terminal share.
 
+use std::sync::Arc;
+
 use driftwood_crdt::ordered::BTreeMap;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 
 use crate::assembly::Assembly;
+use crate::config::RELAY;
 use crate::document::Documents;
 use crate::link::Link;
 use crate::message::Message;
 use crate::outbox::Outbox;
+use crate::rate::Meters;
 use crate::timer::{Alarm, Timers};
 use crate::{Config, DocumentName, Input, Level, LinkId, LinkKind, NodeId, Output, Role, Time};
 
@@ -25,6 +29,7 @@ pub struct Node {
     pub(crate) links: BTreeMap<LinkId, Link>,
     pub(crate) timers: Timers,
     pub(crate) assembly: Assembly,
+    pub(crate) meters: Meters,
     pub(crate) outbox: Outbox,
 }
 
@@ -39,13 +44,22 @@ pub struct LinkInfo {
     pub node: Option<NodeId>,
     /// What the other end calls itself; empty before its hello.
     pub agent: String,
+    /// Who is there, where one has to log in.
+    pub principal: Option<Arc<str>>,
     /// Whether document data waits, because the link is congested or the peer asked for a pause.
     pub busy: bool,
 }
 
 impl Node {
     /// A node without documents or links.
+    ///
+    /// # Panics
+    /// When it is to be a relay and the feature `relay` is not there.
     pub fn new(config: Config) -> Self {
+        assert!(
+            RELAY || config.role == Role::Client,
+            "without the feature `relay`"
+        );
         Self {
             config,
             now: Time::default(),
@@ -53,6 +67,7 @@ impl Node {
             links: BTreeMap::new(),
             timers: Timers::default(),
             assembly: Assembly::default(),
+            meters: Meters::default(),
             outbox: Outbox::default(),
         }
     }
@@ -74,6 +89,15 @@ impl Node {
             } => self.open(&document, &version, own),
             Input::Shut { document } => self.shut(&document),
             Input::Connected { link, kind } => self.connected(link, kind),
+            Input::Address { link, address } => self.called_from(link, address),
+            Input::Admitted { link, rights } => self.admitted(link, rights),
+            Input::Denied { link } => self.denied(link),
+            Input::Token { token } => self.show(&token),
+            Input::Bound {
+                document,
+                replica,
+                principal,
+            } => self.bound(&document, replica, principal),
             Input::Disconnected { link } => self.disconnected(link),
             Input::Received { link, bytes } => self.received(link, &bytes),
             Input::ReceivedText { link } => self.fail_text(link),
@@ -141,6 +165,10 @@ impl Node {
             kind: session.kind,
             node: session.remote,
             agent: session.agent.clone(),
+            principal: session
+                .rights
+                .as_ref()
+                .map(|rights| rights.principal.clone()),
             busy: session.is_busy(),
         })
     }
@@ -159,7 +187,14 @@ impl Node {
         let again = std::mem::replace(&mut document.open, true);
         document.version.merge(version);
         document.durable.merge(version);
+        let new_id = document.own != own;
         document.own = own;
+        if again && new_id {
+            self.introduce_again(key);
+        }
+        let Some(document) = self.documents.get(key) else {
+            return;
+        };
         if self.config.role == Role::Relay || again {
             let parties: Vec<LinkId> = document.parties.keys().copied().collect();
             for link in parties {

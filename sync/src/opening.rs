@@ -3,13 +3,16 @@
 //! Each side opens once and so names its channel; whoever opens second thereby answers. A client
 //! remembers what siblings opened although it has not, since they will not open again when it does.
 
-use driftwood_crdt::VersionVector;
+use std::sync::Arc;
 
+use driftwood_crdt::{ReplicaId, VersionVector};
+
+use crate::config::RELAY;
 use crate::document::{Document, Key};
 use crate::message::Message;
 use crate::node::Node;
 use crate::timer::Alarm;
-use crate::{Channel, DocumentName, ErrorCode, LinkId, LinkKind, Output, Role};
+use crate::{Channel, DocumentName, ErrorCode, LinkId, LinkKind, Output, Right, Role};
 
 impl Node {
     /// Sends our open, once, and with it what a relay has saved.
@@ -24,13 +27,21 @@ impl Node {
         if std::mem::replace(&mut party.introduced, true) {
             return;
         }
-        let open = Message::Open {
-            channel: key,
-            document: document.name.clone(),
-            version: document.version.clone(),
-        };
+        let open = open(key, document);
         self.outbox.send(link, &open);
         self.send_first_acks(link, key);
+    }
+
+    /// States anew what is held here and who writes it.
+    pub(crate) fn introduce_again(&mut self, key: Key) {
+        let Some(document) = self.documents.get(key) else {
+            return;
+        };
+        let open = open(key, document).encode();
+        let parties = document.parties.iter();
+        for (&link, _) in parties.filter(|(_, party)| party.introduced) {
+            self.outbox.send_frame(link, Arc::clone(&open));
+        }
     }
 
     pub(crate) fn on_open(
@@ -39,6 +50,7 @@ impl Node {
         channel: Channel,
         name: &DocumentName,
         version: VersionVector,
+        own: Option<ReplicaId>,
     ) {
         let limits = &self.config.limits;
         let Some(session) = self.links.get_mut(&link) else {
@@ -57,6 +69,17 @@ impl Node {
         if taken.is_none() && session.channels.len() >= max {
             return self.refuse(link, name, channel, ErrorCode::LimitDocuments, max as u64);
         }
+        if !session.may(name, Right::Read) {
+            return self.refuse(link, name, channel, ErrorCode::Forbidden, 0);
+        }
+        if let (Some(key), Some(own)) = (known, own) {
+            if self.is_forged(link, key, own) {
+                return self.forged(link, name, Some(channel));
+            }
+        }
+        let Some(session) = self.links.get_mut(&link) else {
+            return;
+        };
         let key = known.unwrap_or_else(|| self.documents.add(name.clone()));
         let document = self.documents.get_mut(key).expect("just found or made");
         document.open |= self.config.role == Role::Relay;
@@ -68,6 +91,7 @@ impl Node {
         session.channels.insert(channel, key);
         party.target = Some(version.clone());
         party.theirs = Some(version);
+        party.own = own;
         party.transfer = None;
         if document.open {
             self.introduce(link, key);
@@ -219,6 +243,9 @@ impl Node {
     }
 
     pub(crate) fn introduce_to_mesh(&mut self, key: Key) {
+        if !RELAY {
+            return;
+        }
         let mesh = self
             .links
             .iter()
@@ -236,5 +263,14 @@ impl Node {
             .filter(|(_, link)| link.kind != LinkKind::Mesh)
             .map(|(&link, _)| link)
             .collect()
+    }
+}
+
+fn open(key: Key, document: &Document) -> Message {
+    Message::Open {
+        channel: key,
+        document: document.name.clone(),
+        version: document.version.clone(),
+        own: document.own,
     }
 }

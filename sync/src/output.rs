@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
-use crate::{DocumentName, ErrorCode, LinkId, PeerId, ProtocolError};
+use crate::{DocumentName, ErrorCode, LinkId, PeerId, ProtocolError, Token};
 
 /// One encoded message, shared by all links it goes to.
 pub type Frame = Arc<[u8]>;
@@ -29,6 +29,26 @@ pub enum Output {
         link: LinkId,
         /// What.
         frame: Frame,
+    },
+    /// Find out who shows this, and answer [`Input::Admitted`](crate::Input::Admitted) or
+    /// [`Input::Denied`](crate::Input::Denied) before anything else that came on the link. Guarded
+    /// relays only.
+    Login {
+        /// Which link.
+        link: LinkId,
+        /// What they showed.
+        token: Token,
+    },
+    /// Remember whose a replica id is, and tell so at the next start
+    /// ([`Input::Bound`](crate::Input::Bound)). It is to be durable when the `Store` after it is.
+    /// Guarded relays only.
+    Bind {
+        /// The document it writes in.
+        document: DocumentName,
+        /// The id.
+        replica: ReplicaId,
+        /// Whose it is.
+        principal: Arc<str>,
     },
     /// Append a delta to what is stored (a client merges it into its document first), make it
     /// durable, then answer [`Input::Flushed`](crate::Input::Flushed).
@@ -66,7 +86,7 @@ pub enum Output {
         /// Why; its name is the close reason.
         reason: ErrorCode,
     },
-    /// This much is now saved at that level. Clients only.
+    /// This much is now saved at that level. On a relay, `Replicated` alone: another relay has it.
     Saved {
         /// Which document.
         document: DocumentName,

@@ -1,13 +1,14 @@
 //! One link: the hello, the heartbeat, how much it may carry, and how it ends.
 
+use crate::config::RELAY;
 use crate::document::Key;
 use crate::link::Link;
 use crate::message::{Hello, Message, PROTOCOL_VERSIONS};
 use crate::node::Node;
-use crate::rate::Verdict;
+use crate::rate::{Balance, Source, LOGIN_CHANGES};
 use crate::timer::Alarm;
 use crate::wire::{WireError, AGENT_BYTES_MAX};
-use crate::{Channel, ErrorCode, LinkId, LinkKind, Output, ProtocolError, Reporter, Role};
+use crate::{Channel, ErrorCode, LinkId, LinkKind, Output, ProtocolError, Reporter, Role, Token};
 
 /// The number of a heartbeat's ping; higher ones belong to pages of a digest.
 const HEARTBEAT: u64 = 0;
@@ -20,14 +21,16 @@ impl Node {
         // Whoever a relay dials is a relay.
         let relays = kind == LinkKind::Up && self.config.role == Role::Relay;
         let kind = if relays { LinkKind::Mesh } else { kind };
-        self.links
-            .insert(link, Link::new(kind, self.now, &self.config.limits));
+        let session = Link::new(kind, self.now, &self.config.limits);
+        let dialled = session.dialled;
+        self.links.insert(link, session);
         let hello = Hello {
             version_min: PROTOCOL_VERSIONS.0,
             version_max: PROTOCOL_VERSIONS.1,
             role: self.config.role,
             node: self.config.node,
-            token: self.config.token.clone(),
+            // Whoever dials us is a stranger until they have logged in.
+            token: dialled.then(|| self.config.token.clone()).flatten(),
             agent: shorten(&self.config.agent, AGENT_BYTES_MAX).to_owned(),
         };
         self.outbox.send(link, &Message::Hello(hello));
@@ -59,11 +62,14 @@ impl Node {
             }
         };
         match (session.is_ready(), message) {
-            (false, Message::Hello(hello)) => self.greeted(link, hello),
+            (false, Message::Hello(hello)) if session.remote.is_none() => self.greeted(link, hello),
+            (false, Message::Login { token }) if session.remote.is_some() => {
+                self.ask_who(link, token);
+            }
             (false, _) => self.fail(link, ErrorCode::Unauthenticated, 0),
             (true, Message::Hello(_)) => self.fail(link, ErrorCode::BadFrame, 0),
             (true, message) => {
-                if self.within_rate(link) {
+                if self.within_rate(link, &message, bytes.len()) {
                     self.dispatch(link, message);
                 }
             }
@@ -99,6 +105,21 @@ impl Node {
         }
         session.remote = Some(hello.node);
         session.agent = hello.agent;
+        match hello.token {
+            _ if !self.config.is_guarded() => self.welcome(link),
+            Some(token) => self.ask_who(link, Token(token)),
+            // A relay that was dialled logs in when it knows who we are.
+            None if session.dialled => {}
+            None => self.fail(link, ErrorCode::Unauthenticated, 0),
+        }
+    }
+
+    /// They may come in.
+    pub(crate) fn welcome(&mut self, link: LinkId) {
+        let Some(session) = self.links.get_mut(&link) else {
+            return;
+        };
+        session.admitted = true;
         if session.is_mesh() {
             self.join_mesh(link);
         } else if self.config.role == Role::Client {
@@ -117,8 +138,9 @@ impl Node {
                 channel,
                 document,
                 version,
+                own,
             } => {
-                self.on_open(link, channel, &document, version);
+                self.on_open(link, channel, &document, version, own);
             }
             Message::Shut { channel } => self.on_shut(link, channel),
             Message::Delta { channel, delta } => self.delta_arrived(link, channel, delta),
@@ -147,6 +169,7 @@ impl Node {
             } => {
                 self.on_presence(link, channel, peer, count, state);
             }
+            Message::Login { token } => self.on_login(link, token),
             Message::Ping { number } => self.outbox.send(link, &Message::Pong { number }),
             Message::Pong { number } => self.on_pong(link, number),
         }
@@ -182,7 +205,9 @@ impl Node {
             | ErrorCode::LimitReplicas
             | ErrorCode::LimitDelta
             | ErrorCode::FormatTooNew => self.refused_there(link, key),
-            ErrorCode::DotConflict | ErrorCode::ReplicaForked => self.forked(key),
+            ErrorCode::DotConflict | ErrorCode::ReplicaForked | ErrorCode::ForgedReplica => {
+                self.forked(key);
+            }
             _ => {}
         }
     }
@@ -221,6 +246,9 @@ impl Node {
             }
             return self.arm_link(link);
         }
+        if RELAY && session.expires().is_some_and(|at| self.now >= at) {
+            return self.fail(link, ErrorCode::Unauthenticated, 0);
+        }
         let stuck = session
             .congested
             .is_some_and(|at| self.now >= at + limits.congested_time);
@@ -251,47 +279,67 @@ impl Node {
         self.timers.set(Alarm::Link(link), deadline);
     }
 
-    fn within_rate(&mut self, link: LinkId) -> bool {
+    fn within_rate(&mut self, link: LinkId, message: &Message, bytes: usize) -> bool {
         let limits = &self.config.limits;
         let Some(session) = self.links.get_mut(&link) else {
             return false;
         };
-        if session.kind != LinkKind::Down {
+        if !RELAY || session.kind != LinkKind::Down {
             return true;
         }
-        match session.bucket.take(self.now, limits) {
-            Verdict::Fine => true,
-            Verdict::Warn { wait_ms } => {
-                let code = ErrorCode::RateLimited;
-                self.outbox.problem(None, Some(link), code, wait_ms);
-                self.outbox.send(
-                    link,
-                    &Message::Error {
-                        code,
-                        about: None,
-                        value: wait_ms,
-                    },
-                );
-                true
+        let mut balance = session.bucket.take(self.now, 1, limits.messages);
+        let changes = match message {
+            Message::Delta { .. } | Message::Part(_) => 1,
+            Message::Login { .. } => LOGIN_CHANGES,
+            _ => 0,
+        };
+        let amount = (changes, bytes as u64);
+        let principal = session.rights.as_ref().map(|rights| &rights.principal);
+        let principal = principal.map(|name| Source::Principal(name.clone()));
+        for source in session.address.iter().chain(&principal) {
+            balance = balance.max(self.meters.take(source, self.now, amount, limits));
+        }
+        match balance {
+            Balance::Plenty => session.bucket.warned = false,
+            Balance::Enough => {}
+            Balance::Short { wait_ms } => {
+                if !std::mem::replace(&mut session.bucket.warned, true) {
+                    let code = ErrorCode::RateLimited;
+                    self.outbox.problem(None, Some(link), code, wait_ms);
+                    self.outbox.send(
+                        link,
+                        &Message::Error {
+                            code,
+                            about: None,
+                            value: wait_ms,
+                        },
+                    );
+                }
             }
-            Verdict::Close { wait_ms } => {
+            Balance::Broke { wait_ms } => {
                 self.fail(link, ErrorCode::RateLimited, wait_ms);
-                false
+                return false;
             }
         }
+        true
     }
 
     /// Says what is wrong and ends the link.
     pub(crate) fn fail(&mut self, link: LinkId, code: ErrorCode, value: u64) {
         self.outbox.problem(None, Some(link), code, value);
-        self.outbox.send(
-            link,
-            &Message::Error {
-                code,
-                about: None,
-                value,
-            },
-        );
+        self.end(link, code, None, value);
+    }
+
+    /// The last words on a link.
+    pub(crate) fn end(
+        &mut self,
+        link: LinkId,
+        code: ErrorCode,
+        about: Option<Channel>,
+        value: u64,
+    ) {
+        self.outbox
+            .send(link, &Message::Error { code, about, value });
         let close = code.close_code().unwrap_or(4400);
         self.outbox.push(Output::Disconnect {
             link,

@@ -36,8 +36,9 @@ impl Node {
         let Some(document) = self.documents.get(key) else {
             return;
         };
-        // On a relay only those whose last load found nothing can be behind without a load.
-        let all = self.config.role == Role::Client;
+        // On a relay that passes things on at once only those whose last load found nothing can be
+        // behind without a load.
+        let all = self.config.role == Role::Client || self.config.is_guarded();
         let behind = document
             .parties
             .iter()
@@ -78,6 +79,7 @@ impl Node {
             return;
         }
         document.version = document.durable.clone();
+        document.unsent.clear();
         document.failed_until = Some(self.now + self.config.limits.store_retry_time);
         for (&link, party) in &document.parties {
             let about = party.their_channel;

@@ -130,6 +130,9 @@ impl Node {
         if !document.open || document.failed_until.is_some() {
             return;
         }
+        if !self.may_write(link, key) {
+            return self.reject(link, key, ErrorCode::Forbidden, 0);
+        }
         let max = limits.delta_bytes as u64;
         if part.total > max {
             return self.reject(link, key, ErrorCode::LimitDelta, max);

@@ -9,7 +9,7 @@ use driftwood_crdt::{DecodeError, Dot, ReplicaId, VersionVector};
 use thiserror::Error;
 
 use crate::message::{DigestPage, Hello, Message, Part, PROTOCOL_VERSIONS};
-use crate::{DocumentName, ErrorCode, Frame, Level, NodeId, Role};
+use crate::{DocumentName, ErrorCode, Frame, Level, NodeId, Role, Token};
 
 const HELLO: u8 = 0x01;
 const OPEN: u8 = 0x02;
@@ -25,6 +25,7 @@ const PING: u8 = 0x0b;
 const PONG: u8 = 0x0c;
 const PART: u8 = 0x0d;
 const WANT: u8 = 0x0e;
+const LOGIN: u8 = 0x0f;
 
 /// The longest agent text that is sent or taken, in bytes.
 pub(crate) const AGENT_BYTES_MAX: usize = 128;
@@ -55,11 +56,13 @@ impl Message {
                 channel,
                 document,
                 version,
+                own,
             } => {
                 out.byte(OPEN);
                 out.varint(*channel);
                 out.str(document.as_str());
                 version.write(&mut out);
+                write_option(own.as_ref(), &mut out, |own, out| out.u64_le(own.get()));
             }
             Self::Shut { channel } => {
                 out.byte(SHUT);
@@ -70,14 +73,7 @@ impl Message {
                 out.varint(*channel);
                 out.raw(delta);
             }
-            Self::Part(part) => {
-                out.byte(PART);
-                out.varint(part.channel);
-                out.u64_le(part.hash);
-                out.varint(part.total);
-                out.varint(part.offset);
-                out.raw(&part.bytes);
-            }
+            Self::Part(part) => write_part(part, &mut out),
             Self::Want {
                 channel,
                 hash,
@@ -133,6 +129,10 @@ impl Message {
                 out.varint(*count);
                 write_option(state.as_ref(), &mut out, |state, out| out.bytes(state));
             }
+            Self::Login { token } => {
+                out.byte(LOGIN);
+                out.bytes(&token.0);
+            }
             Self::Ping { number } => {
                 out.byte(PING);
                 out.varint(*number);
@@ -169,6 +169,7 @@ fn read_fields(tag: u8, input: &mut Reader<'_>) -> Result<Message, DecodeError> 
             channel: input.varint()?,
             document: read_name(input)?,
             version: VersionVector::read(input)?,
+            own: read_option(input, |input| Ok(ReplicaId::new(input.u64_le()?)))?,
         },
         SHUT => Message::Shut {
             channel: input.varint()?,
@@ -208,6 +209,9 @@ fn read_fields(tag: u8, input: &mut Reader<'_>) -> Result<Message, DecodeError> 
             count: input.varint()?,
             state: read_option(input, |input| input.bytes().map(Into::into))?,
         },
+        LOGIN => Message::Login {
+            token: Token(input.bytes()?.to_vec()),
+        },
         PING => Message::Ping {
             number: input.varint()?,
         },
@@ -216,6 +220,15 @@ fn read_fields(tag: u8, input: &mut Reader<'_>) -> Result<Message, DecodeError> 
         },
         _ => return Err(Reader::new(&[]).error("unknown tag")),
     })
+}
+
+fn write_part(part: &Part, out: &mut Writer) {
+    out.byte(PART);
+    out.varint(part.channel);
+    out.u64_le(part.hash);
+    out.varint(part.total);
+    out.varint(part.offset);
+    out.raw(&part.bytes);
 }
 
 fn read_part(input: &mut Reader<'_>) -> Result<Part, DecodeError> {

@@ -153,6 +153,8 @@ impl Client {
                 }
                 self.retire(replica);
             }
+            // Only relays ask who somebody is.
+            Output::Login { .. } | Output::Bind { .. } => {}
             Output::Problem {
                 document,
                 link: _,

@@ -20,7 +20,8 @@ use serde_json::json;
 
 use self::verdict::Verdict;
 use super::watch::interrupted;
-use super::{client, count, now_ms, Outcome, Patience};
+use super::{count, now_ms, Outcome, Patience};
+use crate::access::Access;
 use crate::args::Rate;
 use crate::note::{self, BODY};
 use crate::session::{changes_between, Session};
@@ -50,6 +51,7 @@ pub(super) struct Options {
     pub(super) relay: Option<String>,
     pub(super) rate: Option<Rate>,
     pub(super) batch: usize,
+    pub(super) access: Access,
     pub(super) json: bool,
 }
 
@@ -72,7 +74,7 @@ pub(super) async fn run(workspace: &Workspace, options: Options) -> Result<Outco
 
     // Whoever is to see the note has to find it in the notebook.
     let documents = BTreeSet::from([options.name.clone(), note::notebook()]);
-    let mut client = client(Session::new(workspace.clone()))?;
+    let mut client = options.access.client(Session::new(workspace.clone()))?;
     let store = workspace.store()?;
     for document in &documents {
         let version = client.host_mut().open(document, &store)?;

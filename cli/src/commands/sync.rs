@@ -10,7 +10,8 @@ use driftwood_relay::driver::{Client, LinkState, Notice};
 use driftwood_sync::{DocumentName, ErrorCode, Input, Level, ProtocolError, Reporter};
 use serde_json::json;
 
-use super::{client, count, relay_or_last, Outcome, Patience};
+use super::{count, relay_or_last, Outcome, Patience};
+use crate::access::Access;
 use crate::note;
 use crate::session::{changes_between, Session};
 use crate::workspace::{Lease, Workspace};
@@ -24,6 +25,7 @@ pub(super) struct Options {
     pub(super) relay: Option<String>,
     pub(super) wait: Level,
     pub(super) patience: Duration,
+    pub(super) access: Access,
     pub(super) json: bool,
 }
 
@@ -64,7 +66,7 @@ pub(super) async fn run(workspace: &Workspace, options: Options) -> Result<Outco
     let mut lease = Some(workspace.lease()?);
     let all = options.names.is_empty();
     let mut progress = Progress::new(workspace, options.names)?;
-    let mut client = client(Session::new(workspace.clone()))?;
+    let mut client = options.access.client(Session::new(workspace.clone()))?;
     client.dial(&relay).context("cannot dial the relay")?;
 
     let mut patience = Patience::new(options.patience);
@@ -383,9 +385,12 @@ impl Ended {
 /// A problem in words.
 fn explain(error: ProtocolError) -> String {
     let words = match error.code {
-        ErrorCode::Unauthenticated => "the relay wants a login",
+        ErrorCode::Unauthenticated => {
+            "the relay wants a token (--token-file), or another one than this"
+        }
         ErrorCode::UnsupportedVersion => "the relay speaks another version of the protocol",
         ErrorCode::Forbidden => "it is not permitted",
+        ErrorCode::ForgedReplica => "it was changed here under an id of somebody else's",
         ErrorCode::StorageFull => "the relay's disk is full",
         ErrorCode::StoreCorrupt => "the relay's copy is damaged",
         ErrorCode::ClockAhead => "this computer's clock is ahead of the relay's",

@@ -8,7 +8,8 @@ use driftwood_relay::driver::{Client, LinkState, Notice};
 use driftwood_sync::{DocumentName, Input, ProtocolError};
 use tokio::time::{interval, MissedTickBehavior};
 
-use super::{client, relay_or_last, Outcome};
+use super::{relay_or_last, Outcome};
+use crate::access::Access;
 use crate::describe;
 use crate::session::Session;
 use crate::workspace::Workspace;
@@ -20,6 +21,7 @@ pub(super) async fn run(
     workspace: &Workspace,
     name: &DocumentName,
     relay: Option<String>,
+    access: &Access,
     json: bool,
 ) -> Result<Outcome> {
     let relay = relay_or_last(workspace, relay)?;
@@ -28,7 +30,7 @@ pub(super) async fn run(
     let mut seen = workspace.last_changed();
     session.open(name, &workspace.store()?)?;
     let version = session.doc(name)?.version().clone();
-    let mut client = client(session)?;
+    let mut client = access.client(session)?;
     client.handle(Input::Open {
         document: name.clone(),
         version,

@@ -2,6 +2,7 @@
 
 mod damage;
 mod editor;
+mod guarded;
 mod notes;
 mod replay;
 mod sessions;

@@ -167,19 +167,34 @@ fn wait_for(lines: &Receiver<String>, part: &str) -> String {
 /// A relay in this process, with a folder and a port of its own.
 pub(crate) struct Relay {
     data: TempDir,
-    address: String,
+    settings: Config,
     serving: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl Relay {
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| Config::default())
+    }
+
+    /// One with these settings; the folder is for whatever they need.
+    pub(crate) fn start_with(settings: impl FnOnce(&Path) -> Config) -> Self {
         let data = tempfile::tempdir().expect("temporary folder");
+        let settings = Config {
+            listen: "127.0.0.1:0".into(),
+            data: data.path().join("store"),
+            ..settings(data.path())
+        };
         Self {
             data,
-            address: "127.0.0.1:0".into(),
+            settings,
             serving: None,
         }
         .restarted()
+    }
+
+    /// The folder of all that is the relay's.
+    pub(crate) fn folder(&self) -> &Path {
+        self.data.path()
     }
 
     /// One that does not run, on an address where nobody listens.
@@ -190,7 +205,12 @@ impl Relay {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("ws://{}", self.address)
+        let scheme = if self.settings.tls_cert.is_some() {
+            "wss"
+        } else {
+            "ws"
+        };
+        format!("{scheme}://{}", self.settings.listen)
     }
 
     pub(crate) fn stop(&mut self) {
@@ -203,11 +223,7 @@ impl Relay {
     /// Starts it on the address and the data it had before.
     pub(crate) fn restarted(mut self) -> Self {
         self.stop();
-        let config = Config {
-            listen: self.address.clone(),
-            data: self.data.path().join("store"),
-            ..Config::default()
-        };
+        let config = self.settings.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, address) = channel();
         let thread = thread::spawn(move || {
@@ -222,7 +238,7 @@ impl Relay {
             });
         });
         let address = address.recv_timeout(PATIENCE).expect("the relay starts");
-        self.address = address.to_string();
+        self.settings.listen = address.to_string();
         self.serving = Some((stop, thread));
         self
     }

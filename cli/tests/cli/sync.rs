@@ -116,12 +116,10 @@ fn one_relay_is_not_two() {
 fn a_bad_address_is_refused() {
     let device = Device::new();
     device.run(&["new", "trip"]);
-    assert!(device
-        .fails(1, &["sync", "--relay", "localhost"])
-        .contains("is not an address"));
-    assert!(device
-        .fails(1, &["sync", "--relay", "wss://example"])
-        .contains("only ws://"));
+    for bad in ["localhost", "http://localhost", "wss://"] {
+        let said = device.fails(1, &["sync", "--relay", bad]);
+        assert!(said.contains("is not an address"), "{said}");
+    }
 }
 
 #[test]

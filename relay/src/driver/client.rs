@@ -14,6 +14,7 @@ use super::{DialError, Host, LinkState, Notice, Refusal};
 use crate::connection::{Event, Links, Outboxes};
 use crate::outbox::Close;
 use crate::peers::{keep, Address};
+use crate::tls::Trust;
 
 /// How long [`Client::close`] takes at most.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
@@ -37,6 +38,7 @@ pub struct Client<H> {
     states: mpsc::UnboundedReceiver<(String, LinkState)>,
     report: mpsc::UnboundedSender<(String, LinkState)>,
     dials: BTreeMap<String, Dial>,
+    trust: Option<Trust>,
     /// Appended, and not flushed yet.
     unflushed: BTreeMap<DocumentName, VersionVector>,
     /// What the host could not append, and what came after it, in order; and when to try again.
@@ -69,13 +71,19 @@ impl<H: Host> Client<H> {
             states,
             report,
             dials: BTreeMap::new(),
+            trust: None,
             unflushed: BTreeMap::new(),
             unstored: VecDeque::new(),
             retry_at: None,
         }
     }
 
-    /// Keeps a link to a relay, `ws://host:port` with or without `/sync`, from now on: dials at
+    /// Whose certificates to believe where `wss://` is dialled from now on, in place of the public ones.
+    pub fn set_trust(&mut self, trust: Trust) {
+        self.trust = Some(trust);
+    }
+
+    /// Keeps a link to a relay, `ws://host:port` or `wss://host` with or without `/sync`, from now on: dials at
     /// once, and again with growing delays whenever the link is lost. Nothing happens if it is
     /// being dialled already.
     ///
@@ -91,11 +99,12 @@ impl<H: Host> Client<H> {
         }
         let (stop, stopped) = watch::channel(None);
         let (links, report) = (self.links.clone(), self.report.clone());
+        let trust = self.trust.clone();
         let name = url.to_owned();
         let task = tokio::spawn(async move {
             // Nobody listens any more when the client is gone.
             let report = |state| drop(report.send((name.clone(), state)));
-            keep(address, LinkKind::Up, links, stopped, report).await;
+            keep(address, LinkKind::Up, trust, links, stopped, report).await;
         });
         self.dials.insert(url.to_owned(), Dial { stop, task });
         Ok(())
@@ -190,9 +199,10 @@ impl<H: Host> Client<H> {
     }
 
     fn happened(&mut self, event: Event) {
-        let (input, permit) = self.outboxes.note(event);
-        self.handle(input);
-        drop(permit);
+        if let Some((input, permit)) = self.outboxes.note(event) {
+            self.handle(input);
+            drop(permit);
+        }
     }
 
     fn flush(&mut self) {
@@ -330,6 +340,8 @@ impl<H: Host> Client<H> {
                 });
             }
             Output::Disconnect { link, code, reason } => self.outboxes.close(link, code, reason),
+            // Only relays ask who somebody is.
+            Output::Login { .. } | Output::Bind { .. } => {}
             Output::Saved {
                 document,
                 level,

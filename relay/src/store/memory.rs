@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use driftwood_crdt::VersionVector;
+use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::DocumentName;
 
 use super::checkpoint::{self, Piece};
-use super::{is_due, Missing, Store, StoreError, Stored, TAIL_RECORDS};
+use super::{is_due, Missing, Owner, Store, StoreError, Stored, TAIL_RECORDS};
 
 /// Keeps everything in memory; [`flush`](Store::flush) has nothing to do.
 #[derive(Default)]
 pub struct MemoryStore {
     logs: Mutex<BTreeMap<DocumentName, Log>>,
+    owners: Mutex<BTreeMap<(DocumentName, ReplicaId), Arc<str>>>,
 }
 
 #[derive(Default)]
@@ -40,6 +41,11 @@ impl Store for MemoryStore {
         let stored = |(name, log): (&DocumentName, &Log)| Stored {
             name: name.clone(),
             version: log.version.clone(),
+            bytes: log.bytes
+                + log
+                    .checkpoint
+                    .as_ref()
+                    .map_or(0, |it| it.bytes.len() as u64),
             damaged: false,
         };
         Ok(self.logs().iter().map(stored).collect())
@@ -64,6 +70,29 @@ impl Store for MemoryStore {
             bytes: delta.into(),
         });
         Ok(())
+    }
+
+    fn bind(
+        &self,
+        document: &DocumentName,
+        replica: ReplicaId,
+        principal: &str,
+    ) -> Result<(), StoreError> {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (document.clone(), replica);
+        owners.entry(key).or_insert_with(|| principal.into());
+        Ok(())
+    }
+
+    fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner =
+            |((document, replica), principal): (&(DocumentName, ReplicaId), &Arc<str>)| Owner {
+                document: document.clone(),
+                replica: *replica,
+                principal: Arc::clone(principal),
+            };
+        Ok(owners.iter().map(owner).collect())
     }
 
     fn flush(&self) -> Result<(), StoreError> {

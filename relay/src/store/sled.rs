@@ -1,6 +1,7 @@
 //! The store on disk, kept by sled.
 //!
-//! Three trees: `names` (number → name), `log` (see [`Place`]) and `heads` (number, position → what
+//! Four trees: `names` (number → name), `log` (see [`Place`]), `owners` (number, replica → principal)
+//! and `heads` (number, position → what
 //! the log amounts to up to that position, so that opening reads the few records behind it and not
 //! the whole log). A head can be lost: then the log is read through. No key is ever written twice,
 //! for sled reclaims overwritten space badly, and a crash between any two writes leaves a log that
@@ -9,6 +10,7 @@
 mod entry;
 mod folder;
 mod log;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use driftwood_crdt::VersionVector;
+use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::DocumentName;
 
 use self::entry::{Entry, State};
@@ -24,7 +26,7 @@ use self::folder::{engine_error, Folder};
 use self::log::Log;
 use super::checkpoint;
 use super::record::{seal, unseal, Place};
-use super::{Missing, Store, StoreError, Stored, TAIL_RECORDS};
+use super::{Missing, Owner, Store, StoreError, Stored, TAIL_RECORDS};
 
 /// After this many records the next head is written.
 const HEAD_RECORDS: u64 = 64;
@@ -61,6 +63,7 @@ pub struct SledStore {
     names: sled::Tree,
     log: Log,
     heads: sled::Tree,
+    owners: sled::Tree,
     documents: RwLock<BTreeMap<DocumentName, Arc<Entry>>>,
     due: Mutex<BTreeSet<DocumentName>>,
     /// One checkpoint at a time: it holds a whole document in memory.
@@ -89,12 +92,14 @@ impl SledStore {
         let folder = Folder::open(path, options.lock_wait)?;
         let tree = |name: &str| folder.engine.open_tree(name).map_err(engine_error);
         let (names, log, heads) = (tree("names")?, tree("log")?, tree("heads")?);
+        let owners = tree("owners")?;
         let log = Log::new(log);
         let store = Self {
             folder,
             names,
             log,
             heads,
+            owners,
             documents: RwLock::default(),
             due: Mutex::default(),
             checkpointing: Mutex::default(),
@@ -245,6 +250,7 @@ impl Store for SledStore {
             Stored {
                 name: name.clone(),
                 version: state.version.clone(),
+                bytes: state.bytes + state.checkpoint_bytes,
                 damaged: state.damaged.is_some(),
             }
         };
@@ -287,6 +293,29 @@ impl Store for SledStore {
             lock(&self.due).insert(document.clone());
         }
         Ok(())
+    }
+
+    fn bind(
+        &self,
+        document: &DocumentName,
+        replica: ReplicaId,
+        principal: &str,
+    ) -> Result<(), StoreError> {
+        self.take_room(principal.len() + 1024)?;
+        let number = self.entry_or_new(document)?.number;
+        owners::bind(&self.owners, number, replica, principal)
+    }
+
+    fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        let documents = self
+            .documents
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let names: BTreeMap<u32, &DocumentName> = documents
+            .iter()
+            .map(|(name, entry)| (entry.number, name))
+            .collect();
+        owners::all(&self.owners, &names)
     }
 
     fn flush(&self) -> Result<(), StoreError> {

@@ -92,6 +92,7 @@ async fn bad_messages_get_their_answer() {
         channel: 1,
         document: name("trip"),
         version: VersionVector::new(),
+        own: None,
     };
     let open = open.encode();
     let mut trailing = open.to_vec();
@@ -175,6 +176,7 @@ async fn every_cut_of_a_message_is_survived() {
             channel: 1,
             document: name("cut"),
             version: VersionVector::new(),
+            own: None,
         };
         socket.send(binary(open.encode())).await.expect("sent");
         socket.send(binary(&whole[..length])).await.expect("sent");
@@ -218,6 +220,7 @@ async fn deltas_that_cannot_be_taken_are_refused_and_the_link_stays() {
         channel: 5,
         document: name("new"),
         version: VersionVector::new(),
+        own: None,
     };
     socket.send(binary(open.encode())).await.expect("sent");
 

@@ -136,7 +136,7 @@ async fn nothing_is_acknowledged_before_the_flush_and_all_that_waited_shares_the
     relay.stop().await.expect("a clean end");
 }
 
-async fn http(relay: &Relay, request: &str) -> String {
+pub(crate) async fn http(relay: &Relay, request: &str) -> String {
     let mut stream = TcpStream::connect(relay.address).await.expect("it listens");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = Vec::new();

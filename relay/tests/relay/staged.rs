@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use driftwood_crdt::VersionVector;
-use driftwood_relay::store::{MemoryStore, Store, StoreError, Stored};
+use driftwood_crdt::{ReplicaId, VersionVector};
+use driftwood_relay::store::{MemoryStore, Owner, Store, StoreError, Stored};
 use driftwood_sync::DocumentName;
 
 /// Keeps everything in memory, and fails or waits when told to.
@@ -69,6 +69,20 @@ impl Store for Staged {
             return Err(StoreError::Full);
         }
         self.inner.append(document, delta, to)
+    }
+
+    fn bind(
+        &self,
+        document: &DocumentName,
+        replica: ReplicaId,
+        principal: &str,
+    ) -> Result<(), StoreError> {
+        self.check(document)?;
+        self.inner.bind(document, replica, principal)
+    }
+
+    fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        self.inner.owners()
     }
 
     fn flush(&self) -> Result<(), StoreError> {

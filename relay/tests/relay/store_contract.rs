@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use driftwood_crdt::{Delta, Doc, ReplicaId, VersionVector};
-use driftwood_relay::store::{MemoryStore, SledStore, Store, CHECKPOINT_RECORDS, TAIL_RECORDS};
+use driftwood_relay::store::{
+    MemoryStore, Owner, SledStore, Store, CHECKPOINT_RECORDS, TAIL_RECORDS,
+};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -45,6 +47,30 @@ fn what_was_appended_comes_back_in_order() {
         let wanted: Vec<Arc<[u8]>> = deltas.iter().map(|delta| delta.encode().into()).collect();
         assert_eq!(loaded, wanted);
         assert_eq!(replay(store, "trip").canonical(), author.doc.canonical());
+    });
+}
+
+#[test]
+fn a_replica_has_the_owner_it_first_had() {
+    on_each(|store| {
+        let ids = [("trip", 7, "ada"), ("trip", 8, "bob"), ("work", 7, "bob")];
+        for (document, replica, principal) in ids {
+            let replica = ReplicaId::new(replica);
+            store
+                .bind(&name(document), replica, principal)
+                .expect("bound");
+            store
+                .bind(&name(document), replica, "eve")
+                .expect("no change");
+        }
+        let owners = ids.map(|(document, replica, principal)| Owner {
+            document: name(document),
+            replica: ReplicaId::new(replica),
+            principal: principal.into(),
+        });
+        assert_eq!(store.owners().expect("read"), owners);
+        append(store, "trip", &Author::new(7).write("x"));
+        assert_eq!(replay(store, "trip").text("body").to_string(), "x");
     });
 }
 

@@ -17,7 +17,7 @@ fn open(path: &Path) -> SledStore {
 }
 
 /// The engine itself, to do damage. A thread of the one that was closed may hold its lock a little.
-fn engine(path: &Path) -> sled::Db {
+pub(crate) fn engine(path: &Path) -> sled::Db {
     let started = Instant::now();
     loop {
         match sled::open(path.join("log")) {

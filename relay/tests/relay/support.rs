@@ -162,6 +162,16 @@ impl Guest {
         }
     }
 
+    /// A guest that shows a token.
+    pub(crate) fn with_token(replica: u64, token: &str) -> Self {
+        let mut config = driftwood_sync::Config::new(Role::Client, NodeId(0x1000 + replica));
+        config.token = Some(token.as_bytes().to_vec());
+        Self {
+            client: Client::new(config, Notebook::default()),
+            replica,
+        }
+    }
+
     /// A guest of a relay with one document open.
     pub(crate) fn at(relay: SocketAddr, replica: u64, document: &str) -> Self {
         let mut guest = Self::new(replica);
@@ -311,6 +321,11 @@ impl Program {
         for peer in peers {
             command.arg("--peer").arg(format!("ws://{peer}"));
         }
+        Self::spawn(&mut command)
+    }
+
+    /// Starts it as the command says.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()

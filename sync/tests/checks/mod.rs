@@ -168,6 +168,7 @@ impl Relay {
             channel: 1,
             document: notes(),
             version: VersionVector::new(),
+            own: None,
         };
         self.receive(side, &open.encode());
     }

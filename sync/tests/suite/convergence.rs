@@ -19,10 +19,13 @@ struct Shape {
     full: bool,
     clients: usize,
     tabs: bool,
+    /// Everybody logs in under a name of their own.
+    guarded: bool,
 }
 
 fn build(seed: u64, shape: &Shape) -> World {
     let mut world = World::new(seed);
+    world.guarded = shape.guarded;
     if seed.is_multiple_of(3) {
         // Nearly everything is too large for one message.
         world.setup = |config| {
@@ -218,6 +221,7 @@ fn one_relay() {
         full: true,
         clients: 3,
         tabs: false,
+        guarded: false,
     });
 }
 
@@ -228,6 +232,7 @@ fn one_relay_with_tabs() {
         full: true,
         clients: 3,
         tabs: true,
+        guarded: false,
     });
 }
 
@@ -238,6 +243,7 @@ fn two_relays() {
         full: true,
         clients: 3,
         tabs: false,
+        guarded: false,
     });
 }
 
@@ -248,6 +254,7 @@ fn a_chain_of_relays() {
         full: false,
         clients: 3,
         tabs: true,
+        guarded: false,
     });
 }
 
@@ -258,5 +265,28 @@ fn a_full_mesh() {
         full: true,
         clients: 4,
         tabs: true,
+        guarded: false,
+    });
+}
+
+#[test]
+fn one_guarded_relay() {
+    run_all(&Shape {
+        relays: 1,
+        full: true,
+        clients: 3,
+        tabs: false,
+        guarded: true,
+    });
+}
+
+#[test]
+fn a_guarded_mesh() {
+    run_all(&Shape {
+        relays: 3,
+        full: true,
+        clients: 4,
+        tabs: false,
+        guarded: true,
     });
 }

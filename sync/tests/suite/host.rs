@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Delta, Doc, Dot, MergeError, ReplicaId, VersionVector};
 use driftwood_sync::{
-    Config, DocumentName, ErrorCode, Frame, Input, Level, LinkId, Node, NodeId, Output, PeerId,
-    Reporter, Role, Time,
+    Config, DocumentName, ErrorCode, Frame, Grant, Input, Level, LinkId, Node, NodeId, Output,
+    PeerId, Reporter, Right, Rights, Role, Scope, Time, Token,
 };
 
 use crate::random::Random;
@@ -39,6 +39,19 @@ impl Log {
     }
 }
 
+/// Every token is good and says who it is; those of relays say that, too.
+fn rights(token: &Token) -> Rights {
+    let principal = String::from_utf8(token.0.clone()).unwrap();
+    let scope = Scope::Prefix("".into());
+    let right = Right::Write;
+    Rights {
+        relay: principal.starts_with("relay"),
+        principal: principal.into(),
+        grants: vec![Grant { scope, right }],
+        expires: None,
+    }
+}
+
 /// What a host asks the world to do.
 pub(crate) enum Effect {
     Send(LinkId, Frame),
@@ -65,6 +78,8 @@ pub(crate) struct Host {
     pub(crate) disk: BTreeMap<DocumentName, Log>,
     pub(crate) docs: BTreeMap<DocumentName, Doc>,
     pub(crate) jobs: VecDeque<Job>,
+    /// Whose the replica ids are, on disk.
+    owners: Vec<(DocumentName, ReplicaId, Arc<str>)>,
     pub(crate) saved: BTreeMap<(DocumentName, Level), VersionVector>,
     pub(crate) present: BTreeMap<(DocumentName, PeerId), Arc<[u8]>>,
     pub(crate) synced: Vec<(DocumentName, LinkId)>,
@@ -87,6 +102,7 @@ impl Host {
             disk: BTreeMap::new(),
             docs: BTreeMap::new(),
             jobs: VecDeque::new(),
+            owners: Vec::new(),
             saved: BTreeMap::new(),
             present: BTreeMap::new(),
             synced: Vec::new(),
@@ -166,6 +182,15 @@ impl Host {
             }
             Output::Synced { document, link } => self.synced.push((document, link)),
             Output::Forked { replica, .. } => self.forked.push(replica),
+            Output::Login { link, token } => {
+                let rights = rights(&token);
+                next.push_back(Input::Admitted { link, rights });
+            }
+            Output::Bind {
+                document,
+                replica,
+                principal,
+            } => self.owners.push((document, replica, principal)),
             Output::Problem { error, .. } => self.problems.push((error.code, error.reporter)),
         }
     }
@@ -345,6 +370,14 @@ impl Host {
                 }
             };
             assert!(effects.is_empty(), "there are no links yet");
+        }
+        for (document, replica, principal) in self.owners.clone() {
+            let input = Input::Bound {
+                document,
+                replica,
+                principal,
+            };
+            assert!(self.handle(now, input).is_empty());
         }
     }
 

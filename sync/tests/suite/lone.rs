@@ -62,6 +62,7 @@ impl Relay {
             channel,
             document: name(document),
             version,
+            own: None,
         })
     }
 

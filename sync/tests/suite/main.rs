@@ -4,6 +4,7 @@
 mod convergence;
 mod flows;
 mod host;
+mod login;
 mod lone;
 mod mesh;
 mod parts;

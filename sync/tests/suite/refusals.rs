@@ -5,7 +5,7 @@ use std::time::Duration;
 use driftwood_crdt::{Doc, ReplicaId, VersionVector};
 use driftwood_sync::{
     Channel, Config, DigestPage, DocumentName, ErrorCode, Hello, Input, Level, LinkKind, Message,
-    Node, NodeId, Output, Role, Time,
+    Node, NodeId, Output, Pace, Role, Time,
 };
 
 use crate::lone::{a_delta, hello, sent, Relay, LINK};
@@ -280,8 +280,10 @@ fn a_presence_that_is_too_large() {
 #[test]
 fn a_client_that_talks_too_much_is_warned_and_then_closed() {
     let mut relay = Relay::with(|config| {
-        config.limits.rate_burst = 100;
-        config.limits.rate_per_second = 10;
+        config.limits.messages = Pace {
+            per_second: 10,
+            burst: 100,
+        };
     });
     relay.say(&hello());
     let mut told = Vec::new();
@@ -354,6 +356,7 @@ fn a_client_told_to_wait_holds_its_documents_back() {
             channel: 9,
             document: document.clone(),
             version,
+            own: None,
         }),
     );
     let code = ErrorCode::RateLimited;
@@ -417,6 +420,7 @@ fn an_id_that_the_relay_knows_more_of_is_retired_before_anything_is_sent() {
         channel: 9,
         document: document.clone(),
         version,
+        own: None,
     }));
     assert_eq!(
         outputs,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 use driftwood_sync::{
-    DigestPage, DocumentName, ErrorCode, Hello, Level, Message, NodeId, Part, Role, WireError,
+    DigestPage, DocumentName, ErrorCode, Hello, Level, Message, NodeId, Part, Role, Token,
+    WireError,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -105,10 +106,16 @@ fn message() -> impl Strategy<Value = Message> {
     });
     prop_oneof![
         hello(),
-        (any::<u64>(), name(), version()).prop_map(|(channel, document, version)| Message::Open {
-            channel,
-            document,
-            version
+        (any::<u64>(), name(), version(), any::<Option<u64>>()).prop_map(
+            |(channel, document, version, own)| Message::Open {
+                channel,
+                document,
+                version,
+                own: own.map(ReplicaId::new),
+            }
+        ),
+        vec(any::<u8>(), 0..99).prop_map(|token| Message::Login {
+            token: Token(token)
         }),
         any::<u64>().prop_map(|channel| Message::Shut { channel }),
         (any::<u64>(), vec(any::<u8>(), 0..300)).prop_map(|(channel, delta)| Message::Delta {
@@ -190,7 +197,7 @@ proptest! {
     #[test]
     fn random_bytes_are_an_error_or_a_message_in_its_only_form(
         bytes in vec(any::<u8>(), 0..200),
-        tag in 0..16u8,
+        tag in 0..17u8,
     ) {
         let mut bytes = bytes;
         if let Some(first) = bytes.first_mut() {
@@ -231,7 +238,7 @@ fn the_golden_messages_have_the_bytes_they_always_had() {
         assert_eq!(message.encode().to_vec(), bytes, "{line}");
         tags.push(bytes[0]);
     }
-    assert_eq!(tags, (1..=14).collect::<Vec<u8>>(), "one of each");
+    assert_eq!(tags, (1..=15).collect::<Vec<u8>>(), "one of each");
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) random: Random,
     /// How every host is set up that is added from now on.
     pub(crate) setup: fn(&mut Config),
+    /// Whether one has to log in to relays.
+    pub(crate) guarded: bool,
     wires: BTreeMap<LinkId, Wire>,
     last_number: u64,
     /// Every frame that was delivered, by its tag.
@@ -62,6 +64,7 @@ impl World {
             routes: Vec::new(),
             random: Random::new(seed),
             setup: |_| {},
+            guarded: false,
             wires: BTreeMap::new(),
             last_number: 0,
             delivered: BTreeMap::new(),
@@ -75,9 +78,16 @@ impl World {
     }
 
     pub(crate) fn add(&mut self, role: Role, config: impl FnOnce(&mut Config)) -> usize {
-        let (number, setup) = (self.number(), self.setup);
+        let (number, setup, guarded) = (self.number(), self.setup, self.guarded);
         let config = |all: &mut Config| {
             setup(all);
+            all.guarded = guarded && role == Role::Relay;
+            let name = if role == Role::Relay {
+                "relay"
+            } else {
+                "person"
+            };
+            all.token = Some(format!("{name}-{number}").into_bytes());
             config(all);
         };
         self.hosts.push(Host::new(role, number, config));

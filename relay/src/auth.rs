@@ -1,0 +1,136 @@
+//! Who somebody is and what they may do: JSON Web Tokens (RFC 7519), signed with HS256 or `EdDSA`.
+//!
+//! What is permitted follows from [`Rights`] and is `driftwood-sync`'s business; here a token becomes
+//! rights, or is refused. No error and no log says anything of a token or of a key.
+
+mod claims;
+mod crypto;
+mod key;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use driftwood_sync::{Rights, Time};
+use jsonwebtoken::{Header, Validation};
+
+pub(crate) use self::claims::{is_everything, Claims, DocClaim};
+use self::key::Key;
+pub use self::key::KeyError;
+pub(crate) use self::key::{make as make_key, public_half, KeyKind};
+
+/// Why a token is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TokenError {
+    #[error("it is no token, or none of an algorithm that is used here")]
+    Malformed,
+    #[error("it was not made with a key of this relay")]
+    Unknown,
+    #[error("its signature is wrong")]
+    Signature,
+    #[error("it has expired")]
+    Expired,
+    #[error("it is not good yet")]
+    Early,
+    #[error("its claims are wrong: {0}")]
+    Claims(&'static str),
+}
+
+/// The keys that a relay believes, and where they came from.
+pub(crate) struct Keys {
+    paths: Vec<PathBuf>,
+    keys: RwLock<Vec<Key>>,
+}
+
+impl Keys {
+    /// Reads the keys of all files. None at all means that nobody has to log in.
+    pub(crate) fn read(paths: &[PathBuf]) -> Result<Option<Self>, KeyError> {
+        crypto::install();
+        let keys = read_all(paths)?;
+        Ok((!keys.is_empty()).then(|| Self {
+            paths: paths.to_vec(),
+            keys: RwLock::new(keys),
+        }))
+    }
+
+    /// Reads the files again. Nothing changes if one of them cannot be used. Who is in already stays,
+    /// until their token expires.
+    pub(crate) fn reload(&self) {
+        match read_all(&self.paths) {
+            Ok(new) => {
+                tracing::info!(keys = new.len(), "the keys were read anew");
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = new;
+            }
+            Err(error) => tracing::warn!(%error, "the old keys stay"),
+        }
+    }
+
+    /// What to look at for changes.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.paths.clone()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys().len()
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Vec<Key>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a token allows. About 50 µs.
+    pub(crate) fn verify(&self, token: &[u8], now: Time) -> Result<Rights, TokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
+        let keys = self.keys();
+        let key = chosen(&keys, &header)?;
+        if header.alg != key.algorithm {
+            return Err(TokenError::Unknown);
+        }
+        let mut validation = Validation::new(key.algorithm);
+        // Times are held against the relay's own clock, below.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let decoded = jsonwebtoken::decode::<Claims>(token, &key.checks, &validation);
+        let decoded = decoded.map_err(|error| match error.kind() {
+            jsonwebtoken::errors::ErrorKind::Json(_) => {
+                TokenError::Claims("it needs `sub`, `exp` and `docs` as the README has them")
+            }
+            _ => TokenError::Signature,
+        })?;
+        decoded.claims.rights(now)
+    }
+}
+
+/// The key that a token names. One that names none is for the only key there is.
+fn chosen<'a>(keys: &'a [Key], header: &Header) -> Result<&'a Key, TokenError> {
+    let found = match (&header.kid, keys) {
+        (Some(id), keys) => keys.iter().find(|key| key.id.as_ref() == Some(id)),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    found.ok_or(TokenError::Unknown)
+}
+
+fn read_all(paths: &[PathBuf]) -> Result<Vec<Key>, KeyError> {
+    let mut keys = Vec::new();
+    for path in paths {
+        keys.extend(key::read(path)?);
+    }
+    Ok(keys)
+}
+
+/// Makes a token with the first key of a file.
+pub(crate) fn sign(path: &Path, claims: &Claims) -> anyhow::Result<String> {
+    crypto::install();
+    let keys = key::read(path)?;
+    let usable = keys.iter().find_map(|key| Some((key, key.signs.as_ref()?)));
+    let (key, signs) = usable.ok_or_else(|| {
+        let path = path.display();
+        anyhow::anyhow!("{path} has only a public key: tokens are made with the private half")
+    })?;
+    let mut header = Header::new(key.algorithm);
+    header.kid.clone_from(&key.id);
+    Ok(jsonwebtoken::encode(&header, claims, signs)?)
+}

@@ -1,0 +1,193 @@
+//! TLS, by rustls with ring: the relay's certificate, and whom those who dial trust.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::rustls::crypto::{ring, CryptoProvider};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{client, server, TlsAcceptor, TlsConnector};
+
+/// How long a handshake may take.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A certificate or a key that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {problem}", .path.display())]
+pub struct TlsError {
+    path: PathBuf,
+    problem: String,
+}
+
+impl TlsError {
+    fn new(path: &Path, problem: impl fmt::Display) -> Self {
+        Self {
+            path: path.to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let wrong = |error| TlsError::new(path, format!("is no certificate in PEM: {error}"));
+    let found = CertificateDer::pem_file_iter(path).map_err(wrong)?;
+    let found: Vec<_> = found.collect::<Result<_, _>>().map_err(wrong)?;
+    if found.is_empty() {
+        return Err(TlsError::new(path, "has no certificate"));
+    }
+    Ok(found)
+}
+
+/// The files of a relay's certificate, and what was last read from them.
+pub(crate) struct Identity {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl Identity {
+    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
+        let current = RwLock::new(Arc::new(certified(certificate, key)?));
+        Ok(Arc::new(Self {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            current,
+        }))
+    }
+
+    /// Reads the files again; who connects from now on sees what they hold. Nothing changes if they
+    /// cannot be used.
+    pub(crate) fn reload(&self) {
+        match certified(&self.certificate, &self.key) {
+            Ok(new) => {
+                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+                *current = Arc::new(new);
+                tracing::info!("the certificate was read anew");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the new certificate cannot be used; the old one stays");
+            }
+        }
+    }
+
+    /// What to look at for changes.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        vec![self.certificate.clone(), self.key.clone()]
+    }
+
+    /// What accepts connections with it.
+    pub(crate) fn acceptor(self: &Arc<Self>) -> Acceptor {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring speaks them all")
+            .with_no_client_auth();
+        let mut config = config.with_cert_resolver(Arc::<Self>::clone(self));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Acceptor(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Identity").field(&self.certificate).finish()
+    }
+}
+
+impl ResolvesServerCert for Identity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&current))
+    }
+}
+
+/// The key in one file for the certificates in another, the own one first.
+fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
+    let chain = certificates(certificate)?;
+    // What the parser says could quote the key.
+    let der = PrivateKeyDer::from_pem_file(key);
+    let der = der.map_err(|_| TlsError::new(key, "cannot be read, or is no private key in PEM"))?;
+    let certified = CertifiedKey::from_der(chain, der, &provider());
+    let unfit = "is not the key of the certificate, or of a kind that is not known here";
+    certified.map_err(|_| TlsError::new(key, unfit))
+}
+
+/// Makes accepted connections into encrypted ones.
+#[derive(Clone)]
+pub(crate) struct Acceptor(TlsAcceptor);
+
+impl Acceptor {
+    /// The handshake, within its time.
+    pub(crate) async fn accept<S>(&self, stream: S) -> std::io::Result<server::TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        timeout(HANDSHAKE_TIME_MAX, self.0.accept(stream)).await?
+    }
+}
+
+/// Whose certificates are believed when a `wss://` address is dialled.
+#[derive(Clone)]
+pub struct Trust(TlsConnector);
+
+impl Trust {
+    /// Those that Mozilla's browsers believe.
+    pub fn public() -> Self {
+        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+        Self::of(RootCertStore {
+            roots: roots.collect(),
+        })
+    }
+
+    /// Those in a file, in PEM, and no others.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no certificate.
+    pub fn from_file(path: &Path) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(path)? {
+            let added = roots.add(certificate);
+            added.map_err(|error| TlsError::new(path, error))?;
+        }
+        Ok(Self::of(roots))
+    }
+
+    fn of(roots: RootCertStore) -> Self {
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring speaks them all")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self(TlsConnector::from(Arc::new(config)))
+    }
+
+    /// The handshake with the host of that name.
+    pub(crate) async fn connect<S>(
+        &self,
+        host: &str,
+        stream: S,
+    ) -> std::io::Result<client::TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = ServerName::try_from(host.to_owned());
+        let name = name.map_err(std::io::Error::other)?;
+        self.0.connect(name, stream).await
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trust")
+    }
+}
