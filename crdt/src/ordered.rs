@@ -92,6 +92,8 @@ pub fn sort<T: Ord>(items: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     proptest! {
         #[test]

@@ -169,33 +169,38 @@ impl Way {
 }
 
 /// Where the elements of runs came, as they came.
-#[derive(Default)]
 struct Stays {
-    /// The run, and the first element of it that came into the leaf then.
-    all: Vec<(u32, Home)>,
+    all: Vec<Stay>,
+}
+
+/// The first element of a run that came into the leaf then.
+struct Stay {
+    seq: u64,
+    run: u32,
+    leaf: u32,
 }
 
 impl Stays {
     fn note(&mut self, run: u32, seq: u64, leaf: u32) {
         let last = self.all.last();
-        if last.is_none_or(|(last, home)| (*last, home.leaf) != (run, leaf)) {
-            self.all.push((run, Home { seq, leaf }));
+        if last.is_none_or(|last| (last.run, last.leaf) != (run, leaf)) {
+            self.all.push(Stay { seq, run, leaf });
         }
     }
 
     /// Homes, in order of dot: elements of a run came in order, so it is enough to count those of each run.
     fn homes(self, of_agents: &[&[Planned]], count: usize) -> Homes {
         let mut ends = vec![0_u32; count + 1];
-        for &(run, _) in &self.all {
-            ends[run as usize + 1] += 1;
+        for stay in &self.all {
+            ends[stay.run as usize + 1] += 1;
         }
         for run in 0..count {
             ends[run + 1] += ends[run];
         }
         let mut homes = vec![Home::default(); self.all.len()];
-        for (run, home) in self.all {
+        for Stay { seq, run, leaf } in self.all {
             let end = &mut ends[run as usize];
-            homes[*end as usize] = home;
+            homes[*end as usize] = Home { seq, leaf };
             *end += 1;
         }
         let (mut run, mut start) = (0, 0);
@@ -362,7 +367,11 @@ impl Plan {
     /// The sequence, of the items that this was made of; O(n log n).
     pub(super) fn build<C: Content>(self, items: &[RunItem<C>]) -> Sequence<C> {
         let mut builder = Builder::default();
-        let mut stays = Stays::default();
+        // Each run has one, and few have more.
+        let room = self.runs.len() + self.runs.len() / 8;
+        let mut stays = Stays {
+            all: Vec::with_capacity(room),
+        };
         self.walk(items, |part| {
             let (mut start, mut left) = (part.start, part.len);
             while left > 0 {
