@@ -37,6 +37,10 @@ pub fn sort_unstable_by_key<T, K: Ord>(items: &mut [T], key: impl FnMut(&T) -> K
 
 /// Sorts numbers by their bits from `low` on; they come in the order of those below, or differ in those above.
 /// O(n) for every eleven bits in which any of them differ.
+#[cfg_attr(
+    target_arch = "wasm32",
+    allow(clippy::ptr_arg, reason = "natively it is swapped with another")
+)]
 pub fn sort_bits<T: Copy + Ord + Into<u128>>(items: &mut Vec<T>, low: u32) {
     #[cfg(target_arch = "wasm32")]
     let _ = low;
