@@ -1,4 +1,4 @@
-//! Driftwood, by its public API: an edit is committed by itself, and its delta is what the commit gives.
+//! Driftwood, by its public API: an edit takes effect by itself, and its delta is what a commit gives.
 
 use super::{wide, Open, Replica, Structure};
 use crate::measure::Cap;
@@ -41,9 +41,8 @@ impl<O> Driftwood<O> {
 
 impl<O: Write> Structure<O> for Driftwood<O> {
     fn apply(&mut self, op: &O) {
-        let mut edit = self.edit();
-        op.write(&mut edit);
-        drop(edit.commit());
+        // Nobody asks for its delta: as with the others, that is made when it is to be sent.
+        op.write(&mut self.edit());
     }
 
     fn save(&mut self) -> Vec<u8> {
@@ -59,7 +58,7 @@ impl<O: Write> Replica<O> for Driftwood<O> {
     fn apply_encoded(&mut self, op: &O) -> Vec<u8> {
         let mut edit = self.edit();
         op.write(&mut edit);
-        edit.commit().encode()
+        edit.commit_encoded()
     }
 
     fn merge(&mut self, update: &[u8]) {
@@ -79,9 +78,7 @@ impl<O: Write> Replica<O> for Driftwood<O> {
 
     fn apply_together(&mut self, ops: &[O], cap: &Cap) -> Option<usize> {
         let mut edit = self.edit();
-        let done = cap.each(ops, |op| op.write(&mut edit));
-        drop(edit.commit());
-        Some(done)
+        Some(cap.each(ops, |op| op.write(&mut edit)))
     }
 
     /// There is no other: what is deleted is gone, and no past is kept.
