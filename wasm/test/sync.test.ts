@@ -163,6 +163,8 @@ describe("opening", () => {
     expect(doc.status).toBe(doc.status);
     await expect(write.saved("local")).rejects.toThrow(code("NOT_PERSISTENT"));
     await expect(write.saved("relay")).rejects.toThrow(code("NO_RELAY"));
+    const { saved } = write;
+    await expect(saved("relay")).rejects.toThrow(code("NO_RELAY"));
     await expect(doc.saved("nowhere" as "local")).rejects.toThrow(code("INVALID_ARGUMENT"));
     await expect(list()).rejects.toThrow(code("STORAGE_UNAVAILABLE"));
     await doc.close();

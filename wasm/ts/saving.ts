@@ -70,7 +70,7 @@ export class Saving {
   }
 }
 
-/** A local change. One is made for each, and most are never asked: it holds no function of its own. */
+/** A local change. One is made for each, and most are never asked: the function is made for those that are. */
 class LocalWrite implements Write {
   readonly #saving: Saving;
   readonly #mark: Mark;
@@ -80,7 +80,7 @@ class LocalWrite implements Write {
     this.#mark = mark;
   }
 
-  saved(level: Level = "local"): Promise<void> {
-    return this.#saving.change(this.#mark, level);
+  get saved(): Write["saved"] {
+    return (level = "local") => this.#saving.change(this.#mark, level);
   }
 }

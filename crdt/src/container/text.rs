@@ -141,23 +141,15 @@ impl TextBody {
         text: &str,
         change: &mut Change,
     ) -> Result<(Extent, Extent), EditError> {
-        let plain = self.anchored.is_empty();
-        if plain && range.start == range.end {
-            let typed = self.chars.type_text(unit, range.start, text, change);
-            if let Some(at) = typed {
-                return Ok((at, Extent::default()));
-            }
+        if self.anchored.is_empty() {
+            return self.chars.replace(unit, range, text, change);
         }
         let (start, end) = self.chars.resolve_range(unit, range)?;
         let chars = Chars::from(text);
         let inserted = chars.extent().chars;
         if inserted > 0 {
-            if plain {
-                self.chars.insert_at(start.chars, chars, change);
-            } else {
-                let (left, right) = self.gap(start.chars);
-                self.chars.insert_between(left, right, chars, change);
-            }
+            let (left, right) = self.gap(start.chars);
+            self.chars.insert_between(left, right, chars, change);
         }
         if start != end {
             let by = change.dot();

@@ -281,18 +281,9 @@ impl NodeEdit<'_> {
                 Ok((result, told))
             });
         }
-        let (first, said) = (self.change.last(), self.change.removed_len());
-        let body = self.tree.body_mut(self.at);
-        let (before, keeps_names) = (body.live_len(), body.keeps_names());
-        let result = write(body, self.change)?;
-        let made = self.change.made.take();
-        debug_assert_eq!(DotSet::from_iter(made), self.made_since(self.at, first));
-        if !keeps_names {
-            let removed = self.change.removed_after(said, first);
-            self.tree.unsettle(removed, None);
-        }
-        self.tree.homes.settle(self.at, made);
-        self.tree.recount(self.at, before, self.noted);
+        let before = self.before(self.at);
+        let result = write(self.tree.body_mut(self.at), self.change)?;
+        self.settle(self.at, &before);
         Ok(result)
     }
 
@@ -366,27 +357,41 @@ impl NodeEdit<'_> {
         at: ContainerId,
         write: &mut dyn FnMut(&mut Body, &mut Change) -> Result<(), EditError>,
     ) -> Result<Made, EditError> {
-        let (first, body) = (self.change.last(), self.tree.body_mut(at));
-        let (before, keeps_names) = (body.live_len(), body.keeps_names());
-        let said = self.change.removed_len();
-        write(body, self.change)?;
+        let before = self.before(at);
+        write(self.tree.body_mut(at), self.change)?;
+        Ok(self.settle(at, &before))
+    }
+
+    fn before(&self, at: ContainerId) -> Before {
+        let body = &self.tree.get(at).body;
+        Before {
+            last: self.change.last(),
+            removed: self.change.removed_len(),
+            live: body.live_len(),
+            keeps_names: body.keeps_names(),
+        }
+    }
+
+    /// Brings what is known of all containers up to date after one was written to; gives the living dots
+    /// that this made.
+    fn settle(&mut self, at: ContainerId, before: &Before) -> Made {
         let made = match self.change.made.take() {
             Some(run) => {
-                debug_assert_eq!(DotSet::from_iter([run]), self.made_since(at, first));
+                debug_assert_eq!(DotSet::from_iter([run]), self.made_since(at, before.last));
                 Made::Run(run)
             }
-            None => Made::Set(self.made_since(at, first)),
+            None => Made::Set(self.made_since(at, before.last)),
         };
-        if !keeps_names {
-            let removed = self.change.removed_after(said, first);
+        if !before.keeps_names {
+            let removed = self.change.removed_after(before.removed, before.last);
             self.tree.unsettle(removed, None);
         }
         match &made {
             Made::Run(run) => self.tree.homes.settle(at, Some(*run)),
             Made::Set(set) => self.tree.homes.settle(at, set.runs()),
         }
-        self.tree.recount(at, before, self.noted);
-        Ok(made)
+        self.tree.recount(at, before.live, self.noted);
+        made
     }
 
     /// The living dots of a container that the edit took after the one with this seq.
@@ -458,6 +463,17 @@ impl NodeEdit<'_> {
             write.map(|write| write.parts.extend(inside))
         });
     }
+}
+
+/// What was before a write.
+struct Before {
+    /// The seq of the last dot that was taken.
+    last: u64,
+    /// How many runs were said to be removed.
+    removed: usize,
+    /// How many dots were alive in the container, and whether it keeps the names of those that are not.
+    live: usize,
+    keeps_names: bool,
 }
 
 /// The living dots that a write made.

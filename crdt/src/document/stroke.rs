@@ -35,7 +35,7 @@ impl Replicated<Tree> {
         };
         let last = dots.start.plus(dots.len - 1);
         let is_last = removed.is_none_or(|(by, ..)| by == last);
-        if !is_last || tree.has_erasures() {
+        if !is_last || !tree.erased_after(dots.start).is_empty() {
             return None;
         }
         let removal = removed.map(|(_, minute, run)| (minute, run));
