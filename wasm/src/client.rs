@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use driftwood_sync::{Config, DocumentName, Input, LinkId, Node, NodeId, Role, Time};
+use driftwood_sync::{Config, DocumentName, Input, LinkId, Node, NodeId, Role, Time, Token};
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -50,7 +50,7 @@ pub(crate) enum Far {
 
 /// See the [module](self).
 pub(crate) struct Client {
-    pub(crate) setup: Setup,
+    pub(crate) setup: RefCell<Setup>,
     pub(crate) node: RefCell<Node>,
     pub(crate) documents: RefCell<Table<DocumentName, Rc<Document>>>,
     pub(crate) inputs: RefCell<Vec<Input>>,
@@ -123,7 +123,7 @@ impl Client {
         Rc::new_cyclic(|me: &Weak<Self>| {
             let (ticker, writer, reader) = (me.clone(), me.clone(), me.clone());
             Self {
-                setup,
+                setup: RefCell::new(setup),
                 node: RefCell::new(Node::new(config)),
                 documents: RefCell::default(),
                 inputs: RefCell::default(),
@@ -167,7 +167,8 @@ impl Client {
     }
 
     async fn start(self: &Rc<Self>) -> Result<(), Failure> {
-        if !self.setup.memory {
+        let memory = self.setup.borrow().memory;
+        if !memory {
             match Database::open(DATABASE).await {
                 Ok(database) => {
                     let weak = self.me.clone();
@@ -195,7 +196,8 @@ impl Client {
     }
 
     fn make_sockets(&self) {
-        let sockets = self.setup.relays.iter().enumerate().map(|(index, url)| {
+        let setup = self.setup.borrow();
+        let sockets = setup.relays.iter().enumerate().map(|(index, url)| {
             let weak = self.me.clone();
             Socket::new(url, move |event| {
                 if let Some(client) = weak.upgrade() {
@@ -204,6 +206,27 @@ impl Client {
             })
         });
         *self.sockets.borrow_mut() = sockets.collect();
+    }
+
+    /// Another token from now on, for all documents of this client: it is shown on the links that are up, and a
+    /// relay that refused the old one is dialled at once. Who opens a document with it later shares this client.
+    pub(crate) fn set_token(self: &Rc<Self>, token: String) {
+        if self.setup.borrow().token.as_ref() == Some(&token) {
+            // Who answers every refusal with the same token shall not make it a storm.
+            return;
+        }
+        let bytes = token.clone().into_bytes();
+        self.input(Input::Token {
+            token: Token(bytes),
+        });
+        self.sockets.borrow().iter().for_each(Socket::hurry);
+        self.setup.borrow_mut().token = Some(token);
+        let setup = self.setup.borrow().clone();
+        CLIENTS.with(|clients| {
+            let mut clients = clients.borrow_mut();
+            clients.retain(|_, client| !Rc::ptr_eq(client, self));
+            clients.or_insert_with(setup, || self.clone());
+        });
     }
 
     pub(crate) fn join_tabs(&self) {
@@ -252,13 +275,9 @@ impl Client {
     /// The last document was closed: lets go of everything.
     pub(crate) fn end(self: &Rc<Self>) {
         CLIENTS.with(|clients| {
-            let mut clients = clients.borrow_mut();
-            if clients
-                .get(&self.setup)
-                .is_some_and(|client| Rc::ptr_eq(client, self))
-            {
-                clients.remove(&self.setup);
-            }
+            clients
+                .borrow_mut()
+                .retain(|_, client| !Rc::ptr_eq(client, self));
         });
         self.listeners.borrow_mut().clear();
         self.hang_up();

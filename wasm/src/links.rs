@@ -21,7 +21,7 @@ impl Client {
             .borrow()
             .iter()
             .any(|socket| socket.is_first_attempt());
-        let state = match (self.setup.relays.is_empty(), online, dialling) {
+        let state = match (self.setup.borrow().relays.is_empty(), online, dialling) {
             (true, _, _) => 0,
             (_, true, _) => 2,
             (_, _, true) => 1,

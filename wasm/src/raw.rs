@@ -325,6 +325,12 @@ impl RawDocument {
         }
     }
 
+    /// Another token from now on, for all documents that share the links to these relays.
+    #[wasm_bindgen(js_name = setToken)]
+    pub fn set_token(&self, token: String) {
+        self.0.client.set_token(token);
+    }
+
     /// Stores what is left and lets go. The promise rejects with what keeps the rest from being stored.
     pub fn close(&self) -> Promise {
         let document = self.0.clone();

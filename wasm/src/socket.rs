@@ -12,6 +12,9 @@ use crate::host::{self, Listener, Timer};
 
 /// A connection that is not there after this long is tried anew: networks can swallow everything.
 const DIAL_MS: f64 = 10_000.0;
+/// A connection that lasted this long was a good one: the next attempt starts at the shortest delay again. A relay
+/// that refuses whoever comes says so first, so that something was said is no proof.
+const HELD_MS: u64 = 5_000;
 /// How often a backlog is looked at; sockets do not say when they are empty.
 const DRAIN_MS: f64 = 50.0;
 /// What may wait in the socket before the node is told to hold back.
@@ -38,6 +41,8 @@ pub(crate) enum Event {
 struct Connection {
     socket: WebSocket,
     open: bool,
+    /// When it opened.
+    since: u64,
     congested: bool,
     _listeners: [Listener; 4],
 }
@@ -209,6 +214,7 @@ impl Socket {
         *self.connection.borrow_mut() = Some(Connection {
             socket,
             open: false,
+            since: 0,
             congested: false,
             _listeners: listeners,
         });
@@ -219,6 +225,7 @@ impl Socket {
         self.dial.cancel();
         if let Some(connection) = self.connection.borrow_mut().as_mut() {
             connection.open = true;
+            connection.since = host::now_ms();
         }
         (self.tell)(Event::Open);
     }
@@ -226,8 +233,6 @@ impl Socket {
     fn message(self: &Rc<Self>, event: &JsValue) {
         let data = event.unchecked_ref::<MessageEvent>().data();
         if let Some(buffer) = data.dyn_ref::<ArrayBuffer>() {
-            // The relay has something to say to us: this connection is a good one.
-            self.backoff.borrow_mut().reset();
             (self.tell)(Event::Message(Uint8Array::new(buffer).to_vec()));
         } else {
             (self.tell)(Event::Text);
@@ -252,6 +257,9 @@ impl Socket {
         let Some(connection) = self.connection.borrow_mut().take() else {
             return;
         };
+        if connection.open && host::now_ms().saturating_sub(connection.since) >= HELD_MS {
+            self.backoff.borrow_mut().reset();
+        }
         let said = reason.is_some_and(|(code, reason)| {
             connection
                 .socket

@@ -44,6 +44,8 @@ export type Tag = -1 | RawKind;
 
 export class RawDocument {
   private constructor();
+  /** For all documents that share the links to these relays. */
+  setToken(token: string): void;
   root(name: string, kind: RawKind): Handle;
   roots(): (string | Handle)[];
   child(map: Handle, key: string, kind: RawKind): Handle;

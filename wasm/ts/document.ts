@@ -52,6 +52,8 @@ export class DocumentFace implements Doc {
     news: readonly News[],
     /** Lets go of the document; several holders of it may have to. */
     private readonly release: () => Promise<void>,
+    /** What was opened with the same token has this one from now on. */
+    private readonly retoken: (token: string) => void,
   ) {
     this.#session = new Session(raw, () => { this.#stale = true; }, (batch) => this.#tell(batch), this.#audience);
     this.#presence = new PresenceState(this.#session);
@@ -282,6 +284,12 @@ export class DocumentFace implements Doc {
 
   offline(off: boolean): void {
     this.#session.demand((raw) => raw.setOffline(off));
+  }
+
+  setToken(token: string): void {
+    const checked = checkedText(token, "a token");
+    this.#session.demand((raw) => raw.setToken(checked));
+    this.retoken(checked);
   }
 
   close(): Promise<void> {

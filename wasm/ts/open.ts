@@ -7,6 +7,8 @@ import type { Doc, OpenOptions } from "./types.js";
 
 /** A document that is open in this page, and how many have opened it. */
 interface Holding {
+  /** Under which it is held: what it was opened with. */
+  key: string;
   readonly document: Promise<DocumentFace>;
   holders: number;
   ending?: Promise<void>;
@@ -29,8 +31,9 @@ export async function openAt(locate: Locate, name: string, options: OpenOptions)
   }
   let holding = holdings.get(key);
   if (holding === undefined) {
-    const end = () => release(key, holding);
-    holding = { document: begin(name, relays, options.token, memory, end), holders: 0 };
+    const end = () => release(holding);
+    const retoken = (token: string) => rename(holding?.key, token);
+    holding = { key, document: begin(name, relays, options.token, memory, end, retoken), holders: 0 };
     holdings.set(key, holding);
   }
   holding.holders += 1;
@@ -40,7 +43,7 @@ export async function openAt(locate: Locate, name: string, options: OpenOptions)
     if (options.presence !== undefined) document.presence.set(options.presence);
     return document;
   } catch (error) {
-    if (holdings.get(key) === holding) holdings.delete(key);
+    if (holdings.get(holding.key) === holding) holdings.delete(holding.key);
     throw error;
   }
 }
@@ -51,6 +54,7 @@ async function begin(
   token: string | undefined,
   memory: boolean,
   end: () => Promise<void>,
+  retoken: (token: string) => void,
 ): Promise<DocumentFace> {
   const early: Parameters<Sink>[] = [];
   let document: DocumentFace | undefined;
@@ -59,18 +63,32 @@ async function begin(
     else document.hear(...news);
   };
   const raw = await guardedAsync(() => openDocument(name, relays, token, memory, sink));
-  document = new DocumentFace(name, raw, early, end);
+  document = new DocumentFace(name, raw, early, end, retoken);
   return document;
 }
 
-async function release(key: string, holding: Holding | undefined): Promise<void> {
+/** The documents of one set-up have another token: who opens one of them with that gets the same document. */
+function rename(key: string | undefined, token: string): void {
+  if (key === undefined) return;
+  const [, ...setup] = JSON.parse(key) as string[];
+  for (const [other, holding] of [...holdings]) {
+    const [name, relays, old, memory] = JSON.parse(other) as unknown[];
+    const next = JSON.stringify([name, relays, token, memory]);
+    if (JSON.stringify([relays, old, memory]) !== JSON.stringify(setup) || holdings.has(next)) continue;
+    holdings.delete(other);
+    holding.key = next;
+    holdings.set(next, holding);
+  }
+}
+
+async function release(holding: Holding | undefined): Promise<void> {
   // It may have been let go of already, by `destroy`, and even be open again.
-  if (holding === undefined || holdings.get(key) !== holding) return;
+  if (holding === undefined || holdings.get(holding.key) !== holding) return;
   if (holding.ending !== undefined) return holding.ending;
   holding.holders -= 1;
   if (holding.holders > 0) return;
   const document = await holding.document;
-  holding.ending = document.end().finally(() => holdings.delete(key));
+  holding.ending = document.end().finally(() => holdings.delete(holding.key));
   await holding.ending;
 }
 
@@ -87,7 +105,7 @@ export async function destroyAt(locate: Locate, name: string): Promise<void> {
   for (const [key, holding] of [...holdings]) {
     if ((JSON.parse(key) as unknown[])[0] !== name) continue;
     holding.holders = 1;
-    await release(key, holding).catch(() => undefined);
+    await release(holding).catch(() => undefined);
   }
   await guardedAsync(() => destroyDocument(name));
 }

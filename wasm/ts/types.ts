@@ -557,6 +557,12 @@ export interface Doc {
   import(bytes: Uint8Array): Write;
   /** Cuts (`true`) or restores (`false`) the link to the relays, for every document of this page that uses them. */
   offline(off: boolean): void;
+  /**
+   * Shows the relays another token from now on, without a break where they are connected: before the old one expires, or
+   * after an `error` event with `UNAUTHENTICATED`. It is for every document of this page that was opened with the same
+   * relays and the same token; pass the new one to `open` from then on.
+   */
+  setToken(token: string): void;
   /** Stores what is left, then lets go of the document. Later writes throw `CLOSED`. */
   close(): Promise<void>;
 }
@@ -597,7 +603,7 @@ export interface ExportOptions {
 export interface OpenOptions {
   /** WebSocket address(es) of relays, such as `ws://localhost:4455`; `/sync` is added where no path is given. */
   readonly relay?: string | readonly string[];
-  /** What relays that ask for a login want to see. */
+  /** What relays that ask for a login want to see; {@link Doc.setToken} replaces it. */
   readonly token?: string;
   /** The first presence, as by `doc.presence.set`. */
   readonly presence?: unknown;

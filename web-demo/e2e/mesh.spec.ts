@@ -2,7 +2,7 @@ import { expect, test } from "./support/test";
 
 test("two relays hold every change, and one that was killed catches up", async ({ openNotes, startRelay }) => {
   const north = await startRelay();
-  const south = await startRelay(north);
+  const south = await startRelay({ peers: [north] });
   const one = await openNotes({ relay: north });
   const two = await openNotes({ relay: south });
 

@@ -18,7 +18,7 @@ const NOTES: [title: string, text: string, tags: string[], todos: string[]][] = 
 test("wide, narrow and offline", async ({ browser, openNotes, startRelay }) => {
   mkdirSync(images, { recursive: true });
   const north = await startRelay();
-  const south = await startRelay(north);
+  const south = await startRelay({ peers: [north] });
   const ana = await openNotes({ relay: north, context: await browserOf(browser, ANA) });
   for (const [title, text, tags, todos] of NOTES) {
     await ana.newNote(title);

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Connection } from "./components/connection";
 import { Icon } from "./components/icon";
+import { LoginForm } from "./components/login-form";
 import { NotePane } from "./components/note-pane";
 import { OfflineSwitch } from "./components/offline-switch";
 import { People } from "./components/people";
@@ -17,7 +18,7 @@ import type { Notebook, NoteSummary } from "./notebook";
 import { notebookPresence, visitorsOf } from "./presence";
 import { hashOf, notebookTitle } from "./settings";
 import type { Settings } from "./settings";
-import { relayTrouble, storageTrouble } from "./words";
+import { relayTrouble, storageTrouble, wantsToken } from "./words";
 
 interface Props {
   notebook: Notebook;
@@ -119,7 +120,9 @@ export function App({ notebook, identity, settings }: Props) {
           />
         )}
         {status.error && (
-          <TroubleBanner trouble={relayTrouble(status.error)} onDismiss={() => notebook.status.dismissError()} />
+          <TroubleBanner trouble={relayTrouble(status.error)} onDismiss={() => notebook.status.dismissError()}>
+            {wantsToken(status.error) && <LoginForm onToken={(token) => notebook.setToken(token)} />}
+          </TroubleBanner>
         )}
         {open === null ? (
           <Welcome

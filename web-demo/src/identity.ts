@@ -101,6 +101,15 @@ export function initials(name: string): string {
   return letters.map((word) => (word ? [...word][0]!.toLocaleUpperCase() : "")).join("");
 }
 
+/** `sessionStorage`, or null where a browser forbids even asking for it. */
+export function sessionStorageOrNull(): Storage | null {
+  try {
+    return globalThis.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
 /** `localStorage`, or null where a browser forbids even asking for it. */
 export function localStorageOrNull(): Storage | null {
   try {

@@ -4,6 +4,7 @@
  */
 import { open } from "driftwood-sync";
 import type { Doc, OpenOptions } from "driftwood-sync";
+import { sessionStorageOrNull } from "./identity";
 import { tagsOf, titleOf, todosOf } from "./note";
 import { PageStatusStore } from "./page-status";
 import type { Settings } from "./settings";
@@ -27,6 +28,8 @@ interface Opening {
   error: unknown;
 }
 
+/** Where the token is, in the tab's own storage. */
+const TOKEN = "driftwood-token";
 const OPENING_AT_ONCE = 4;
 /** A relay takes 256 documents on a connection; older notes are opened when somebody asks for them. */
 const OPENED_AHEAD_MAX = 200;
@@ -46,7 +49,7 @@ export class Notebook {
 
   private constructor(
     readonly doc: Doc,
-    private readonly options: OpenOptions,
+    private options: OpenOptions,
   ) {
     this.status.watch(doc);
     doc.map("notes").subscribe(() => this.follow());
@@ -54,8 +57,17 @@ export class Notebook {
   }
 
   static async open(settings: Settings): Promise<Notebook> {
-    const options: OpenOptions = settings.relays.length > 0 ? { relay: settings.relays } : {};
+    const token = sessionStorageOrNull()?.getItem(TOKEN);
+    const options: OpenOptions = settings.relays.length > 0 ? { relay: settings.relays, ...(token && { token }) } : {};
     return new Notebook(await open(settings.notebook, options), options);
+  }
+
+  /** Logs in; the token is kept for as long as the tab lives. */
+  setToken(token: string): void {
+    this.status.dismissError();
+    sessionStorageOrNull()?.setItem(TOKEN, token);
+    this.options = { ...this.options, token };
+    this.doc.setToken(token);
   }
 
   /** The notes, newest first; the same array until something in it changes. */

@@ -83,7 +83,15 @@ export function storageTrouble(report: StorageReport): Trouble {
 export function relayTrouble(error: unknown): Trouble {
   switch (codeOf(error)) {
     case "UNAUTHENTICATED":
-      return { title: "The relay asks for a login", advice: "Changes stay on this device until it accepts one." };
+      return {
+        title: "The relay asks for a login",
+        advice: "Changes stay on this device until it accepts one. Who runs the relay hands out tokens.",
+      };
+    case "FORBIDDEN":
+      return {
+        title: "The relay does not let you change this notebook, or not read it",
+        advice: "Changes stay on this device. Another token may help.",
+      };
     case "UNSUPPORTED_VERSION":
       return { title: "The relay speaks another version", advice: "Reload the page, or update the relay." };
     case "CLOCK_AHEAD":
@@ -96,6 +104,12 @@ export function relayTrouble(error: unknown): Trouble {
     default:
       return { title: "The relay reported a problem", advice: messageOf(error) };
   }
+}
+
+/** Whether another token may help. */
+export function wantsToken(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "UNAUTHENTICATED" || code === "FORBIDDEN";
 }
 
 /** The badge: where the last change is saved. */

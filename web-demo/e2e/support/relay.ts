@@ -1,5 +1,5 @@
 /** Starts, kills and restarts real relays, each with a data folder and a port of its own. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -10,17 +10,25 @@ import { relayProgram } from "./paths";
 
 const START_MS_MAX = 15_000;
 
+/** How a relay is to be started. */
+export interface RelayOptions {
+  readonly peers?: readonly Relay[];
+  /** Whether only those may come in who have a token of it. */
+  readonly guarded?: boolean;
+}
+
 export class Relay {
   private process: ChildProcess | null = null;
 
   private constructor(
     readonly port: number,
     private readonly folder: string,
-    private readonly peers: readonly Relay[],
+    private readonly options: RelayOptions,
   ) {}
 
-  static async start(peers: readonly Relay[] = []): Promise<Relay> {
-    const relay = new Relay(await freePort(), await mkdtemp(join(tmpdir(), "driftwood-relay-")), peers);
+  static async start(options: RelayOptions = {}): Promise<Relay> {
+    const relay = new Relay(await freePort(), await mkdtemp(join(tmpdir(), "driftwood-relay-")), options);
+    if (options.guarded) run("token", "--new-key", "hs256", relay.key);
     await relay.restart();
     return relay;
   }
@@ -29,10 +37,21 @@ export class Relay {
     return `ws://127.0.0.1:${this.port}/sync`;
   }
 
+  private get key(): string {
+    return join(this.folder, "relay.key");
+  }
+
+  /** A token of a guarded relay that is good for an hour: `doc` says for what, as `name:right`. */
+  token(sub: string, doc: string): string {
+    return run("token", "--key", this.key, "--sub", sub, "--doc", doc, "--expires", "1h").trim();
+  }
+
   /** Starts it on the port and the data it had before. */
   async restart(): Promise<void> {
-    const links = this.peers.flatMap((peer) => ["--peer", `ws://127.0.0.1:${peer.port}`]);
-    const args = ["--listen", `127.0.0.1:${this.port}`, "--data", this.folder, ...links];
+    const links = (this.options.peers ?? []).flatMap((peer) => ["--peer", `ws://127.0.0.1:${peer.port}`]);
+    const keys = this.options.guarded ? ["--auth-key", this.key] : [];
+    const data = join(this.folder, "data");
+    const args = ["--listen", `127.0.0.1:${this.port}`, "--data", data, ...links, ...keys];
     const child = spawn(relayProgram(), args, { stdio: ["ignore", "pipe", "pipe"] });
     this.process = child;
     await listening(child);
@@ -52,6 +71,10 @@ export class Relay {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+function run(...args: string[]): string {
+  return execFileSync(relayProgram(), args, { encoding: "utf8" });
 }
 
 function listening(child: ChildProcess): Promise<void> {

@@ -4,6 +4,7 @@ import type { BrowserContext, BrowserContextOptions } from "@playwright/test";
 import { Cli } from "./cli";
 import { NotesPage } from "./notes-page";
 import { Relay } from "./relay";
+import type { RelayOptions } from "./relay";
 
 interface OpenOptions {
   /** The relay of the page; none if not given. */
@@ -15,7 +16,7 @@ interface OpenOptions {
 }
 
 interface Fixtures {
-  startRelay: (...peers: Relay[]) => Promise<Relay>;
+  startRelay: (options?: RelayOptions) => Promise<Relay>;
   /** One relay that is there from the start. */
   relay: Relay;
   cli: () => Promise<Cli>;
@@ -25,8 +26,8 @@ interface Fixtures {
 export const test = base.extend<Fixtures>({
   startRelay: async ({}, use) => {
     const relays: Relay[] = [];
-    await use(async (...peers) => {
-      const relay = await Relay.start(peers);
+    await use(async (options) => {
+      const relay = await Relay.start(options);
       relays.push(relay);
       return relay;
     });
