@@ -1,9 +1,9 @@
 //! Changes in words, for `watch`.
 
 use driftwood_crdt::{ChangeKind, Doc, Item, Kind, Path, TextPatch, Unit, Value};
+use driftwood_relay::json;
 use serde_json::json;
 
-use crate::json;
 use crate::session::News;
 
 /// So much of the text around a change is shown on each side.

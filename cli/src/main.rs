@@ -8,7 +8,6 @@ mod access;
 mod args;
 mod commands;
 mod describe;
-mod json;
 mod note;
 mod session;
 mod text_edits;

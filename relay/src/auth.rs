@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use driftwood_sync::{Rights, Time};
-use jsonwebtoken::{Header, Validation};
+use jsonwebtoken::{EncodingKey, Header, Validation};
 
 pub(crate) use self::claims::{is_everything, Claims, DocClaim};
 use self::key::Key;
@@ -121,16 +121,43 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Key>, KeyError> {
     Ok(keys)
 }
 
+/// The first key of a file that has what it takes to sign.
+pub(crate) struct Signer {
+    key: Key,
+    signs: EncodingKey,
+}
+
+impl Signer {
+    /// # Errors
+    /// When the file cannot be used, or has only public keys.
+    pub(crate) fn read(path: &Path) -> Result<Self, KeyError> {
+        crypto::install();
+        let keys = key::read(path)?.into_iter();
+        let mut usable = keys.filter_map(|key| Some((key.signs.clone()?, key)));
+        let (signs, key) = usable.next().ok_or_else(|| {
+            KeyError::new(
+                path,
+                "has only a public key: it takes the private half to sign",
+            )
+        })?;
+        Ok(Self { key, signs })
+    }
+
+    /// A signature in base64url.
+    pub(crate) fn sign(&self, message: &[u8]) -> String {
+        let signed = jsonwebtoken::crypto::sign(message, &self.signs, self.key.algorithm);
+        signed.expect("the key is for this algorithm")
+    }
+
+    /// A token with these claims.
+    pub(crate) fn token(&self, claims: &Claims) -> anyhow::Result<String> {
+        let mut header = Header::new(self.key.algorithm);
+        header.kid.clone_from(&self.key.id);
+        Ok(jsonwebtoken::encode(&header, claims, &self.signs)?)
+    }
+}
+
 /// Makes a token with the first key of a file.
 pub(crate) fn sign(path: &Path, claims: &Claims) -> anyhow::Result<String> {
-    crypto::install();
-    let keys = key::read(path)?;
-    let usable = keys.iter().find_map(|key| Some((key, key.signs.as_ref()?)));
-    let (key, signs) = usable.ok_or_else(|| {
-        let path = path.display();
-        anyhow::anyhow!("{path} has only a public key: tokens are made with the private half")
-    })?;
-    let mut header = Header::new(key.algorithm);
-    header.kid.clone_from(&key.id);
-    Ok(jsonwebtoken::encode(&header, claims, signs)?)
+    Signer::read(path)?.token(claims)
 }

@@ -204,7 +204,7 @@ fn reader() -> Doc {
     Doc::new(ReplicaId::new(0))
 }
 
-fn merge(doc: &mut Doc, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn merge(doc: &mut Doc, bytes: &[u8]) -> anyhow::Result<()> {
     let delta = Delta::decode(bytes).context("a delta does not decode")?;
     doc.merge(&delta)
         .map_err(|_| anyhow::anyhow!("a delta does not follow those before it"))?;

@@ -42,6 +42,12 @@ pub struct Config {
     /// The certificates in PEM that peers are believed by, in place of the public ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_ca: Option<PathBuf>,
+    /// Where to tell which documents have changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
+    /// The file of the key that this is signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_key: Option<PathBuf>,
     /// Listen beyond this machine although nobody has to log in.
     pub insecure_allow_anyone: bool,
     /// What clients may bring.
@@ -70,6 +76,8 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             peer_ca: None,
+            webhook: None,
+            webhook_key: None,
             insecure_allow_anyone: false,
             rates: Rates::default(),
             log: "info".into(),
@@ -173,6 +181,19 @@ struct Settings {
     #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_PEER_CA")]
     peer_ca: Option<PathBuf>,
 
+    /// Where to POST the names of documents that have changed, in batches
+    #[arg(global = true, long, value_name = "URL", env = "DRIFTWOOD_WEBHOOK")]
+    webhook: Option<String>,
+
+    /// The key that webhooks are signed with, as `driftwood-relay token --new-key` makes it
+    #[arg(
+        global = true,
+        long,
+        value_name = "FILE",
+        env = "DRIFTWOOD_WEBHOOK_KEY"
+    )]
+    webhook_key: Option<PathBuf>,
+
     /// Listen beyond this machine although nobody has to log in: whoever reaches the port may read and
     /// change everything
     #[arg(global = true, long, env = "DRIFTWOOD_INSECURE_ALLOW_ANYONE")]
@@ -237,6 +258,8 @@ struct File {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     peer_ca: Option<PathBuf>,
+    webhook: Option<String>,
+    webhook_key: Option<PathBuf>,
     insecure_allow_anyone: Option<bool>,
     principal_changes: Option<u64>,
     principal_bytes: Option<u64>,
@@ -311,6 +334,8 @@ impl Settings {
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
             peer_ca: self.peer_ca.or(file.peer_ca),
+            webhook: self.webhook.or(file.webhook),
+            webhook_key: self.webhook_key.or(file.webhook_key),
             insecure_allow_anyone: self.insecure_allow_anyone
                 || file.insecure_allow_anyone.unwrap_or_default(),
             rates: Rates {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use driftwood_sync::{ErrorCode, Frame, Input, Limits, LinkId, LinkKind};
+use driftwood_crdt::Dot;
+use driftwood_sync::{DocumentName, ErrorCode, Frame, Input, Limits, LinkId, LinkKind};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -60,8 +61,21 @@ pub(crate) enum Event {
     },
     /// The link is gone.
     Down { link: LinkId },
+    /// A change that was made here.
+    Commit {
+        commit: Commit,
+        answer: oneshot::Sender<Result<(), ErrorCode>>,
+    },
     /// Somebody wants to know how it goes.
     Ask { answer: oneshot::Sender<Report> },
+}
+
+/// A change that was made here: not by a client, but by a request.
+pub(crate) struct Commit {
+    pub(crate) document: DocumentName,
+    pub(crate) delta: Arc<[u8]>,
+    /// The last dot that it takes.
+    pub(crate) last: Dot,
 }
 
 /// The queues of all links that are up, on the side of the task that owns the node.
@@ -83,7 +97,7 @@ impl Outboxes {
                 self.outboxes.remove(&link);
                 (Input::Disconnected { link }, None)
             }
-            Event::Ask { .. } => return None,
+            Event::Commit { .. } | Event::Ask { .. } => return None,
         })
     }
 
@@ -170,6 +184,15 @@ impl Links {
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(WRITE_BUFFER_BYTES)
             .max_write_buffer_size(WRITE_BUFFER_BYTES + 2 * message_bytes)
+    }
+
+    /// Takes in a change; what became of it when it is on disk or could not be stored, none if the relay
+    /// ends.
+    pub(crate) async fn commit(&self, commit: Commit) -> Option<Result<(), ErrorCode>> {
+        let (answer, answered) = oneshot::channel();
+        let event = Event::Commit { commit, answer };
+        self.events.send(event).await.ok()?;
+        answered.await.ok()
     }
 
     /// How it goes; none if the node's task does not answer.

@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::WebSocketStream;
 
+use crate::api::{self, Api};
 use crate::auth::{self, Keys};
 use crate::connection::Links;
 use crate::metrics::Metrics;
@@ -48,6 +49,7 @@ pub(crate) struct Front {
     pub(crate) origins: Arc<Origins>,
     pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) api: Arc<Api>,
     /// Where it speaks TLS.
     pub(crate) acceptor: Option<Acceptor>,
     /// Becomes true when the relay ends.
@@ -83,6 +85,8 @@ impl Front {
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
             .route("/sync", any(sync))
+            .route("/api/documents", api::all())
+            .route("/api/documents/{*name}", api::one())
             .with_state((self, address));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

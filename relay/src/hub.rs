@@ -4,15 +4,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use driftwood_crdt::VersionVector;
 use driftwood_sync::{Input, LinkId, LinkKind, Node, Output, Token};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, Instant};
 
 use crate::auth::Keys;
+use crate::commits::{Answer, Commits};
 use crate::committer::{Committer, Done, Task};
-use crate::connection::{Event, Outboxes};
+use crate::connection::{Commit, Event, Outboxes};
 use crate::metrics::{Metrics, Report, Unreplicated};
 use crate::store::StoreError;
+use crate::webhook::Changed;
 
 /// Beyond so many bytes that wait for the disk, nothing further is taken from connections.
 const UNSTORED_BYTES_MAX: usize = 32 << 20;
@@ -26,6 +29,9 @@ pub(crate) struct Hub {
     keys: Option<Arc<Keys>>,
     metrics: Arc<Metrics>,
     unreplicated: Unreplicated,
+    commits: Commits,
+    /// Who is told what changes, if anybody is.
+    changed: Option<Arc<Changed>>,
     unstored_bytes: usize,
 }
 
@@ -35,6 +41,7 @@ impl Hub {
         committer: Committer,
         keys: Option<Arc<Keys>>,
         metrics: Arc<Metrics>,
+        changed: Option<Arc<Changed>>,
     ) -> Self {
         Self {
             node,
@@ -43,6 +50,8 @@ impl Hub {
             keys,
             metrics,
             unreplicated: Unreplicated::default(),
+            commits: Commits::default(),
+            changed,
             unstored_bytes: 0,
         }
     }
@@ -109,6 +118,9 @@ impl Hub {
             let _ = answer.send(self.report());
             return;
         }
+        if let Event::Commit { commit, answer } = event {
+            return self.commit(commit, answer);
+        }
         let Some((input, permit)) = self.links.note(event) else {
             return;
         };
@@ -131,6 +143,10 @@ impl Hub {
             } => {
                 self.unstored_bytes -= bytes;
                 for (document, version) in versions {
+                    self.commits.flushed(&document, &version);
+                    if let Some(changed) = &self.changed {
+                        changed.note(&document);
+                    }
                     self.unreplicated.flushed(&document, &version);
                     self.handle(Input::Flushed { document, version });
                 }
@@ -138,7 +154,10 @@ impl Hub {
                     self.metrics.acknowledged(moment);
                 }
             }
-            Done::Failed { document, code } => self.handle(Input::StoreFailed { document, code }),
+            Done::Failed { document, code } => {
+                self.commits.failed(&document, code);
+                self.handle(Input::StoreFailed { document, code });
+            }
             Done::Loaded {
                 link,
                 document,
@@ -165,6 +184,24 @@ impl Hub {
                     .filter_map(|output| self.carry_out(output)),
             );
         }
+    }
+
+    /// A change that was made here, and who waits for it to be on disk.
+    fn commit(&mut self, commit: Commit, answer: Answer) {
+        let Commit {
+            document,
+            delta,
+            last,
+        } = commit;
+        if self.node.version(&document).is_none() {
+            self.handle(Input::Open {
+                document: document.clone(),
+                version: VersionVector::new(),
+                own: None,
+            });
+        }
+        self.commits.wait(document.clone(), last, answer);
+        self.handle(Input::Local { document, delta });
     }
 
     /// How it goes. O(documents + links).

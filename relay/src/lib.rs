@@ -21,17 +21,21 @@
 pub mod commands;
 pub mod config;
 pub mod driver;
+pub mod json;
 pub mod logging;
 pub mod server;
 pub mod store;
 pub mod tls;
 
 mod admin;
+mod api;
 mod auth;
 mod backup;
 mod clock;
+mod commits;
 mod committer;
 mod connection;
+mod fetch;
 mod http;
 mod hub;
 mod inspect;
@@ -40,5 +44,6 @@ mod origin;
 mod outbox;
 mod peers;
 mod watch;
+mod webhook;
 
 pub use clock::now;

@@ -68,6 +68,7 @@ pub(crate) struct Metrics {
     bytes_out: Counter,
     refusals: Family<Refusal, Counter>,
     logins: Family<Kind, Counter>,
+    webhooks: Family<Kind, Counter>,
     acknowledged: Histogram,
     fsync: Histogram,
     replicated: Histogram,
@@ -91,6 +92,7 @@ impl Default for Metrics {
             bytes_out: Counter::default(),
             refusals: Family::default(),
             logins: Family::default(),
+            webhooks: Family::default(),
             acknowledged: histogram(),
             fsync: histogram(),
             replicated: histogram(),
@@ -127,6 +129,8 @@ impl Metrics {
         all.register("refusals", help, self.refusals.clone());
         let help = "Tokens that were shown, by what became of them";
         all.register("logins", help, self.logins.clone());
+        let help = "Requests to the webhook, by what came of them";
+        all.register("webhooks", help, self.webhooks.clone());
         let help = "From a change's arrival to its acknowledgement";
         let unit = Unit::Seconds;
         all.register_with_unit("acknowledgement", help, unit, self.acknowledged.clone());
@@ -186,6 +190,11 @@ impl Metrics {
     pub(crate) fn login(&self, good: bool) {
         let kind = if good { "accepted" } else { "refused" };
         self.logins.get_or_create(&Kind { kind }).inc();
+    }
+
+    pub(crate) fn webhook(&self, taken: bool) {
+        let kind = if taken { "taken" } else { "failed" };
+        self.webhooks.get_or_create(&Kind { kind }).inc();
     }
 
     pub(crate) fn acknowledged(&self, taken: Instant) {

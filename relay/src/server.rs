@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use driftwood_crdt::ReplicaId;
 use driftwood_sync::{Input, LinkKind, Node, NodeId, Role, Token};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::api::Api;
 pub use crate::auth::KeyError;
 use crate::auth::Keys;
 use crate::committer::{Committer, Done};
@@ -25,6 +27,8 @@ use crate::peers::{keep, random, Address, DialError, LinkState};
 use crate::store::{SledStore, Store, StoreError};
 use crate::tls::{Identity, TlsError, Trust};
 use crate::watch::watch;
+pub use crate::webhook::WebhookError;
+use crate::webhook::{Changed, Webhook};
 
 /// How long open connections may take to say goodbye when the relay ends.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
@@ -84,6 +88,9 @@ pub enum ServeError {
     /// One of the two is not enough.
     #[error("--tls-cert and --tls-key go together")]
     HalfCertificate,
+    /// Nobody can be told what changes.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// What peers are believed by cannot be used.
     #[error("--peer-ca {0}")]
     PeerCa(TlsError),
@@ -109,6 +116,8 @@ pub struct Server {
     committer: Committer,
     keys: Option<Arc<Keys>>,
     metrics: Arc<Metrics>,
+    api: Arc<Api>,
+    webhook: Option<Webhook>,
     #[cfg(unix)]
     door: Option<crate::admin::Door>,
     done: mpsc::UnboundedReceiver<Done>,
@@ -168,6 +177,9 @@ impl Server {
         if keys.is_some() && token.is_none() && !peers.is_empty() {
             return Err(ServeError::NoPeerToken);
         }
+        let webhook = config.webhook.as_deref();
+        let webhook = webhook.map(|url| Webhook::new(url, config.webhook_key.as_deref()));
+        let webhook = webhook.transpose()?;
         let listening = |error| ServeError::Listen {
             listen: config.listen.clone(),
             error,
@@ -224,6 +236,8 @@ impl Server {
             committer,
             keys,
             metrics,
+            api: Arc::new(Api::new(store, ReplicaId::new(random()))),
+            webhook,
             #[cfg(unix)]
             door: None,
             done,
@@ -250,11 +264,13 @@ impl Server {
         let (end, ending) = signal::channel(false);
         let (stop_dialling, stopped) = signal::channel(None);
         let (keys, metrics) = (self.keys, self.metrics);
+        let changed = self.webhook.is_some().then(Arc::<Changed>::default);
         let mut hub = Hub::new(
             self.node,
             self.committer,
             keys.clone(),
             Arc::clone(&metrics),
+            changed.clone(),
         );
         let (mut events, mut done) = (self.events, self.done);
 
@@ -262,7 +278,8 @@ impl Server {
             links: self.links.clone(),
             origins: self.origins,
             keys: keys.clone(),
-            metrics,
+            metrics: Arc::clone(&metrics),
+            api: self.api,
             ending,
             acceptor: self.identity.as_ref().map(Identity::acceptor),
         };
@@ -270,6 +287,9 @@ impl Server {
         #[cfg(unix)]
         if let Some(door) = self.door {
             tasks.spawn(door.serve());
+        }
+        if let (Some(webhook), Some(changed)) = (self.webhook, changed) {
+            tasks.spawn(async move { webhook.run(&changed, &metrics).await });
         }
         tasks.spawn(accept(self.listener, front));
         for peer in self.peers {

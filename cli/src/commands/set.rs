@@ -8,9 +8,9 @@ use driftwood_sync::DocumentName;
 
 use super::{load_existing, now_ms, Outcome};
 use crate::args::SetKey;
-use crate::json;
 use crate::note::{self, Todo};
 use crate::workspace::Workspace;
+use driftwood_relay::json;
 
 pub(super) fn run(
     workspace: &Workspace,

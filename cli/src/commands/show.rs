@@ -4,12 +4,12 @@ use std::io::Write as _;
 
 use anyhow::Result;
 use driftwood_crdt::{Doc, Item, Kind, MapRef, TextRef, Value};
+use driftwood_relay::json;
 use driftwood_sync::DocumentName;
 
 use super::{load_existing, Outcome};
-use crate::note::{self, BODY};
+use crate::note::{self, notebook, BODY};
 use crate::workspace::Workspace;
-use crate::{json, note::notebook};
 
 pub(super) fn run(
     workspace: &Workspace,

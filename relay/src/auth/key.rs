@@ -32,6 +32,15 @@ pub struct KeyError {
     problem: String,
 }
 
+impl KeyError {
+    pub(super) fn new(path: &Path, problem: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            problem: problem.to_owned(),
+        }
+    }
+}
+
 /// A key that checks tokens, and makes them if it has the means.
 pub(crate) struct Key {
     pub(super) id: Option<String>,

@@ -34,6 +34,10 @@ impl Office {
         command(&[&args[..], more].concat()).trim().to_owned()
     }
 
+    pub(crate) fn key(&self) -> &Path {
+        &self.key
+    }
+
     pub(crate) fn config(&self) -> Config {
         Config {
             listen: "127.0.0.1:0".into(),

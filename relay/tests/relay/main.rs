@@ -1,5 +1,6 @@
 //! The relay from outside: its stores, and real servers and clients over loopback.
 
+mod api;
 mod bad_input;
 mod crash;
 mod full_disk;
@@ -14,3 +15,4 @@ mod store_contract;
 mod store_sled;
 mod support;
 mod tls;
+mod webhook;

@@ -1,10 +1,10 @@
-//! Documents as JSON, for other programs.
+//! Plain values of documents as JSON and back, for other programs.
 
 use driftwood_crdt::Value;
 use serde_json::Value as Json;
 
 /// A plain value as JSON; bytes become a list of numbers.
-pub(crate) fn from_value(value: &Value) -> Json {
+pub fn from_value(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::from(*value),
@@ -23,7 +23,7 @@ pub(crate) fn from_value(value: &Value) -> Json {
 }
 
 /// JSON as a plain value.
-pub(crate) fn to_value(json: &Json) -> Value {
+pub fn to_value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(*value),
