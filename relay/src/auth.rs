@@ -6,6 +6,7 @@
 mod claims;
 mod crypto;
 mod key;
+mod set;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,8 @@ pub(crate) use self::claims::{is_everything, Claims, DocClaim};
 use self::key::Key;
 pub use self::key::KeyError;
 pub(crate) use self::key::{make as make_key, public_half, KeyKind};
+use self::set::KeySet;
+use crate::fetch::Url;
 
 /// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,18 +43,35 @@ pub(crate) enum TokenError {
 /// The keys that a relay believes, and where they came from.
 pub(crate) struct Keys {
     paths: Vec<PathBuf>,
-    keys: RwLock<Vec<Key>>,
+    from_files: RwLock<Vec<Key>>,
+    published: Option<KeySet>,
 }
 
 impl Keys {
-    /// Reads the keys of all files. None at all means that nobody has to log in.
-    pub(crate) fn read(paths: &[PathBuf]) -> Result<Option<Self>, KeyError> {
+    /// Reads the keys of all files; those behind an address come with [`follow`](Self::follow). None at all
+    /// means that nobody has to log in.
+    pub(crate) fn read(paths: &[PathBuf], url: Option<&str>) -> Result<Option<Self>, KeyError> {
         crypto::install();
         let keys = read_all(paths)?;
-        Ok((!keys.is_empty()).then(|| Self {
+        let set = url.map(|url| {
+            let what = "is not an address such as https://login.example/jwks.json";
+            let url = Url::parse(url).ok_or_else(|| KeyError::new(Path::new(url), what));
+            url.map(KeySet::new)
+        });
+        let set = set.transpose()?;
+        let guarded = !keys.is_empty() || set.is_some();
+        Ok(guarded.then(|| Self {
             paths: paths.to_vec(),
-            keys: RwLock::new(keys),
+            from_files: RwLock::new(keys),
+            published: set,
         }))
+    }
+
+    /// Keeps the keys behind the address up to date, if there is one.
+    pub(crate) async fn follow(&self) {
+        if let Some(set) = &self.published {
+            set.follow().await;
+        }
     }
 
     /// Reads the files again. Nothing changes if one of them cannot be used. Who is in already stays,
@@ -60,7 +80,10 @@ impl Keys {
         match read_all(&self.paths) {
             Ok(new) => {
                 tracing::info!(keys = new.len(), "the keys were read anew");
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = new;
+                *self
+                    .from_files
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner) = new;
             }
             Err(error) => tracing::warn!(%error, "the old keys stay"),
         }
@@ -76,14 +99,24 @@ impl Keys {
     }
 
     fn keys(&self) -> RwLockReadGuard<'_, Vec<Key>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+        self.from_files
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a token allows. About 50 µs.
     pub(crate) fn verify(&self, token: &[u8], now: Time) -> Result<Rights, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
-        let keys = self.keys();
-        let key = chosen(&keys, &header)?;
+        let (keys, set) = (self.keys(), self.published.as_ref());
+        let fetched = set.map(KeySet::keys);
+        let all = keys
+            .iter()
+            .chain(fetched.iter().flat_map(|keys| keys.iter()));
+        let key = chosen(all, &header).inspect_err(|_| {
+            if let Some(set) = set {
+                set.want();
+            }
+        })?;
         if header.alg != key.algorithm {
             return Err(TokenError::Unknown);
         }
@@ -104,11 +137,13 @@ impl Keys {
 }
 
 /// The key that a token names. One that names none is for the only key there is.
-fn chosen<'a>(keys: &'a [Key], header: &Header) -> Result<&'a Key, TokenError> {
-    let found = match (&header.kid, keys) {
-        (Some(id), keys) => keys.iter().find(|key| key.id.as_ref() == Some(id)),
-        (None, [only]) => Some(only),
-        (None, _) => None,
+fn chosen<'a>(
+    mut keys: impl Iterator<Item = &'a Key>,
+    header: &Header,
+) -> Result<&'a Key, TokenError> {
+    let found = match &header.kid {
+        Some(id) => keys.find(|key| key.id.as_ref() == Some(id)),
+        None => keys.next().filter(|_| keys.next().is_none()),
     };
     found.ok_or(TokenError::Unknown)
 }

@@ -30,6 +30,9 @@ pub struct Config {
     /// Files of the keys that tokens are checked with; without any, everybody may do everything.
     #[serde(rename = "auth-key")]
     pub auth_keys: Vec<PathBuf>,
+    /// Where more keys are published, as a JSON Web Key Set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_keys_url: Option<String>,
     /// The file of the token that other relays are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_token: Option<PathBuf>,
@@ -72,6 +75,7 @@ impl Default for Config {
             peers: Vec::new(),
             allow_origins: Vec::new(),
             auth_keys: Vec::new(),
+            auth_keys_url: None,
             peer_token: None,
             tls_cert: None,
             tls_key: None,
@@ -165,6 +169,16 @@ struct Settings {
     )]
     auth_keys: Vec<PathBuf>,
 
+    /// Where a login service publishes its public keys (JSON Web Key Set, Ed25519); tokens are checked with
+    /// them too
+    #[arg(
+        global = true,
+        long,
+        value_name = "URL",
+        env = "DRIFTWOOD_AUTH_KEYS_URL"
+    )]
+    auth_keys_url: Option<String>,
+
     /// The token that other relays are shown, as `driftwood-relay token --relay` makes it
     #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_PEER_TOKEN")]
     peer_token: Option<PathBuf>,
@@ -254,6 +268,7 @@ struct File {
     allow_origin: Vec<String>,
     #[serde(default)]
     auth_key: Vec<PathBuf>,
+    auth_keys_url: Option<String>,
     peer_token: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -330,6 +345,7 @@ impl Settings {
             } else {
                 self.auth_keys
             },
+            auth_keys_url: self.auth_keys_url.or(file.auth_keys_url),
             peer_token: self.peer_token.or(file.peer_token),
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),

@@ -261,7 +261,7 @@ mod tests {
             let claims: Claims = serde_json::from_value(claims).expect("claims");
             sign(&path, &claims).expect("a token")
         };
-        let keys = Keys::read(std::slice::from_ref(&path)).expect("keys");
+        let keys = Keys::read(std::slice::from_ref(&path), None).expect("keys");
         let with = |token: &str| {
             let mut headers = HeaderMap::new();
             let value = format!("Bearer {token}").parse().expect("a header");

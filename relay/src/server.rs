@@ -162,7 +162,7 @@ impl Server {
             .iter()
             .map(|peer| Address::parse(peer))
             .collect::<Result<_, _>>()?;
-        let keys = Keys::read(&config.auth_keys)?.map(Arc::new);
+        let keys = Keys::read(&config.auth_keys, config.auth_keys_url.as_deref())?.map(Arc::new);
         let metrics = Arc::new(Metrics::default());
         let token = config.peer_token.as_deref().map(read_token).transpose()?;
         let identity = match (&config.tls_cert, &config.tls_key) {
@@ -301,8 +301,9 @@ impl Server {
             });
         }
         if let Some(keys) = keys {
-            let files = keys.files();
+            let (files, set) = (keys.files(), Arc::clone(&keys));
             tasks.spawn(watch(files, async move || keys.reload()));
+            tasks.spawn(async move { set.follow().await });
         }
         if let Some(identity) = self.identity {
             let files = identity.files();

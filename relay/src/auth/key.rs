@@ -105,6 +105,25 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Key>, KeyError> {
     keys.collect()
 }
 
+/// The public keys of a set that are of a kind used here. A secret that somebody publishes is none.
+pub(super) fn public_set(text: &[u8]) -> Result<Vec<Key>, &'static str> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<serde_json::Value>,
+    }
+    // What serde says may quote it.
+    let set: Set = serde_json::from_slice(text).map_err(|_| "it is no JSON Web Key Set")?;
+    let jwks = set.keys.into_iter().filter_map(|key| {
+        let jwk = serde_json::from_value(key).ok()?;
+        matches!(jwk, Jwk::Pair { .. }).then_some(jwk)
+    });
+    let keys: Vec<Key> = jwks.filter_map(|jwk| jwk.key().ok()).collect();
+    if keys.is_empty() {
+        return Err("it has no Ed25519 key (`kty` OKP, `crv` Ed25519)");
+    }
+    Ok(keys)
+}
+
 /// Makes a key and puts it into a new file that only its owner can read.
 pub(crate) fn make(kind: KeyKind, path: &Path) -> Result<(), KeyError> {
     let id = Some(format!("{:016x}", crate::peers::random()));

@@ -34,7 +34,7 @@ impl Ring {
 }
 
 fn keys(paths: &[PathBuf]) -> Keys {
-    Keys::read(paths).expect("keys").expect("some")
+    Keys::read(paths, None).expect("keys").expect("some")
 }
 
 fn claims(value: Value) -> Claims {
@@ -325,16 +325,41 @@ fn keys_that_cannot_be_used_are_said_to_be_so_and_not_shown() {
         ),
     ] {
         let path = ring.file("key", text);
-        let error = Keys::read(&[path]).err().expect("an error").to_string();
+        let error = Keys::read(&[path], None)
+            .err()
+            .expect("an error")
+            .to_string();
         assert!(error.contains(wanted), "{text}: {error}");
         assert!(
             !error.contains("sesame") && !error.contains("c2Vz"),
             "{error}"
         );
     }
-    let missing = Keys::read(&[ring.folder.path().join("none")]);
+    let missing = Keys::read(&[ring.folder.path().join("none")], None);
     let error = missing.err().expect("an error").to_string();
     assert!(error.contains("none"), "{error}");
+}
+
+#[test]
+fn of_a_published_set_only_public_keys_of_our_kind_are_taken() {
+    let ring = Ring::new();
+    let public = public_half(&ring.key(KeyKind::Eddsa, "a")).expect("a pair");
+    let secret = std::fs::read_to_string(ring.key(KeyKind::Hs256, "b")).expect("a secret");
+    let rsa = "{\"kty\":\"RSA\",\"n\":\"c2VzYW1l\",\"e\":\"AQAB\"}";
+    let set = format!("{{\"keys\":[{rsa},{secret},{public}]}}");
+    let keys = super::key::public_set(set.as_bytes()).expect("one is of use");
+    assert_eq!(keys.len(), 1);
+    for (text, wanted) in [
+        (format!("{{\"keys\":[{rsa},{secret}]}}"), "no Ed25519 key"),
+        ("<html>sesame</html>".into(), "no JSON Web Key Set"),
+    ] {
+        let error = super::key::public_set(text.as_bytes()).err();
+        assert!(error.is_some_and(|error| error.contains(wanted)), "{text}");
+    }
+    let error = Keys::read(&[], Some("login.example"))
+        .err()
+        .expect("no address");
+    assert!(error.to_string().contains("https://"), "{error}");
 }
 
 #[cfg(unix)]

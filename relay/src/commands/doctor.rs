@@ -72,7 +72,7 @@ fn data(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
 }
 
 fn keys(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
-    let keys = match Keys::read(&config.auth_keys) {
+    let keys = match Keys::read(&config.auth_keys, config.auth_keys_url.as_deref()) {
         Ok(keys) => keys,
         Err(error) => return findings.wrong(&format!("--auth-key {error}")),
     };

@@ -38,6 +38,11 @@ impl Office {
         &self.key
     }
 
+    /// The public half of the key.
+    pub(crate) fn public(&self) -> String {
+        command(&["token", "--public", text(&self.key)])
+    }
+
     pub(crate) fn config(&self) -> Config {
         Config {
             listen: "127.0.0.1:0".into(),

@@ -1,4 +1,4 @@
-//! A server that is told what changes.
+//! Other servers: one that is told what changes, one that publishes keys.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use base64::Engine as _;
 use driftwood_relay::config::Config;
 use driftwood_relay::server::Server;
 use driftwood_relay::store::MemoryStore;
-use driftwood_sync::Level;
+use driftwood_sync::{ErrorCode, Level};
 use serde_json::{json, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -35,6 +35,11 @@ impl Told {
 
 /// The next request, answered with this status.
 async fn next(server: &TcpListener, status: &str) -> Told {
+    answer(server, status, "").await
+}
+
+/// The next request, answered with this status and body.
+async fn answer(server: &TcpListener, status: &str, with: &str) -> Told {
     soon("a request", async {
         let (mut stream, _) = server.accept().await.expect("a connection");
         let mut bytes = Vec::new();
@@ -48,11 +53,12 @@ async fn next(server: &TcpListener, status: &str) -> Told {
             let length = head
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length: "));
-            if length.is_some_and(|length| length.parse() == Ok(body.len())) {
+            if length.is_none_or(|length| length.parse() == Ok(body.len())) {
                 break (head.to_owned(), body.to_owned());
             }
         };
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        let len = with.len();
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {len}\r\n\r\n{with}");
         stream.write_all(answer.as_bytes()).await.expect("written");
         Told { head, body }
     })
@@ -138,4 +144,38 @@ async fn a_webhook_that_cannot_be_is_refused_at_the_start() {
         let error = refused.err().expect("it is refused").to_string();
         assert!(error.contains(why), "{why}: {error}");
     }
+}
+
+#[tokio::test]
+async fn keys_that_a_login_service_publishes_are_believed() {
+    let office = Office::new("eddsa");
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = server.local_addr().expect("bound");
+    let config = Config {
+        listen: "127.0.0.1:0".into(),
+        auth_keys_url: Some(format!("http://{address}/jwks.json")),
+        ..Config::default()
+    };
+    let relay = Relay::start_with(&config, Arc::new(MemoryStore::new())).await;
+    let token = office.token("ada", &["--doc", "*:write"]);
+    let mut ann = Guest::with_token(1, &token);
+    ann.open("trip");
+    ann.write("trip", "boots ");
+    ann.dial(relay.address);
+    // Without any key yet, one has to log in all the same.
+    until("ann is not let in", [&mut ann], |[ann]| {
+        ann.problems().contains(&ErrorCode::Unauthenticated)
+    })
+    .await;
+    let rsa = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" });
+    let ours: Value = serde_json::from_str(&office.public()).expect("JSON");
+    let set = json!({ "keys": [rsa, ours] }).to_string();
+    let asked = answer(&server, "200 OK", &set).await;
+    assert!(
+        asked.head.starts_with("GET /jwks.json HTTP/1.1\r\n"),
+        "{}",
+        asked.head
+    );
+    until("saved", [&mut ann], |[ann]| ann.saved("trip", Level::Relay)).await;
+    relay.stop().await.expect("a clean end");
 }
