@@ -318,7 +318,7 @@ impl<C: Content> Sequence<C> {
         let all = content.extent().chars;
         let (mut from, mut content) = (0, content);
         while from < all {
-            let (len, shown) = content.fate(from);
+            let (len, shown) = content.fate(from..all);
             let part = if len == all {
                 std::mem::take(&mut content)
             } else {

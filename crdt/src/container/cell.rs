@@ -32,7 +32,7 @@ pub(crate) struct Moved {
 }
 
 impl Cell {
-    fn is_place(&self) -> bool {
+    pub(super) fn is_place(&self) -> bool {
         matches!(self, Self::Place(_))
     }
 }
@@ -152,8 +152,8 @@ impl Content for Cells {
     }
 
     /// A place is hidden until it is known that it is the one that counts.
-    fn fate(&self, from: usize) -> (usize, bool) {
-        let rest = &self.0[from..];
+    fn fate(&self, elements: Range<usize>) -> (usize, bool) {
+        let rest = &self.0[elements];
         let is_place = rest.first().is_some_and(Cell::is_place);
         let same = rest.iter().take_while(|cell| cell.is_place() == is_place);
         (same.count(), !is_place)
@@ -196,16 +196,27 @@ pub(crate) fn stamps(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Stamp> + '
 }
 
 fn places(run: &RunItem<Cells>) -> impl Iterator<Item = Stamp> + '_ {
-    plain(run.living().filter_map(|(_, cell)| match cell {
-        Cell::Place(moved) => Some(moved.stamp),
-        _ => None,
-    }))
+    plain(
+        all(std::slice::from_ref(run)).filter_map(|cell| match cell {
+            Cell::Place(moved) => Some(moved.stamp),
+            _ => None,
+        }),
+    )
+}
+
+/// The cells that have content.
+pub(super) fn all(runs: &[RunItem<Cells>]) -> impl Iterator<Item = &Cell> + Clone + '_ {
+    let pieces = runs.iter().flat_map(|run| run.pieces.iter());
+    plain(
+        pieces
+            .filter_map(|piece| piece.content.as_ref())
+            .flat_map(|cells| cells.0.iter()),
+    )
 }
 
 /// The elements and nodes that the cells speak of.
 pub(crate) fn named(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Dot> + '_ {
-    let cells = runs.iter().flat_map(RunItem::living);
-    plain(cells.flat_map(|(_, cell)| {
+    plain(all(runs).flat_map(|cell| {
         let (of, under) = match cell {
             Cell::Place(moved) => (Some(moved.of), moved.under),
             Cell::Node { under } => (None, *under),

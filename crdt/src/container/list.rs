@@ -10,7 +10,7 @@
 use crate::ordered::{self, BTreeSet};
 use crate::plain::plain;
 
-use super::cell::{Cell, Cells, Moved, Places};
+use super::cell::{self, Cell, Cells, Moved, Places};
 use super::ListPatch;
 use crate::sequence::run::{RunItem, Side};
 use crate::sequence::{Life, Plan};
@@ -212,6 +212,13 @@ impl ListBody {
         // Those that may not be shown where they came.
         let mut moved = wanted.to_vec();
         for run in items {
+            // In most lists nothing was moved, and nothing survived.
+            let is_plain = self.places.is_empty() && self.inside.is_empty();
+            let cells = cell::all(std::slice::from_ref(run));
+            if is_plain && !seen.contains(run.start) && cells.clone().all(|it| !it.is_place()) {
+                self.live += cells.count();
+                continue;
+            }
             for (dot, cell) in run.living() {
                 if seen.contains(dot) {
                     continue;
@@ -223,7 +230,6 @@ impl ListBody {
                         moved.push(place.of);
                     }
                 }
-                // In most lists nothing was moved, and nothing survived.
                 let is_plain = self.places.is_empty() && self.inside.is_empty();
                 if !is_plain && (self.place_of(dot).is_some() || self.kept_kind(dot).is_some()) {
                     moved.push(dot);

@@ -381,8 +381,10 @@ impl Plan {
                     None => (left.min(Span::LEN_MAX), Life::Dead, Span::LEN_MAX, None),
                     Some((content, from)) => {
                         let from = from + (part.len - left) as usize;
-                        let (fate, shown) = content.fate(from);
-                        let len = left.min(fate as u64).min(SPAN_MAX);
+                        // No further than a span goes, or all would be looked at for each.
+                        let len = left.min(SPAN_MAX) as usize;
+                        let (fate, shown) = content.fate(from..from + len);
+                        let len = fate as u64;
                         let life = if shown { Life::Shown } else { Life::Hidden };
                         let view = content.view(from..from + len as usize);
                         (len, life, SPAN_MAX, Some(view))

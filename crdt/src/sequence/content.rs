@@ -103,10 +103,10 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     fn concat(views: &[Self::View<'_>]) -> Self;
     /// Adds what a reader is told of a view.
     fn tell(view: Self::View<'_>, told: &mut Self::Told);
-    /// How many elements from the one numbered `from` on have one fate when they come, and whether they
-    /// are shown.
-    fn fate(&self, from: usize) -> (usize, bool) {
-        (self.extent().chars - from, true)
+    /// How many of these elements, from the first one on, have one fate when they come, and whether they are
+    /// shown.
+    fn fate(&self, elements: Range<usize>) -> (usize, bool) {
+        (elements.len(), true)
     }
     /// How many elements, from the one numbered `from` on, the first `offset` units are; `None` inside of
     /// an element.

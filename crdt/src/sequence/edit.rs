@@ -148,7 +148,7 @@ impl<C: Content> Sequence<C> {
     pub(super) fn type_on(&mut self, place: Place, span: Span, start: Dot, content: C) {
         let len = content.extent().chars as u64;
         self.runs.lengthen_last(span.agent(), len);
-        let is_shown = content.fate(0) == (len as usize, true);
+        let is_shown = content.fate(0..len as usize) == (len as usize, true);
         if span.life() == Life::Shown && span.len() + len <= SPAN_MAX && is_shown {
             self.homes.assign(span.end(), len, place.leaf);
             let put = self.index.append(place, content);

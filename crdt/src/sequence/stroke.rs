@@ -69,7 +69,8 @@ impl<C: Content> Sequence<C> {
     fn put_new(&mut self, run: &RunItem<C>, content: &C) -> Extent {
         let goes_on = run.side == Side::Right
             && (run.parent).is_some_and(|parent| parent.plus(1) == run.start);
-        let is_shown = content.fate(0) == (content.extent().chars, true);
+        let len = content.extent().chars;
+        let is_shown = content.fate(0..len) == (len, true);
         if let Some(pen) = self.index.pen().filter(|_| goes_on && is_shown) {
             let put =
                 |all: &mut C, at| all.insert_view(at, content.view(0..content.extent().chars));
