@@ -49,7 +49,8 @@ pub fn run(size: usize, session: &[Patch], wanted: &dyn Fn(&str) -> bool) -> Str
         &mut grown,
     );
     let name = "text, a replica an edit: merge one by one";
-    compare_one(name, size / 100, wanted, crowd, &mut grown);
+    // A document has 4,096 replicas at most.
+    compare_one(name, size / 250, wanted, crowd, &mut grown);
     let name = "text, two in turn at the end (leans right): edit, encode, merge";
     compare_one(name, size / 10, wanted, in_turn, &mut grown);
     if grown.is_empty() {
@@ -236,7 +237,7 @@ fn in_turn(size: usize) -> Option<f64> {
 }
 
 fn markdown(size: usize, grown: &[Growth]) -> String {
-    let mut out = format!("### growth of Driftwood's cost, from {size} edits (replicas: a hundredth, turns: a tenth)\n\n");
+    let mut out = format!("### growth of Driftwood's cost, from {size} edits (replicas: a 250th, turns: a tenth)\n\n");
     out.push_str("| measure | at the size | at ten times | times |\n| :- | -: | -: | -: |\n");
     for Growth {
         name,
