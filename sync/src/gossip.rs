@@ -190,8 +190,13 @@ impl Node {
         }
     }
 
-    /// Bytes that are no delta end the link; one that wants too much is refused, and that is all.
+    /// Bytes that are no delta end the link; one that wants too much is refused, and that is all. One
+    /// that comes to too much when it is read was made to do harm.
     fn bad_delta(&mut self, link: LinkId, channel: Channel, error: &DecodeError) {
+        if error.reason == "too much for its size" {
+            let max = self.config.limits.delta_bytes as u64;
+            return self.fail(link, ErrorCode::FrameTooLarge, max);
+        }
         if let (Some(limit), Some(key)) = (error.limit, self.key_of(link, channel)) {
             return self.reject(link, key, limit_code(error.reason), limit);
         }

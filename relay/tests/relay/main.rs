@@ -1,8 +1,13 @@
 //! The relay from outside: its stores, and real servers and clients over loopback.
 
+#[cfg(target_os = "linux")]
+mod abuse;
 mod bad_input;
 mod crash;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod full_disk;
+mod hostile;
 mod login;
 mod loopback;
 mod mesh;
@@ -12,5 +17,6 @@ mod slow_reader;
 mod staged;
 mod store_contract;
 mod store_sled;
+mod storm;
 mod support;
 mod tls;
