@@ -89,6 +89,10 @@ impl Node {
             session.channels.remove(&old);
         }
         session.channels.insert(channel, key);
+        if session.is_mesh() && !document.version.includes(&version) {
+            // They send it when they have our answer, unasked.
+            party.gap = Some(self.now);
+        }
         party.target = Some(version.clone());
         party.theirs = Some(version);
         party.own = own;

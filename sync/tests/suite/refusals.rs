@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use driftwood_crdt::{Doc, ReplicaId, VersionVector};
 use driftwood_sync::{
-    Channel, Config, DigestPage, DocumentName, ErrorCode, Hello, Input, Level, LinkKind, Message,
-    Node, NodeId, Output, Pace, Role, Time,
+    Changes, Channel, Config, ErrorCode, Hello, Input, Level, LinkKind, Listed, Message, Node,
+    NodeId, Output, Pace, Role, Symbol, Symbols, Time,
 };
 
 use crate::lone::{a_delta, hello, sent, Relay, LINK};
@@ -216,13 +216,31 @@ fn what_is_not_for_a_client_to_say_is_left_alone() {
     let mut relay = Relay::greeted();
     relay.open(1, "a");
     let version = VersionVector::from_iter([(ReplicaId::new(5), 9)]);
-    let entries = vec![(DocumentName::new("secret").unwrap(), 7)];
+    let documents = vec![Listed {
+        number: 1,
+        document: name("secret"),
+        digest: 7,
+    }];
     let messages = [
-        Message::Digest(DigestPage {
-            after: None,
-            upto: None,
-            entries,
+        Message::Since { after: 0 },
+        Message::Changes(Changes {
+            after: 0,
+            upto: 1,
+            more: false,
+            documents,
         }),
+        Message::Survey { from: 0, number: 0 },
+        Message::Symbols(Symbols {
+            secret: [1, 2],
+            number: 1,
+            from: 0,
+            symbols: vec![Symbol::default()],
+        }),
+        Message::Unmatched {
+            number: 9,
+            head: 9,
+            items: vec![],
+        },
         Message::Ack {
             channel: 1,
             level: Level::Relay,
