@@ -139,8 +139,8 @@ impl Iterator for Places {
     #[allow(clippy::cast_sign_loss)] // It is not below zero, and what is too large becomes the largest.
     fn next(&mut self) -> Option<usize> {
         let place = self.next;
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let random = ((mix(self.state) >> 11) + 1) as f64 / (1u64 << 53) as f64;
+        self.state = self.state.wrapping_add(GOLDEN);
         let gap = (place as f64 + 1.5) * (1.0 / random.sqrt() - 1.0);
         self.next = place.saturating_add((gap.ceil() as u64).max(1));
         usize::try_from(place).ok()
@@ -152,8 +152,11 @@ fn check(item: u64) -> u32 {
     (mix(!item) >> 32) as u32
 }
 
-/// The last step of `SplitMix64` (Steele, Lea, Flood 2014).
-fn mix(mut z: u64) -> u64 {
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A step of `SplitMix64` (Steele, Lea, Flood 2014).
+fn mix(state: u64) -> u64 {
+    let mut z = state.wrapping_add(GOLDEN);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

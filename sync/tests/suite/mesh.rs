@@ -369,3 +369,39 @@ fn one_relay_dies_and_the_other_brings_it_back() {
         "before while it was away offline ".len()
     );
 }
+
+#[test]
+fn acknowledgements_and_presence_cross_a_line_of_three() {
+    let mut world = World::new(13);
+    let relays: Vec<usize> = (0..3).map(|_| world.relay()).collect();
+    link(&mut world, relays[0], relays[1]);
+    link(&mut world, relays[1], relays[2]);
+    let anna = world.client(&[relays[0]], "notes");
+    let ben = world.client(&[relays[2]], "notes");
+    world.connect_all();
+    world.settle();
+    world.type_text(anna, "notes", "x");
+    let state: std::sync::Arc<[u8]> = std::sync::Arc::from(&b"anna"[..]);
+    world.input(
+        anna,
+        Input::Presence {
+            document: name("notes"),
+            state: Some(std::sync::Arc::clone(&state)),
+        },
+    );
+    world.run(Duration::from_secs(1));
+    world.check_converged("notes");
+    world.check_saved();
+    for host in [anna, ben] {
+        let saved = world.saved(anna, host, "notes", Level::Replicated);
+        assert_eq!(saved, world.made(anna, "notes"), "host {host}");
+    }
+    let seen: Vec<_> = world.hosts[ben].present.values().cloned().collect();
+    assert_eq!(seen, [state]);
+
+    // The middle of the line goes without a word: nobody says that she has left.
+    let broken = world.link_between(relays[1], relays[2]).unwrap();
+    world.input(relays[1], Input::Disconnected { link: broken });
+    world.run(Duration::from_secs(36));
+    assert!(world.hosts[ben].present.is_empty(), "it has expired");
+}
