@@ -91,6 +91,6 @@ impl fmt::Debug for Config {
             .field("guarded", &self.is_guarded())
             .field("limits", &self.limits)
             .field("agent", &self.agent)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

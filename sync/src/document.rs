@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
+use crate::conflict::Steps;
 use crate::feed::Entry;
 use crate::presence::Presences;
 use crate::transfer::Transfer;
@@ -85,6 +86,8 @@ pub(crate) struct Document {
     pub(crate) elsewhere: VersionVector,
     /// For a client: what two relays have, as one of them said.
     pub(crate) replicated: VersionVector,
+    /// The last steps that came.
+    pub(crate) steps: Steps,
     /// What a relay lists of it.
     pub(crate) listed: Option<Entry>,
     pub(crate) own: Option<ReplicaId>,
@@ -132,6 +135,8 @@ pub(crate) struct Party {
     pub(crate) stalled: bool,
     /// What they have dropped and need again, until it is loaded for them.
     pub(crate) anchors: Vec<Dot>,
+    /// A replica that they and somebody else write under.
+    pub(crate) conflict: Option<ReplicaId>,
     /// When they were told of a gap that they have not filled.
     pub(crate) gap: Option<Time>,
     /// Acknowledgements that they wait for.
@@ -148,6 +153,7 @@ impl Document {
             durable: VersionVector::new(),
             elsewhere: VersionVector::new(),
             replicated: VersionVector::new(),
+            steps: Steps::default(),
             listed: None,
             own: None,
             authors: BTreeMap::new(),

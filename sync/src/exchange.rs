@@ -177,12 +177,11 @@ impl Node {
                 continue;
             };
             document.open |= self.config.role == Role::Relay;
-            match same(listed.digest, [&document.durable, &document.version]) {
-                Some(version) => self.saved_elsewhere(key, &version),
-                None => {
-                    differed.get_or_insert(listed.number - 1);
-                    self.differs(link, key);
-                }
+            if let Some(version) = same(listed.digest, [&document.durable, &document.version]) {
+                self.saved_elsewhere(key, &version);
+            } else {
+                differed.get_or_insert(listed.number - 1);
+                self.differs(link, key);
             }
         }
         let limits = &self.config.limits;

@@ -83,6 +83,7 @@ mod ack;
 mod assembly;
 mod backoff;
 mod config;
+mod conflict;
 mod document;
 mod error;
 mod exchange;

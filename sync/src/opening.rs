@@ -8,6 +8,7 @@ use std::sync::Arc;
 use driftwood_crdt::{ReplicaId, VersionVector};
 
 use crate::config::RELAY;
+use crate::conflict::Steps;
 use crate::document::{Document, Key};
 use crate::message::Message;
 use crate::node::Node;
@@ -96,6 +97,7 @@ impl Node {
         party.target = Some(version.clone());
         party.theirs = Some(version);
         party.own = own;
+        party.conflict = None;
         party.transfer = None;
         if document.open {
             self.introduce(link, key);
@@ -233,6 +235,9 @@ impl Node {
             if let Some(session) = self.links.get_mut(&link) {
                 session.loads -= usize::from(party.loading);
             }
+        }
+        if document.parties.is_empty() {
+            document.steps = Steps::default();
         }
         if document.is_idle(self.config.role) {
             self.timers.set(Alarm::Document(key), None);

@@ -133,7 +133,9 @@ impl Node {
 
     fn dispatch(&mut self, link: LinkId, message: Message) {
         match message {
-            Message::Hello(_) => {} // answered before, as only the first message may be one
+            // The one was answered before, as only the first message may be one; of the other one it
+            // is enough that it came.
+            Message::Hello(_) | Message::Pong { .. } => {}
             Message::Open {
                 channel,
                 document,
@@ -163,7 +165,7 @@ impl Node {
             Message::Since { after } => self.on_since(link, after),
             Message::Changes(changes) => self.on_changes(link, changes),
             Message::Survey { from, number } => self.on_survey(link, from, number),
-            Message::Symbols(symbols) => self.on_symbols(link, symbols),
+            Message::Symbols(symbols) => self.on_symbols(link, &symbols),
             Message::Unmatched {
                 number,
                 head,
@@ -179,7 +181,6 @@ impl Node {
             }
             Message::Login { token } => self.on_login(link, token),
             Message::Ping { number } => self.outbox.send(link, &Message::Pong { number }),
-            Message::Pong { .. } => {} // that it came is all it says
         }
     }
 

@@ -2,7 +2,7 @@
 //! lookup table (Yang, Gilad, Alizadeh, "Practical Rateless Set Reconciliation", SIGCOMM 2024).
 //!
 //! An item is a keyed hash of 64 bits. It is added to a sequence of *symbols*, to symbol i with a
-//! probability of 1 / (1 + i / 2). Adding is an exclusive or, so adding again removes, two sketches under
+//! probability of about 1 / (1 + i / 2). Adding is an exclusive or, so adding again removes, two sketches under
 //! one key are subtracted by adding them, and the first symbols of a long sketch are a short one. Of two
 //! sets that differ in d items about 1.4 d symbols are needed (measured: 1.8 where d is 8, 1.4 from 100
 //! on). We depart from the paper in that a symbol has no count: whose an item is, everybody knows of their
@@ -265,10 +265,10 @@ mod tests {
         for place in [1, 2, 10, 100, 255] {
             let wanted = ITEMS as f64 / (1.0 + place as f64 / 2.0);
             let found = hits[place] as f64;
-            assert!(
-                (found - wanted).abs() < 5.0 * wanted.sqrt(),
-                "{place}: {found} for {wanted}"
-            );
+            // By the rounding it is 0.64 and not 2/3 at place 1, and nearer further on.
+            let off = (found - wanted).abs();
+            let most = 0.05 * wanted + 4.0 * wanted.sqrt();
+            assert!(off < most, "{place}: {found} for {wanted}");
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
             let noise = |at: u64| Symbol {
                 sum: mix(seed * 1_000 + at),
                 // Every second one looks like an item.
-                check: if at % 2 == 0 {
+                check: if at.is_multiple_of(2) {
                     check(mix(seed * 1_000 + at))
                 } else {
                     7

@@ -54,14 +54,16 @@ impl Node {
             return;
         }
         let head = self.feed.head();
-        let had = usize::try_from(from).unwrap_or(usize::MAX);
+        let there = usize::try_from(from).unwrap_or(usize::MAX);
         let few = self.feed.len() < self.config.limits.survey_min;
         let sketch = self.sketch();
         let all = sketch.symbols();
         // Half as many again each time, so that few are sent in vain.
-        let end = SYMBOLS_MIN.max(had.saturating_add(had / 2)).min(all.len());
-        let start = if number == head { had } else { 0 };
-        let enough = few || had >= all.len();
+        let end = SYMBOLS_MIN
+            .max(there.saturating_add(there / 2))
+            .min(all.len());
+        let start = if number == head { there } else { 0 };
+        let enough = few || there >= all.len();
         let symbols = Symbols {
             secret: sketch.secret().0,
             number: head,
@@ -75,7 +77,7 @@ impl Node {
         self.outbox.send(link, &Message::Symbols(symbols));
     }
 
-    pub(crate) fn on_symbols(&mut self, link: LinkId, symbols: Symbols) {
+    pub(crate) fn on_symbols(&mut self, link: LinkId, symbols: &Symbols) {
         let Some(session) = self.mesh_link(link) else {
             return;
         };
@@ -97,17 +99,15 @@ impl Node {
             // More differs than is worth it, or they have too little to compare.
             return self.ask_since(link, 0);
         }
-        match solve(&ours.sketch.symbols()[..len], &survey.theirs) {
-            Some(differ) => self.compared(link, survey.number, &ours, &differ),
-            None => {
-                let (from, number) = (len as u64, survey.number);
-                survey.ours = Some(ours);
-                if let Some(session) = self.links.get_mut(&link) {
-                    session.exchange.survey = Some(survey);
-                }
-                self.outbox.send(link, &Message::Survey { from, number });
-            }
+        if let Some(differ) = solve(&ours.sketch.symbols()[..len], &survey.theirs) {
+            return self.compared(link, survey.number, &ours, &differ);
         }
+        let (from, number) = (len as u64, survey.number);
+        survey.ours = Some(ours);
+        if let Some(session) = self.links.get_mut(&link) {
+            session.exchange.survey = Some(survey);
+        }
+        self.outbox.send(link, &Message::Survey { from, number });
     }
 
     fn ours(&self, secret: Secret) -> Ours {

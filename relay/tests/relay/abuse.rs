@@ -285,7 +285,6 @@ async fn forgeries(scene: &Scene) {
     let forged = (vec![ErrorCode::ForgedReplica], Some(4403));
     // The first of the good ones writes under 1.
     let room = document(0);
-    let may_not = (ErrorCode::Forbidden, ErrorCode::ClockAhead);
     let mut hostile = scene.enter(0).await;
     hostile.say(&open(1, &room, Some(1))).await;
     assert_eq!(hostile.last_words().await, forged, "somebody else's id");
@@ -306,13 +305,24 @@ async fn forgeries(scene: &Scene) {
     );
 
     let mut hostile = scene.writer(0).await;
+    let mut twins = [Author::new(10), Author::new(10)];
+    for twin in &mut twins {
+        hostile.say(&delta(1, twin.write("both ").encode())).await;
+    }
+    for (twin, text) in twins.iter_mut().zip(["one", "two"]) {
+        hostile.say(&delta(1, twin.write(text).encode())).await;
+    }
+    let again = hostile.refusal("a dot used twice").await;
+    assert_eq!(again, ErrorCode::DotConflict);
+
+    let mut hostile = scene.writer(0).await;
     let far = a_delta(8, 4_000_000_000_000).encode();
     hostile.say(&delta(1, far)).await;
-    assert_eq!(hostile.refusal("a far future").await, may_not.1);
-
-    let office = Author::new(9).write("x").encode();
+    let refusal = hostile.refusal("a far future").await;
+    assert_eq!(refusal, ErrorCode::ClockAhead);
+    let fine = Author::new(9).write("x").encode();
     hostile.say(&open(2, "elsewhere", None)).await;
-    hostile.say(&delta(2, office)).await;
+    hostile.say(&delta(2, fine)).await;
     hostile
         .until("it goes on", |message| match message {
             Message::Ack { version, .. } => (version.get(ReplicaId::new(9)) > 0).then_some(()),

@@ -37,7 +37,9 @@ pub(super) fn write(message: &Message, out: &mut Writer) {
             out.varint(*number);
             out.varint(*head);
             out.varint(items.len() as u64);
-            items.iter().for_each(|&item| out.u64_le(item));
+            for &item in items {
+                out.u64_le(item);
+            }
         }
         _ => {} // written by those who asked
     }
@@ -113,7 +115,9 @@ fn read_changes(input: &mut Reader<'_>) -> Result<Changes, DecodeError> {
 
 fn write_symbols(symbols: &Symbols, out: &mut Writer) {
     out.byte(SYMBOLS);
-    symbols.secret.iter().for_each(|&half| out.u64_le(half));
+    for half in symbols.secret {
+        out.u64_le(half);
+    }
     out.varint(symbols.number);
     out.varint(symbols.from);
     out.varint(symbols.symbols.len() as u64);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use driftwood_sync::{Input, Level, LinkKind, Role};
+use driftwood_sync::{ErrorCode, Input, Level, LinkKind, Role};
 
 use crate::world::{name, World};
 #[cfg(target_arch = "wasm32")]
@@ -184,6 +184,8 @@ fn check(world: &World, relays: usize) {
     for client in clients(world) {
         let host = &world.hosts[client];
         assert!(host.forked.is_empty(), "no id was used twice");
+        let conflict = |&(code, _): &(ErrorCode, _)| code == ErrorCode::DotConflict;
+        assert!(!host.problems.iter().any(conflict), "nor seemed to be");
         for document in DOCUMENTS.map(name) {
             let made = host.docs[&document].version().get(host.replica);
             let levels: &[Level] = match relays {

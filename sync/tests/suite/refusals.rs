@@ -475,3 +475,52 @@ fn tokens_are_shown_to_nobody() {
     let shown = format!("{config:?} {:?}", Node::new(config.clone()));
     assert!(!shown.contains("sesame") && !shown.contains("115, 101"));
 }
+
+/// A change of `r` that says something, after so many others.
+fn a_change(replica: u64, before: usize, text: &str) -> Message {
+    let mut doc = Doc::new(ReplicaId::new(replica));
+    let mut delta = Vec::new();
+    for number in 0..=before {
+        let mut edit = doc.edit(1_700_000_000_000);
+        let text = if number == before { text } else { "x" };
+        edit.text("body").insert(number, text).unwrap();
+        delta = edit.commit().encode();
+    }
+    Message::Delta {
+        channel: 1,
+        delta: delta.into(),
+    }
+}
+
+#[test]
+fn a_known_change_that_says_something_else() {
+    let mut relay = Relay::greeted();
+    relay.open(1, "notes");
+    let stores = |outputs: &[Output]| {
+        let stores = outputs.iter();
+        stores
+            .filter(|it| matches!(it, Output::Store { .. }))
+            .count()
+    };
+    assert_eq!(stores(&relay.say(&a_change(5, 0, "x"))), 1);
+    assert_eq!(stores(&relay.say(&a_change(5, 1, "y"))), 1);
+    // The same again is no trouble, and another one is.
+    assert!(!sent(&relay.say(&a_change(5, 1, "y")))
+        .iter()
+        .any(|message| matches!(message, Message::Error { .. })));
+    assert_refused(
+        &relay.say(&a_change(5, 1, "z")),
+        ErrorCode::DotConflict,
+        1,
+        0,
+    );
+    // What follows on it is not taken either, but what others wrote is.
+    let outputs = relay.say(&a_change(5, 2, "z"));
+    assert_eq!(stores(&outputs), 0);
+    assert_refused(&outputs, ErrorCode::DotConflict, 1, 0);
+    assert_eq!(stores(&relay.say(&a_change(6, 0, "x"))), 1);
+    // They have taken another id, and may bring back what is held of the old one.
+    relay.open(1, "notes");
+    assert_eq!(stores(&relay.say(&a_change(7, 0, "x"))), 1);
+    assert_eq!(stores(&relay.say(&a_change(5, 2, "z"))), 1);
+}
