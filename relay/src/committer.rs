@@ -22,7 +22,7 @@ use crate::store::{Store, StoreError};
 const GROUP_MAX: usize = 4096;
 
 /// As much is read for one load; the node asks again for what follows, when the link can take it.
-const LOAD_BYTES: usize = 512 << 10;
+const LOAD_BYTES: usize = 128 << 10;
 
 /// What the store is asked to do. Done in this order.
 pub(crate) enum Task {

@@ -13,8 +13,10 @@ use driftwood_sync::{DocumentName, ErrorCode, Frame, Input, Limits, LinkId, Link
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{timeout, Instant};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -32,6 +34,11 @@ const READ_BUFFER_BYTES: usize = 8 << 10;
 
 /// Frames are gathered here before they are written.
 const WRITE_BUFFER_BYTES: usize = 64 << 10;
+
+/// The kernel takes so much of what the other side is not ready for; by itself it would take up to 4 MiB
+/// for each connection, and what is there cannot be taken back.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 128 << 10;
 
 /// Messages that came in and were not handled yet may hold so many bytes, of all links together.
 const INCOMING_BYTES_MAX: usize = 16 << 20;
@@ -146,6 +153,14 @@ impl WeakLinks {
             let _ = events.send(Event::Happened { input, permit }).await;
         }
     }
+}
+
+/// Sets a socket up for frames: small ones do not wait for company, and few wait in the kernel. A socket
+/// that refuses is one that has ended.
+pub(crate) fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
 }
 
 /// How a connection went.
@@ -275,7 +290,7 @@ impl Links {
     {
         loop {
             let mut permit = None;
-            let mut too_large = false;
+            let mut lost = false;
             let input = match stream.next().await {
                 Some(Ok(Message::Binary(bytes))) => {
                     let weight = bytes.len().clamp(1, INCOMING_BYTES_MAX) as u32;
@@ -287,9 +302,15 @@ impl Links {
                         bytes: bytes.into(),
                     }
                 }
-                Some(Ok(Message::Text(_)) | Err(Error::Utf8(_))) => Input::ReceivedText { link },
+                Some(Ok(Message::Text(_))) => Input::ReceivedText { link },
+                Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => return,
+                // No frame of a WebSocket's: as little of this protocol as text is.
+                Some(Err(Error::Utf8(_) | Error::Protocol(_))) => {
+                    lost = true;
+                    Input::ReceivedText { link }
+                }
                 Some(Err(Error::Capacity(_))) => {
-                    too_large = true;
+                    lost = true;
                     // The node answers by the length alone, and any that is too much will do.
                     Input::Received {
                         link,
@@ -308,8 +329,8 @@ impl Links {
             {
                 return;
             }
-            if too_large {
-                // What follows is the body of that message. The node closes the link now.
+            if lost {
+                // Where the next message begins, nobody knows. The node closes the link now.
                 std::future::pending::<()>().await;
             }
         }

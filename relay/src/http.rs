@@ -17,19 +17,20 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::WebSocketStream;
 
 use crate::api::{self, Api};
 use crate::auth::{self, Keys};
-use crate::connection::Links;
+use crate::connection::{prepare, Links};
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::outbox::Close;
 use crate::tls::Acceptor;
 
-/// How long the head of a request may take. What comes after an upgrade has the protocol's own
+/// How long the head of a request may take, and a TLS handshake before it. What comes after an upgrade has the protocol's own
 /// deadline.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -59,19 +60,19 @@ pub(crate) struct Front {
 impl Front {
     /// Serves one accepted connection to its end.
     pub(crate) async fn serve(self, stream: TcpStream, address: IpAddr) {
-        // Acknowledgements are small; they must not wait for company.
-        let _ = stream.set_nodelay(true);
+        prepare(&stream);
         let Some(acceptor) = self.acceptor.clone() else {
             return self.serve_on(stream, address).await;
         };
         let mut ending = self.ending.clone();
         let accepted = tokio::select! {
-            accepted = acceptor.accept(stream) => accepted,
+            accepted = timeout(HEAD_TIME_MAX, acceptor.accept(stream)) => accepted,
             _ = ending.wait_for(|ending| *ending) => return,
         };
         match accepted {
-            Ok(stream) => self.serve_on(stream, address).await,
-            Err(error) => tracing::debug!(%error, "no handshake"),
+            Ok(Ok(stream)) => self.serve_on(stream, address).await,
+            Ok(Err(error)) => tracing::debug!(%error, "no handshake"),
+            Err(_elapsed) => tracing::debug!("a handshake took too long"),
         }
     }
 

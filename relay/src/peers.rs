@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{client_async_with_config, WebSocketStream};
 
-use crate::connection::Links;
+use crate::connection::{prepare, Links};
 use crate::http::GOING_AWAY;
 use crate::outbox::Close;
 use crate::tls::Trust;
@@ -86,8 +86,7 @@ impl Address {
         config: WebSocketConfig,
     ) -> Result<Socket, Box<dyn Error + Send + Sync>> {
         let stream = TcpStream::connect((self.host(), self.port())).await?;
-        // Acknowledgements are small; they must not wait for company.
-        stream.set_nodelay(true)?;
+        prepare(&stream);
         let stream: Box<dyn Stream> = match trust {
             Some(trust) => Box::new(trust.connect(self.host(), stream).await?),
             None => Box::new(stream),
@@ -138,7 +137,10 @@ pub(crate) async fn keep(
     let trust = address
         .is_secure()
         .then(|| trust.unwrap_or_else(Trust::public));
-    let mut backoff = Backoff::new(random());
+    let mut backoff = match kind {
+        LinkKind::Mesh => Backoff::between_relays(random()),
+        _ => Backoff::new(random()),
+    };
     loop {
         report(LinkState::Connecting);
         let dial = address.dial(trust.as_ref(), links.socket_config());

@@ -197,6 +197,7 @@ impl Server {
         let settings = driftwood_sync::Config {
             token,
             guarded: keys.is_some(),
+            secret: [random(), random()],
             limits: config.rates.limits(),
             agent: concat!("driftwood-relay/", env!("CARGO_PKG_VERSION")).into(),
             ..driftwood_sync::Config::new(Role::Relay, NodeId(random()))

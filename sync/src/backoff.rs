@@ -4,6 +4,7 @@ use std::time::Duration;
 
 const FIRST_MS: u64 = 250;
 const LAST_MS: u64 = 15_000;
+const LAST_RELAY_MS: u64 = 2_000;
 
 /// Delays between attempts to connect: 250 ms, doubling to 15 s, each drawn from the upper half of
 /// its step, so that a thousand clients of a relay that restarts do not come back at one moment.
@@ -19,6 +20,7 @@ const LAST_MS: u64 = 15_000;
 pub struct Backoff {
     state: u64,
     step_ms: u64,
+    last_ms: u64,
 }
 
 impl Backoff {
@@ -27,6 +29,15 @@ impl Backoff {
         Self {
             state: seed,
             step_ms: FIRST_MS,
+            last_ms: LAST_MS,
+        }
+    }
+
+    /// The same between relays, up to 2 s: they are few, and what one of them missed waits for this.
+    pub const fn between_relays(seed: u64) -> Self {
+        Self {
+            last_ms: LAST_RELAY_MS,
+            ..Self::new(seed)
         }
     }
 
@@ -34,7 +45,7 @@ impl Backoff {
     pub fn next_delay(&mut self) -> Duration {
         let half = self.step_ms / 2;
         let delay = half + self.random() % (self.step_ms - half + 1);
-        self.step_ms = (self.step_ms * 2).min(LAST_MS);
+        self.step_ms = (self.step_ms * 2).min(self.last_ms);
         Duration::from_millis(delay)
     }
 
@@ -70,6 +81,8 @@ mod tests {
             }
             backoff.reset();
             assert!(backoff.next_delay().as_millis() <= 250);
+            let mut relay = Backoff::between_relays(seed);
+            assert!((0..9).all(|_| relay.next_delay().as_millis() <= 2_000));
         }
     }
 

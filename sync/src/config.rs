@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::sketch::Secret;
 use crate::{Limits, NodeId};
 
 /// What a node is to others.
@@ -26,6 +27,10 @@ pub struct Config {
     /// only with the feature `relay`.
     #[cfg(feature = "relay")]
     pub guarded: bool,
+    /// Under what relays hash what they store: random numbers of this process, which only other relays
+    /// learn. Relays only, and only with the feature `relay`.
+    #[cfg(feature = "relay")]
+    pub secret: [u64; 2],
     /// Bounds and periods.
     pub limits: Limits,
     /// The name and version of the program, for the other side's log; at most 128 bytes are sent.
@@ -33,7 +38,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// A node of that role and number, with default limits, no token and this crate as agent.
+    /// A node of that role and number, with default limits, no token, a secret that is none, and this
+    /// crate as agent.
     pub fn new(role: Role, node: NodeId) -> Self {
         Self {
             role,
@@ -41,6 +47,8 @@ impl Config {
             token: None,
             #[cfg(feature = "relay")]
             guarded: false,
+            #[cfg(feature = "relay")]
+            secret: [node.0; 2],
             limits: Limits::default(),
             agent: concat!("driftwood/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
@@ -54,6 +62,17 @@ impl Config {
     #[cfg(feature = "relay")]
     pub(crate) fn is_guarded(&self) -> bool {
         self.guarded
+    }
+
+    #[cfg(feature = "relay")]
+    pub(crate) fn secret(&self) -> Secret {
+        Secret(self.secret)
+    }
+
+    #[cfg(not(feature = "relay"))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn secret(&self) -> Secret {
+        Secret([0; 2])
     }
 
     #[cfg(not(feature = "relay"))]
@@ -72,6 +91,6 @@ impl fmt::Debug for Config {
             .field("guarded", &self.is_guarded())
             .field("limits", &self.limits)
             .field("agent", &self.agent)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -2,12 +2,13 @@
 
 use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 use std::collections::VecDeque;
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
+use crate::conflict::Steps;
+use crate::feed::Entry;
 use crate::presence::Presences;
 use crate::transfer::Transfer;
 use crate::{Channel, DocumentName, Level, LinkId, Role, Time};
@@ -51,10 +52,10 @@ impl Documents {
         self.last
     }
 
-    pub(crate) fn remove(&mut self, key: Key) {
-        if let Some(document) = self.by_key.remove(&key) {
-            self.keys.remove(&document.name);
-        }
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Document> {
+        let document = self.by_key.remove(&key)?;
+        self.keys.remove(&document.name);
+        Some(document)
     }
 
     /// Those that we take part in.
@@ -65,24 +66,9 @@ impl Documents {
             .map(|(&key, _)| key)
     }
 
-    /// Those with a name after `after` and up to `upto`, in order of name; `None` is no bound.
-    pub(crate) fn range<'a>(
-        &'a self,
-        after: Option<&'a DocumentName>,
-        upto: Option<&'a DocumentName>,
-    ) -> impl Iterator<Item = (Key, &'a Document)> + 'a {
-        let range = match (after, upto) {
-            // `BTreeMap::range` panics on a range that runs backwards.
-            (Some(after), Some(upto)) if after >= upto => None,
-            (after, upto) => Some((
-                after.map_or(Bound::Unbounded, Bound::Excluded),
-                upto.map_or(Bound::Unbounded, Bound::Included),
-            )),
-        };
-        range
-            .into_iter()
-            .flat_map(|range| self.keys.range::<DocumentName, _>(range))
-            .filter_map(|(_, &key)| Some((key, self.get(key)?)))
+    /// All of them, in order of name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Document> + '_ {
+        self.keys.values().filter_map(|&key| self.get(key))
     }
 }
 
@@ -100,6 +86,10 @@ pub(crate) struct Document {
     pub(crate) elsewhere: VersionVector,
     /// For a client: what two relays have, as one of them said.
     pub(crate) replicated: VersionVector,
+    /// The last steps that came.
+    pub(crate) steps: Steps,
+    /// What a relay lists of it.
+    pub(crate) listed: Option<Entry>,
     pub(crate) own: Option<ReplicaId>,
     /// Whose the replica ids are, where one has to log in.
     pub(crate) authors: BTreeMap<ReplicaId, Arc<str>>,
@@ -145,6 +135,8 @@ pub(crate) struct Party {
     pub(crate) stalled: bool,
     /// What they have dropped and need again, until it is loaded for them.
     pub(crate) anchors: Vec<Dot>,
+    /// A replica that they and somebody else write under.
+    pub(crate) conflict: Option<ReplicaId>,
     /// When they were told of a gap that they have not filled.
     pub(crate) gap: Option<Time>,
     /// Acknowledgements that they wait for.
@@ -161,6 +153,8 @@ impl Document {
             durable: VersionVector::new(),
             elsewhere: VersionVector::new(),
             replicated: VersionVector::new(),
+            steps: Steps::default(),
+            listed: None,
             own: None,
             authors: BTreeMap::new(),
             parties: BTreeMap::new(),

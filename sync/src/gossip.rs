@@ -29,6 +29,7 @@ impl Node {
             return self.reject(link, key, ErrorCode::Forbidden, 0);
         }
         let limits = &self.config.limits;
+        let replicas_max = limits.replicas;
         let role = self.config.role;
         let Some(document) = self.documents.get_mut(key) else {
             return;
@@ -43,6 +44,12 @@ impl Node {
                 return self.reject(link, key, code, self.now.as_millis());
             }
         }
+        if self.is_conflict(link, key, &delta, &bytes) {
+            return;
+        }
+        let Some(document) = self.documents.get_mut(key) else {
+            return;
+        };
         if document.version.includes(to) {
             self.note_delta(link, key, to);
             return self.settle(key);
@@ -54,8 +61,8 @@ impl Node {
             .iter()
             .filter(|&(replica, _)| document.version.get(replica) == 0)
             .count();
-        if document.version.len() + new > limits.replicas {
-            let max = limits.replicas as u64;
+        if document.version.len() + new > replicas_max {
+            let max = replicas_max as u64;
             return self.reject(link, key, ErrorCode::LimitReplicas, max);
         }
         if !self.own_work(link, key, to) {
@@ -72,6 +79,9 @@ impl Node {
         };
         let (from, to) = (delta.from(), delta.to());
         document.version.merge(to);
+        if self.config.role == Role::Relay {
+            document.steps.note(delta, &bytes);
+        }
         self.outbox.push(Output::Store {
             document: document.name.clone(),
             delta: Arc::clone(&bytes),
@@ -190,8 +200,13 @@ impl Node {
         }
     }
 
-    /// Bytes that are no delta end the link; one that wants too much is refused, and that is all.
+    /// Bytes that are no delta end the link; one that wants too much is refused, and that is all. One
+    /// that comes to too much when it is read was made to do harm.
     fn bad_delta(&mut self, link: LinkId, channel: Channel, error: &DecodeError) {
+        if error.reason == "too much for its size" {
+            let max = self.config.limits.delta_bytes as u64;
+            return self.fail(link, ErrorCode::FrameTooLarge, max);
+        }
         if let (Some(limit), Some(key)) = (error.limit, self.key_of(link, channel)) {
             return self.reject(link, key, limit_code(error.reason), limit);
         }

@@ -61,8 +61,10 @@ pub struct Limits {
     pub presence_bytes: usize,
     /// Participants of one document whose presence is kept. 1,024.
     pub presence_peers: usize,
-    /// Entries on a page of a digest. 2,048.
-    pub digest_entries: usize,
+    /// Documents that a relay lists in one message. 2,048.
+    pub listed: usize,
+    /// From so many documents on relays that meet for the first time compare symbols, and not lists. 128.
+    pub survey_min: usize,
     /// Loads asked for at one time for one link. 16.
     pub loads: usize,
     /// Messages that one connection of a client may bring. 10,000 a second, 50,000 at once.
@@ -83,8 +85,10 @@ pub struct Limits {
     pub presence_time: Duration,
     /// The age at which a presence that was not renewed is dropped. 35 s.
     pub presence_expiry: Duration,
-    /// The period at which relays compare their digests again. 60 s.
+    /// The period at which relays ask each other what has changed. 60 s.
     pub audit_time: Duration,
+    /// The period at which relays compare all that they store. 1 h.
+    pub survey_time: Duration,
     /// How often a relay tells all who take part what has been saved. 500 ms.
     pub news_time: Duration,
     /// The time after which a gap that was not filled is reported again. 5 s.
@@ -112,7 +116,8 @@ impl Default for Limits {
             replicas: 4_096,
             presence_bytes: 4 << 10,
             presence_peers: 1_024,
-            digest_entries: 2_048,
+            listed: 2_048,
+            survey_min: 128,
             loads: 16,
             messages: Pace::of(10_000),
             principal: Allowance {
@@ -130,6 +135,7 @@ impl Default for Limits {
             presence_time: Duration::from_secs(15),
             presence_expiry: Duration::from_secs(35),
             audit_time: Duration::from_secs(60),
+            survey_time: Duration::from_secs(3_600),
             news_time: Duration::from_millis(500),
             gap_time: Duration::from_secs(5),
             store_retry_time: Duration::from_secs(10),

@@ -2,8 +2,8 @@
 
 use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 
-use crate::digest::Exchange;
 use crate::document::Key;
+use crate::exchange::Exchange;
 use crate::rate::{Bucket, Source};
 use crate::{Channel, Limits, LinkKind, NodeId, Rights, Time};
 
@@ -88,6 +88,12 @@ impl Link {
         self.kind == LinkKind::Mesh
     }
 
+    /// Whether we are the one of two relays who begins to compare. Each side may see another one of two
+    /// links as the first, so it goes by their numbers.
+    pub(crate) fn begins(&self, own: NodeId) -> bool {
+        self.remote.is_some_and(|remote| own < remote)
+    }
+
     /// Whether this is where news for that relay goes.
     pub(crate) fn pushes(&self) -> bool {
         self.is_ready() && !self.spare
@@ -113,7 +119,7 @@ impl Link {
         let others = [
             self.congested.map(|since| since + limits.congested_time),
             self.paused,
-            self.exchange.audit(),
+            self.exchange.deadline(),
             self.expires(),
         ];
         others.into_iter().flatten().fold(alive, Time::min)

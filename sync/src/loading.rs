@@ -132,7 +132,7 @@ impl Node {
             self.catch_up(link, key);
         }
         self.pump(link);
-        self.next_page(link);
+        self.answer_since(link);
     }
 
     pub(crate) fn on_gap(&mut self, link: LinkId, channel: Channel, version: VersionVector) {

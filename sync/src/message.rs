@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
+use crate::sketch::Symbol;
 use crate::{DocumentName, ErrorCode, Level, NodeId, PeerId, Role, Token};
 
 /// The oldest and the newest version of the protocol that this crate speaks.
@@ -41,15 +42,41 @@ impl std::fmt::Debug for Hello {
     }
 }
 
-/// One page of a digest: what the sender stores, durably, in a range of names.
+/// A document as a relay lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DigestPage {
-    /// The range starts after this name; `None` is the beginning.
-    pub after: Option<DocumentName>,
-    /// The range ends with this name; `None` is the end.
-    pub upto: Option<DocumentName>,
-    /// Every document in the range, by ascending name, with the digest of its version.
-    pub entries: Vec<(DocumentName, u64)>,
+pub struct Listed {
+    /// The number of its latest update there.
+    pub number: u64,
+    /// Which document.
+    pub document: DocumentName,
+    /// The digest of the version that is durable there.
+    pub digest: u64,
+}
+
+/// What changed at a relay, or some of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// The number that was asked for: all of these are higher.
+    pub after: u64,
+    /// All documents with a number beyond `after` up to this one are here.
+    pub upto: u64,
+    /// Whether there are documents with higher ones.
+    pub more: bool,
+    /// By ascending number.
+    pub documents: Vec<Listed>,
+}
+
+/// Some symbols of the set of all that a relay stores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbols {
+    /// Under what the documents are hashed.
+    pub secret: [u64; 2],
+    /// The highest number that was given out when they were taken.
+    pub number: u64,
+    /// The place of the first one.
+    pub from: u64,
+    /// These; none if there will be no more.
+    pub symbols: Vec<Symbol>,
 }
 
 /// Some of the bytes of a large delta.
@@ -138,8 +165,31 @@ pub enum Message {
         /// The missing elements; empty means all.
         dots: Vec<Dot>,
     },
-    /// Between relays: what I store.
-    Digest(DigestPage),
+    /// Between relays: which of your documents have a number above this one?
+    Since {
+        /// Your number.
+        after: u64,
+    },
+    /// Between relays: these.
+    Changes(Changes),
+    /// Between relays: give me symbols of all that you store.
+    Survey {
+        /// How many of them I have.
+        from: u64,
+        /// The number under which they were taken.
+        number: u64,
+    },
+    /// Between relays: here they are.
+    Symbols(Symbols),
+    /// Between relays: all that your symbols stand for is here as well, but these.
+    Unmatched {
+        /// The number under which the symbols were taken.
+        number: u64,
+        /// The highest number of my own that was given out when I compared.
+        head: u64,
+        /// Your items that I do not have, ascending.
+        items: Vec<u64>,
+    },
     /// Somebody's presence.
     Presence {
         /// The sender's number of the document.

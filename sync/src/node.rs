@@ -9,6 +9,7 @@ use driftwood_crdt::{ReplicaId, VersionVector};
 use crate::assembly::Assembly;
 use crate::config::RELAY;
 use crate::document::Documents;
+use crate::feed::Feed;
 use crate::link::Link;
 use crate::message::Message;
 use crate::outbox::Outbox;
@@ -26,6 +27,7 @@ pub struct Node {
     pub(crate) config: Config,
     pub(crate) now: Time,
     pub(crate) documents: Documents,
+    pub(crate) feed: Feed,
     pub(crate) links: BTreeMap<LinkId, Link>,
     pub(crate) timers: Timers,
     pub(crate) assembly: Assembly,
@@ -64,6 +66,7 @@ impl Node {
             config,
             now: Time::default(),
             documents: Documents::default(),
+            feed: Feed::default(),
             links: BTreeMap::new(),
             timers: Timers::default(),
             assembly: Assembly::default(),
@@ -153,9 +156,9 @@ impl Node {
 
     /// The documents that are open, in order of name.
     pub fn documents(&self) -> impl Iterator<Item = &DocumentName> + '_ {
-        let all = self.documents.range(None, None);
-        all.filter(|(_, document)| document.open)
-            .map(|(_, document)| &document.name)
+        let all = self.documents.all();
+        all.filter(|document| document.open)
+            .map(|document| &document.name)
     }
 
     /// The links that are up, in order of number.
@@ -189,6 +192,7 @@ impl Node {
         document.durable.merge(version);
         let new_id = document.own != own;
         document.own = own;
+        self.list(key);
         if again && new_id {
             self.introduce_again(key);
         }
@@ -235,7 +239,10 @@ impl Node {
             self.remove_party(link, key);
         }
         self.timers.set(Alarm::Document(key), None);
-        self.documents.remove(key);
+        let removed = self.documents.remove(key);
+        if let Some((entry, document)) = removed.and_then(|it| Some((it.listed?, it))) {
+            self.unlist(&document.name, entry);
+        }
     }
 
     fn tick(&mut self) {

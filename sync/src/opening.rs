@@ -8,6 +8,7 @@ use std::sync::Arc;
 use driftwood_crdt::{ReplicaId, VersionVector};
 
 use crate::config::RELAY;
+use crate::conflict::Steps;
 use crate::document::{Document, Key};
 use crate::message::Message;
 use crate::node::Node;
@@ -89,9 +90,14 @@ impl Node {
             session.channels.remove(&old);
         }
         session.channels.insert(channel, key);
+        if session.is_mesh() && !document.version.includes(&version) {
+            // They send it when they have our answer, unasked.
+            party.gap = Some(self.now);
+        }
         party.target = Some(version.clone());
         party.theirs = Some(version);
         party.own = own;
+        party.conflict = None;
         party.transfer = None;
         if document.open {
             self.introduce(link, key);
@@ -229,6 +235,9 @@ impl Node {
             if let Some(session) = self.links.get_mut(&link) {
                 session.loads -= usize::from(party.loading);
             }
+        }
+        if document.parties.is_empty() {
+            document.steps = Steps::default();
         }
         if document.is_idle(self.config.role) {
             self.timers.set(Alarm::Document(key), None);

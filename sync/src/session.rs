@@ -10,7 +10,7 @@ use crate::timer::Alarm;
 use crate::wire::{WireError, AGENT_BYTES_MAX};
 use crate::{Channel, ErrorCode, LinkId, LinkKind, Output, ProtocolError, Reporter, Role, Token};
 
-/// The number of a heartbeat's ping; higher ones belong to pages of a digest.
+/// The number of a heartbeat's ping.
 const HEARTBEAT: u64 = 0;
 
 /// The longest pause that a peer's `RATE_LIMITED` is obeyed for, in milliseconds.
@@ -133,7 +133,9 @@ impl Node {
 
     fn dispatch(&mut self, link: LinkId, message: Message) {
         match message {
-            Message::Hello(_) => {} // answered before, as only the first message may be one
+            // The one was answered before, as only the first message may be one; of the other one it
+            // is enough that it came.
+            Message::Hello(_) | Message::Pong { .. } => {}
             Message::Open {
                 channel,
                 document,
@@ -160,7 +162,15 @@ impl Node {
             Message::NeedSkeleton { channel, dots } => {
                 self.on_need_skeleton(link, channel, dots);
             }
-            Message::Digest(page) => self.on_digest(link, page),
+            Message::Since { after } => self.on_since(link, after),
+            Message::Changes(changes) => self.on_changes(link, changes),
+            Message::Survey { from, number } => self.on_survey(link, from, number),
+            Message::Symbols(symbols) => self.on_symbols(link, &symbols),
+            Message::Unmatched {
+                number,
+                head,
+                items,
+            } => self.on_unmatched(link, number, head, &items),
             Message::Presence {
                 channel,
                 peer,
@@ -171,7 +181,6 @@ impl Node {
             }
             Message::Login { token } => self.on_login(link, token),
             Message::Ping { number } => self.outbox.send(link, &Message::Pong { number }),
-            Message::Pong { number } => self.on_pong(link, number),
         }
     }
 
@@ -231,7 +240,7 @@ impl Node {
         self.arm_link(link);
         self.resume_transfers(link);
         self.pump(link);
-        self.next_page(link);
+        self.answer_since(link);
     }
 
     /// What is due on a link, and when to look again.
@@ -265,9 +274,7 @@ impl Node {
         if session.paused.is_some_and(|until| self.now >= until) {
             session.paused = None;
         }
-        if session.exchange.audit().is_some_and(|at| self.now >= at) {
-            self.start_exchange(link);
-        }
+        self.exchange_alarm(link);
         self.resume(link);
     }
 

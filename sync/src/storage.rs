@@ -30,6 +30,11 @@ impl Node {
                 version: document.durable.clone(),
             });
         }
+        if !raised.is_empty() {
+            self.list(key);
+            // A relay that came up since this was taken has not heard of it.
+            self.introduce_to_mesh(key);
+        }
         self.release(key);
         self.settle(key);
         self.note_news(key, raised);

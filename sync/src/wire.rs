@@ -4,11 +4,13 @@
 //! `driftwood-crdt`, whose numbers have exactly one encoding. Reading never panics, allocates for
 //! what is there and not for what is announced, and refuses bytes that are left over.
 
+mod relays;
+
 use driftwood_crdt::codec::{Reader, Writer};
 use driftwood_crdt::{DecodeError, Dot, ReplicaId, VersionVector};
 use thiserror::Error;
 
-use crate::message::{DigestPage, Hello, Message, Part, PROTOCOL_VERSIONS};
+use crate::message::{Hello, Message, Part, PROTOCOL_VERSIONS};
 use crate::{DocumentName, ErrorCode, Frame, Level, NodeId, Role, Token};
 
 const HELLO: u8 = 0x01;
@@ -19,7 +21,6 @@ const ACK: u8 = 0x05;
 const GAP: u8 = 0x06;
 const ERROR: u8 = 0x07;
 const NEED_SKELETON: u8 = 0x08;
-const DIGEST: u8 = 0x09;
 const PRESENCE: u8 = 0x0a;
 const PING: u8 = 0x0b;
 const PONG: u8 = 0x0c;
@@ -116,7 +117,11 @@ impl Message {
                     out.varint(dot.seq);
                 }
             }
-            Self::Digest(page) => write_digest(page, &mut out),
+            Self::Since { .. }
+            | Self::Changes(_)
+            | Self::Survey { .. }
+            | Self::Symbols(_)
+            | Self::Unmatched { .. } => relays::write(self, &mut out),
             Self::Presence {
                 channel,
                 peer,
@@ -202,7 +207,6 @@ fn read_fields(tag: u8, input: &mut Reader<'_>) -> Result<Message, DecodeError> 
             channel: input.varint()?,
             dots: read_dots(input)?,
         },
-        DIGEST => Message::Digest(read_digest(input)?),
         PRESENCE => Message::Presence {
             channel: input.varint()?,
             peer: NodeId(input.u64_le()?),
@@ -218,7 +222,7 @@ fn read_fields(tag: u8, input: &mut Reader<'_>) -> Result<Message, DecodeError> 
         PONG => Message::Pong {
             number: input.varint()?,
         },
-        _ => return Err(Reader::new(&[]).error("unknown tag")),
+        _ => return relays::read(tag, input),
     })
 }
 
@@ -296,38 +300,6 @@ fn read_hello(input: &mut Reader<'_>) -> Result<Hello, WireError> {
         node,
         token,
         agent: agent.to_owned(),
-    })
-}
-
-fn write_digest(page: &DigestPage, out: &mut Writer) {
-    out.byte(DIGEST);
-    write_option(page.after.as_ref(), out, |name, out| out.str(name.as_str()));
-    write_option(page.upto.as_ref(), out, |name, out| out.str(name.as_str()));
-    out.varint(page.entries.len() as u64);
-    for (name, digest) in &page.entries {
-        out.str(name.as_str());
-        out.u64_le(*digest);
-    }
-}
-
-fn read_digest(input: &mut Reader<'_>) -> Result<DigestPage, DecodeError> {
-    let after = read_option(input, read_name)?;
-    let upto = read_option(input, read_name)?;
-    // An entry is a length, at least one byte of name, and eight of digest.
-    let count = input.count(usize::MAX, "entries", 10)?;
-    let mut entries: Vec<(DocumentName, u64)> = Vec::with_capacity(count);
-    for _ in 0..count {
-        let name = read_name(input)?;
-        let last = entries.last().map(|(name, _)| name).or(after.as_ref());
-        if last.is_some_and(|last| *last >= name) || upto.as_ref().is_some_and(|end| *end < name) {
-            return Err(input.error("name out of order"));
-        }
-        entries.push((name, input.u64_le()?));
-    }
-    Ok(DigestPage {
-        after,
-        upto,
-        entries,
     })
 }
 

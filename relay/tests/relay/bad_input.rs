@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::{connect_async, MaybeTlsStream, WebSocketStream};
 
+use crate::hostile::frame;
 use crate::support::{name, soon, until, Author, Guest, Relay};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -289,16 +290,6 @@ async fn raw(relay: SocketAddr) -> TcpStream {
         );
     }
     stream
-}
-
-/// A masked frame; the mask is zero, so the payload is as given.
-fn frame(first: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    frame.extend_from_slice(length);
-    frame[1] |= 0x80;
-    frame.extend_from_slice(&[0; 4]);
-    frame.extend_from_slice(payload);
-    frame
 }
 
 #[tokio::test]

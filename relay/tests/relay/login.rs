@@ -28,6 +28,11 @@ impl Office {
         Self { folder, key }
     }
 
+    /// Where the key is.
+    pub(crate) fn key(&self) -> &Path {
+        &self.key
+    }
+
     /// A token, as the command makes it.
     pub(crate) fn token(&self, sub: &str, more: &[&str]) -> String {
         let args = ["token", "--key", text(&self.key), "--sub", sub];

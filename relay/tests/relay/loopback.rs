@@ -1,5 +1,6 @@
 //! One relay in this process, real sockets.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -136,8 +137,8 @@ async fn nothing_is_acknowledged_before_the_flush_and_all_that_waited_shares_the
     relay.stop().await.expect("a clean end");
 }
 
-pub(crate) async fn http(relay: &Relay, request: &str) -> String {
-    let mut stream = TcpStream::connect(relay.address).await.expect("it listens");
+pub(crate) async fn http(relay: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(relay).await.expect("it listens");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = Vec::new();
     soon("an answer", stream.read_to_end(&mut answer))
@@ -157,14 +158,14 @@ async fn http_answers() {
     let get = |path: &str, more: &str| {
         format!("GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n{more}\r\n")
     };
-    let health = http(&relay, &get("/healthz", "")).await;
+    let health = http(relay.address, &get("/healthz", "")).await;
     assert!(
         health.starts_with("HTTP/1.1 200") && health.ends_with("ok\n"),
         "{health}"
     );
-    let missing = http(&relay, &get("/nowhere", "")).await;
+    let missing = http(relay.address, &get("/nowhere", "")).await;
     assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
-    let plain = http(&relay, &get("/sync", "")).await;
+    let plain = http(relay.address, &get("/sync", "")).await;
     assert!(plain.starts_with("HTTP/1.1 426"), "{plain}");
 
     let upgrade = |origin: &str| {
@@ -175,7 +176,7 @@ async fn http_answers() {
         )
     };
     let refused = http(
-        &relay,
+        relay.address,
         &upgrade("http://localhost:5173").replace("Upgrade\r", "Upgrade, close\r"),
     )
     .await;

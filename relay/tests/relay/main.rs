@@ -1,9 +1,12 @@
 //! The relay from outside: its stores, and real servers and clients over loopback.
 
+mod abuse;
 mod api;
 mod bad_input;
 mod crash;
+mod crowd;
 mod full_disk;
+mod hostile;
 mod login;
 mod loopback;
 mod mesh;
@@ -13,6 +16,7 @@ mod slow_reader;
 mod staged;
 mod store_contract;
 mod store_sled;
+mod storm;
 mod support;
 mod tls;
 mod webhook;

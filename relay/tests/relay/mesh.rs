@@ -1,8 +1,10 @@
 //! Relays that are linked by `--peer`.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use driftwood_crdt::VersionVector;
 use driftwood_relay::config::Config;
 use driftwood_relay::store::MemoryStore;
 use driftwood_sync::Level;
@@ -77,6 +79,96 @@ async fn two_relays_converge_and_one_that_was_killed_catches_up() {
     })
     .await;
     drop(second);
+}
+
+/// Copies the files of a data folder, and of the folders in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().expect("known");
+        if kind.is_dir() {
+            copy(&path, &to);
+        } else if kind.is_file() {
+            std::fs::copy(path, to).expect("copied");
+        }
+    }
+}
+
+/// Somebody who was never there before reads so much at a relay.
+async fn reads(relay: &Program, replica: u64, wanted: &VersionVector) {
+    let mut stranger = Guest::at(relay.address, replica, "trip");
+    until("a stranger has all of it", [&mut stranger], |[stranger]| {
+        stranger.version("trip").includes(wanted)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_was_restored_from_an_old_copy_is_healed() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let [data, old, other] = ["data", "old", "other"].map(|name| folder.path().join(name));
+    let first = Program::start(&data, "127.0.0.1:0", &[]);
+    let address = first.address;
+    let listen = address.to_string();
+    let mut ann = Guest::at(address, 1, "trip");
+    ann.write("trip", "old ");
+    until("saved", [&mut ann], |[ann]| ann.saved("trip", Level::Relay)).await;
+    assert!(first.signal("TERM").await.success());
+    copy(&data, &old);
+
+    // By a client: she has all that the relay had told her was safe.
+    let first = Program::start(&data, &listen, &[]);
+    ann.write("trip", "new ");
+    until("saved", [&mut ann], |[ann]| ann.saved("trip", Level::Relay)).await;
+    first.kill();
+    std::fs::remove_dir_all(&data).expect("removed");
+    copy(&old, &data);
+    let first = Program::start(&data, &listen, &[]);
+    until("she is back", [&mut ann], |[ann]| {
+        ann.client.node().links().any(|link| link.node.is_some())
+    })
+    .await;
+    ann.write("trip", "newer ");
+    until("saved", [&mut ann], |[ann]| ann.saved("trip", Level::Relay)).await;
+    reads(&first, 10, ann.version("trip")).await;
+
+    // By another relay, with nobody else there.
+    let second = Program::start(&other, "127.0.0.1:0", &[address]);
+    until("on two relays", [&mut ann], |[ann]| replicated(ann)).await;
+    let version = ann.version("trip").clone();
+    drop(ann);
+    first.kill();
+    std::fs::remove_dir_all(&data).expect("removed");
+    copy(&old, &data);
+    let first = Program::start(&data, &listen, &[]);
+    reads(&first, 11, &version).await;
+    drop(second);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_relay_is_one_more_relay() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let [data, clone] = ["data", "clone"].map(|name| folder.path().join(name));
+    let first = Program::start(&data, "127.0.0.1:0", &[]);
+    let mut ann = Guest::at(first.address, 1, "trip");
+    ann.write("trip", "both ");
+    until("saved", [&mut ann], |[ann]| ann.saved("trip", Level::Relay)).await;
+    let listen = first.address.to_string();
+    assert!(first.signal("TERM").await.success());
+    copy(&data, &clone);
+    let first = Program::start(&data, &listen, &[]);
+    let clone = Program::start(&clone, "127.0.0.1:0", &[first.address]);
+    let mut bob = Guest::at(clone.address, 2, "trip");
+    ann.write("trip", "ann's ");
+    bob.write("trip", "bob's ");
+    until("both have both", [&mut ann, &mut bob], |[ann, bob]| {
+        ann.version("trip") == bob.version("trip") && replicated(ann) && replicated(bob)
+    })
+    .await;
+    assert_eq!(ann.body("trip").len(), "both ann's bob's ".len());
+    assert_eq!(ann.problems(), []);
 }
 
 async fn relay(peers: &[&Proxy]) -> Relay {

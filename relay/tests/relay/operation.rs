@@ -71,9 +71,9 @@ async fn what_happens_is_counted_and_nothing_is_named() {
         })
         .await;
     }
-    let ready = http(&relay, &get("/readyz")).await;
+    let ready = http(relay.address, &get("/readyz")).await;
     assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
-    let text = http(&relay, &get("/metrics")).await;
+    let text = http(relay.address, &get("/metrics")).await;
     assert!(
         text.contains("openmetrics-text") && text.ends_with("# EOF\n"),
         "{text}"
@@ -319,7 +319,7 @@ async fn refusals_are_counted() {
         ann.problems().contains(&ErrorCode::ClockAhead)
     })
     .await;
-    let text = http(&relay, &get("/metrics")).await;
+    let text = http(relay.address, &get("/metrics")).await;
     let refused = metric(&text, "driftwood_refusals_total{code=\"CLOCK_AHEAD\"}");
     assert!(refused >= 1.0);
     relay.stop().await.expect("a clean end");

@@ -19,6 +19,7 @@ pub(crate) struct Proxy {
     pub(crate) opened: Arc<AtomicU64>,
     pub(crate) ended: watch::Receiver<u64>,
     stalled: watch::Sender<bool>,
+    cut: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -28,6 +29,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stalled, stall) = watch::channel(false);
+        let (cut, cutting) = watch::channel(false);
         let opened = Arc::new(AtomicU64::new(0));
         let (end, ended) = watch::channel(0);
         let count = Arc::clone(&opened);
@@ -36,7 +38,10 @@ impl Proxy {
                 let (near, _) = listener.accept().await.expect("it listens");
                 count.fetch_add(1, Ordering::Relaxed);
                 let (mut target, stall, end) = (target.clone(), stall.clone(), end.clone());
+                let mut cutting = cutting.clone();
                 tokio::spawn(async move {
+                    let whole = cutting.wait_for(|cut| !*cut).await.map(drop);
+                    whole.expect("the proxy runs");
                     let address = *target.wait_for(Option::is_some).await.expect("a target");
                     let address = address.expect("waited for it");
                     let socket = TcpSocket::new_v4().expect("a socket");
@@ -44,7 +49,10 @@ impl Proxy {
                         .set_recv_buffer_size(SOCKET_BUFFER_BYTES)
                         .expect("a size");
                     if let Ok(far) = socket.connect(address).await {
-                        forward(near, far, stall).await;
+                        tokio::select! {
+                            () = forward(near, far, stall) => {}
+                            _ = cutting.wait_for(|cut| *cut) => {}
+                        }
                     }
                     end.send_modify(|ended| *ended += 1);
                 });
@@ -55,6 +63,7 @@ impl Proxy {
             opened,
             ended,
             stalled,
+            cut,
             task,
         }
     }
@@ -66,6 +75,15 @@ impl Proxy {
 
     pub(crate) fn resume(&self) {
         self.stalled.send_replace(false);
+    }
+
+    /// Connections break, and new ones come to nothing until [`heal`](Self::heal).
+    pub(crate) fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+
+    pub(crate) fn heal(&self) {
+        self.cut.send_replace(false);
     }
 }
 

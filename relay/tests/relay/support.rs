@@ -49,6 +49,33 @@ pub(crate) fn noise(number: u32, len: usize) -> String {
     (0..len).map(letter).collect()
 }
 
+/// What random tests begin with: `DRIFTWOOD_SEED`, or another number each time, which they print.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("DRIFTWOOD_SEED").ok();
+    given.map_or_else(
+        || getrandom::u64().expect("the operating system has randomness") >> 32,
+        |seed| seed.parse().expect("DRIFTWOOD_SEED is a number"),
+    )
+}
+
+/// What follows from a seed (`SplitMix64`).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+}
+
 /// A document that is written to, delta by delta.
 pub(crate) struct Author {
     pub(crate) doc: Doc,
@@ -228,9 +255,18 @@ impl Guest {
     /// Whether everything written here is saved at a level. Relays acknowledge to each what it
     /// sent.
     pub(crate) fn saved(&self, document: &str, level: Level) -> bool {
-        let own = ReplicaId::new(self.replica);
+        self.saved_seq(document, level) == self.made(document)
+    }
+
+    /// How many changes were written here.
+    pub(crate) fn made(&self, document: &str) -> u64 {
+        self.version(document).get(ReplicaId::new(self.replica))
+    }
+
+    /// How many of them are saved at a level.
+    pub(crate) fn saved_seq(&self, document: &str, level: Level) -> u64 {
         let saved = self.client.node().saved(&name(document), level);
-        saved.get(own) == self.version(document).get(own)
+        saved.get(ReplicaId::new(self.replica))
     }
 
     pub(crate) fn problems(&self) -> Vec<ErrorCode> {
@@ -342,6 +378,24 @@ impl Program {
             .and_then(|address| address.parse().ok())
             .unwrap_or_else(|| panic!("unexpected first line: {line:?}"));
         Self { child, address }
+    }
+
+    /// A line of what the kernel says of the process's memory, in bytes: `VmRSS`, or `VmHWM` for the
+    /// most since [`reset_peak`](Self::reset_peak).
+    pub(crate) fn memory(&self, line: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).expect("it runs");
+        let found = status.lines().find_map(|text| text.strip_prefix(line));
+        let kib = found.and_then(|rest| rest.split_ascii_whitespace().nth(1));
+        kib.and_then(|kib| kib.parse::<u64>().ok())
+            .expect("a number")
+            << 10
+    }
+
+    /// The peak of memory begins anew.
+    pub(crate) fn reset_peak(&self) {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(path, "5").expect("it is ours");
     }
 
     /// SIGKILL.

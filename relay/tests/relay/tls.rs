@@ -110,6 +110,18 @@ fn reasons(guest: &Guest) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_handshake_that_stops_is_closed() {
+    let relay = Authority::new().relay().await;
+    let mut stream = TcpStream::connect(relay.address).await.expect("it listens");
+    // The beginning of a record, and of nothing more.
+    stream.write_all(&[0x16, 3, 1, 2, 0]).await.expect("sent");
+    let mut rest = Vec::new();
+    // Reset or closed, as long as it ends.
+    let _ = soon("the end", stream.read_to_end(&mut rest)).await;
+    relay.stop().await.expect("a clean end");
+}
+
+#[tokio::test]
 async fn who_believes_the_certificate_gets_through_and_nobody_else_does() {
     let authority = Authority::new();
     let relay = authority.relay().await;
@@ -294,7 +306,7 @@ async fn a_new_token_for_other_relays_is_shown_at_once() {
     let logins = async |wanted: f64| {
         soon("a login", async {
             loop {
-                let text = http(&one, &get("/metrics")).await;
+                let text = http(one.address, &get("/metrics")).await;
                 let name = "driftwood_logins_total{kind=\"accepted\"}";
                 if text.contains(name) && metric(&text, name) >= wanted {
                     return;

@@ -453,7 +453,9 @@ fn a_relay_that_was_dialled_has_to_log_in_too() {
     let rights = a_relays_rights();
     let outputs = relay.input(Input::Admitted { link: ADA, rights });
     let messages = sent(&outputs);
-    assert!(messages.iter().any(|it| matches!(it, Message::Digest(_))));
+    assert!(messages
+        .iter()
+        .any(|it| matches!(it, Message::Since { .. })));
     assert_eq!(logins(&outputs), 0, "it was in the hello");
 
     // One that does not is not listened to.

@@ -12,5 +12,6 @@ mod presence;
 mod random;
 mod refusals;
 mod saving;
+mod survey;
 mod wire;
 mod world;

@@ -11,7 +11,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 const OPEN: u8 = 0x02;
 const DELTA: u8 = 0x04;
 const GAP: u8 = 0x06;
-const DIGEST: u8 = 0x09;
+const CHANGES: u8 = 0x09;
+const SINCE: u8 = 0x10;
 
 fn link(world: &mut World, a: usize, b: usize) {
     // Whoever accepts a connection cannot know yet that a relay dialled.
@@ -83,7 +84,7 @@ fn what_is_not_flushed_yet_crosses_all_the_same() {
 }
 
 #[test]
-fn a_digest_says_only_what_is_flushed() {
+fn only_what_is_flushed_is_listed() {
     let (mut world, [a, b, anna]) = unflushed();
     // The other relay has it already, flushed, by way of a client that was with both.
     let ben = world.client(&[b], "notes");
@@ -189,7 +190,7 @@ fn a_relay_that_was_away_gets_only_what_differs() {
     world.delivered.clear();
     world.connect_all();
     world.settle();
-    assert_eq!(world.delivered[&DIGEST], 2);
+    assert_eq!(world.delivered[&CHANGES], 2);
     assert_eq!(world.delivered[&OPEN], 4, "two documents, both ways");
     assert_eq!(world.delivered[&DELTA], 2);
     for document in (0..40).map(|number| format!("d{number:02}")) {
@@ -206,9 +207,9 @@ fn a_relay_that_was_away_gets_only_what_differs() {
 }
 
 #[test]
-fn digests_come_page_by_page_and_show_what_either_side_lacks() {
+fn lists_come_page_by_page_and_show_what_either_side_lacks() {
     let mut world = World::new(4);
-    let small = |config: &mut Config| config.limits.digest_entries = 3;
+    let small = |config: &mut Config| config.limits.listed = 3;
     let (a, b) = (world.add(Role::Relay, small), world.add(Role::Relay, small));
     let anna = world.client(&[a], "a0");
     let ben = world.client(&[b], "b0");
@@ -229,11 +230,11 @@ fn digests_come_page_by_page_and_show_what_either_side_lacks() {
         world.check_converged(&format!("a{number}"));
     }
     world.check_converged("b0");
-    assert!(world.delivered[&DIGEST] >= 5, "four pages and one");
+    assert!(world.delivered[&CHANGES] >= 5, "four pages and one");
 }
 
 #[test]
-fn an_audit_repairs_what_was_lost_without_a_trace() {
+fn an_hourly_audit_repairs_what_was_lost_without_a_trace() {
     let mut world = World::new(5);
     let (a, b) = (world.relay(), world.relay());
     link(&mut world, a, b);
@@ -258,12 +259,12 @@ fn an_audit_repairs_what_was_lost_without_a_trace() {
         },
     );
     world.settle();
-    world.run(Duration::from_secs(61));
+    world.run(Duration::from_secs(3_602));
     world.check_converged("notes");
 }
 
 #[test]
-fn a_quiet_mesh_exchanges_digests_and_nothing_else() {
+fn a_quiet_mesh_asks_what_is_new_and_nothing_else() {
     let mut world = World::new(6);
     let (a, b) = (world.relay(), world.relay());
     link(&mut world, a, b);
@@ -273,7 +274,8 @@ fn a_quiet_mesh_exchanges_digests_and_nothing_else() {
     world.settle();
     world.delivered.clear();
     world.run(Duration::from_secs(125));
-    assert_eq!(world.delivered[&DIGEST], 4);
+    assert_eq!(world.delivered[&SINCE], 4);
+    assert_eq!(world.delivered[&CHANGES], 4);
     assert_eq!(world.delivered.get(&OPEN), None);
     assert_eq!(world.delivered.get(&DELTA), None);
     assert_eq!(world.delivered.get(&GAP), None);
@@ -366,4 +368,40 @@ fn one_relay_dies_and_the_other_brings_it_back() {
         world.text(ben, "notes").len(),
         "before while it was away offline ".len()
     );
+}
+
+#[test]
+fn acknowledgements_and_presence_cross_a_line_of_three() {
+    let mut world = World::new(13);
+    let relays: Vec<usize> = (0..3).map(|_| world.relay()).collect();
+    link(&mut world, relays[0], relays[1]);
+    link(&mut world, relays[1], relays[2]);
+    let anna = world.client(&[relays[0]], "notes");
+    let ben = world.client(&[relays[2]], "notes");
+    world.connect_all();
+    world.settle();
+    world.type_text(anna, "notes", "x");
+    let state: std::sync::Arc<[u8]> = std::sync::Arc::from(&b"anna"[..]);
+    world.input(
+        anna,
+        Input::Presence {
+            document: name("notes"),
+            state: Some(std::sync::Arc::clone(&state)),
+        },
+    );
+    world.run(Duration::from_secs(1));
+    world.check_converged("notes");
+    world.check_saved();
+    for host in [anna, ben] {
+        let saved = world.saved(anna, host, "notes", Level::Replicated);
+        assert_eq!(saved, world.made(anna, "notes"), "host {host}");
+    }
+    let seen: Vec<_> = world.hosts[ben].present.values().cloned().collect();
+    assert_eq!(seen, [state]);
+
+    // The middle of the line goes without a word: nobody says that she has left.
+    let broken = world.link_between(relays[1], relays[2]).unwrap();
+    world.input(relays[1], Input::Disconnected { link: broken });
+    world.run(Duration::from_secs(36));
+    assert!(world.hosts[ben].present.is_empty(), "it has expired");
 }

@@ -160,6 +160,7 @@ fn a_mesh_link_that_breaks_does_not_take_away_who_is_still_reachable() {
         world.route(relays[from], relays[to], (LinkKind::Mesh, LinkKind::Down));
     }
     world.connect_all();
+    world.settle();
     announce(&mut world, anna, "anna");
     world.settle();
     // Both others heard it from anna's own relay before they met.

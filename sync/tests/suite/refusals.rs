@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use driftwood_crdt::{Doc, ReplicaId, VersionVector};
 use driftwood_sync::{
-    Channel, Config, DigestPage, DocumentName, ErrorCode, Hello, Input, Level, LinkKind, Message,
-    Node, NodeId, Output, Pace, Role, Time,
+    Changes, Channel, Config, ErrorCode, Hello, Input, Level, LinkKind, Listed, Message, Node,
+    NodeId, Output, Pace, Role, Symbol, Symbols, Time,
 };
 
 use crate::lone::{a_delta, hello, sent, Relay, LINK};
@@ -216,13 +216,31 @@ fn what_is_not_for_a_client_to_say_is_left_alone() {
     let mut relay = Relay::greeted();
     relay.open(1, "a");
     let version = VersionVector::from_iter([(ReplicaId::new(5), 9)]);
-    let entries = vec![(DocumentName::new("secret").unwrap(), 7)];
+    let documents = vec![Listed {
+        number: 1,
+        document: name("secret"),
+        digest: 7,
+    }];
     let messages = [
-        Message::Digest(DigestPage {
-            after: None,
-            upto: None,
-            entries,
+        Message::Since { after: 0 },
+        Message::Changes(Changes {
+            after: 0,
+            upto: 1,
+            more: false,
+            documents,
         }),
+        Message::Survey { from: 0, number: 0 },
+        Message::Symbols(Symbols {
+            secret: [1, 2],
+            number: 1,
+            from: 0,
+            symbols: vec![Symbol::default()],
+        }),
+        Message::Unmatched {
+            number: 9,
+            head: 9,
+            items: vec![],
+        },
         Message::Ack {
             channel: 1,
             level: Level::Relay,
@@ -456,4 +474,53 @@ fn tokens_are_shown_to_nobody() {
     config.token = Some(b"sesame".to_vec());
     let shown = format!("{config:?} {:?}", Node::new(config.clone()));
     assert!(!shown.contains("sesame") && !shown.contains("115, 101"));
+}
+
+/// A change of `r` that says something, after so many others.
+fn a_change(replica: u64, before: usize, text: &str) -> Message {
+    let mut doc = Doc::new(ReplicaId::new(replica));
+    let mut delta = Vec::new();
+    for number in 0..=before {
+        let mut edit = doc.edit(1_700_000_000_000);
+        let text = if number == before { text } else { "x" };
+        edit.text("body").insert(number, text).unwrap();
+        delta = edit.commit().encode();
+    }
+    Message::Delta {
+        channel: 1,
+        delta: delta.into(),
+    }
+}
+
+#[test]
+fn a_known_change_that_says_something_else() {
+    let mut relay = Relay::greeted();
+    relay.open(1, "notes");
+    let stores = |outputs: &[Output]| {
+        let stores = outputs.iter();
+        stores
+            .filter(|it| matches!(it, Output::Store { .. }))
+            .count()
+    };
+    assert_eq!(stores(&relay.say(&a_change(5, 0, "x"))), 1);
+    assert_eq!(stores(&relay.say(&a_change(5, 1, "y"))), 1);
+    // The same again is no trouble, and another one is.
+    assert!(!sent(&relay.say(&a_change(5, 1, "y")))
+        .iter()
+        .any(|message| matches!(message, Message::Error { .. })));
+    assert_refused(
+        &relay.say(&a_change(5, 1, "z")),
+        ErrorCode::DotConflict,
+        1,
+        0,
+    );
+    // What follows on it is not taken either, but what others wrote is.
+    let outputs = relay.say(&a_change(5, 2, "z"));
+    assert_eq!(stores(&outputs), 0);
+    assert_refused(&outputs, ErrorCode::DotConflict, 1, 0);
+    assert_eq!(stores(&relay.say(&a_change(6, 0, "x"))), 1);
+    // They have taken another id, and may bring back what is held of the old one.
+    relay.open(1, "notes");
+    assert_eq!(stores(&relay.say(&a_change(7, 0, "x"))), 1);
+    assert_eq!(stores(&relay.say(&a_change(5, 2, "z"))), 1);
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 use driftwood_sync::{
-    DigestPage, DocumentName, ErrorCode, Hello, Level, Message, NodeId, Part, Role, Token,
-    WireError,
+    Changes, DocumentName, ErrorCode, Hello, Level, Listed, Message, NodeId, Part, Role, Symbol,
+    Symbols, Token, WireError,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -52,19 +52,49 @@ fn hello() -> impl Strategy<Value = Message> {
         })
 }
 
-fn digest() -> impl Strategy<Value = Message> {
-    (btree_map(name(), any::<u64>(), 0..20), any::<bool>()).prop_map(|(entries, bounds)| {
-        let mut entries: Vec<_> = entries.into_iter().collect();
-        let (mut after, mut upto) = (None, None);
-        if bounds && entries.len() > 1 {
-            after = Some(entries.remove(0).0);
-            upto = entries.last().map(|(name, _)| name.clone());
-        }
-        Message::Digest(DigestPage {
+fn changes() -> impl Strategy<Value = Message> {
+    let documents = vec((1..1u64 << 40, name(), any::<u64>()), 0..20);
+    (0..1u64 << 40, documents, any::<bool>()).prop_map(|(after, documents, more)| {
+        let mut last = after;
+        let documents: Vec<Listed> = documents
+            .into_iter()
+            .map(|(step, document, digest)| {
+                last += step;
+                Listed {
+                    number: last,
+                    document,
+                    digest,
+                }
+            })
+            .collect();
+        Message::Changes(Changes {
             after,
-            upto,
-            entries,
+            upto: last,
+            more,
+            documents,
         })
+    })
+}
+
+fn symbols() -> impl Strategy<Value = Message> {
+    let symbol = (any::<u64>(), any::<u32>()).prop_map(|(sum, check)| Symbol { sum, check });
+    let numbers = (any::<[u64; 2]>(), any::<u64>(), any::<u64>());
+    (numbers, vec(symbol, 0..20)).prop_map(|((secret, number, from), symbols)| {
+        Message::Symbols(Symbols {
+            secret,
+            number,
+            from,
+            symbols,
+        })
+    })
+}
+
+fn unmatched() -> impl Strategy<Value = Message> {
+    let items = proptest::collection::btree_set(any::<u64>(), 0..20);
+    (any::<u64>(), any::<u64>(), items).prop_map(|(number, head, items)| Message::Unmatched {
+        number,
+        head,
+        items: items.into_iter().collect(),
     })
 }
 
@@ -131,7 +161,11 @@ fn message() -> impl Strategy<Value = Message> {
         (code, any::<Option<u64>>(), any::<u64>())
             .prop_map(|(code, about, value)| Message::Error { code, about, value }),
         (any::<u64>(), dots).prop_map(|(channel, dots)| Message::NeedSkeleton { channel, dots }),
-        digest(),
+        any::<u64>().prop_map(|after| Message::Since { after }),
+        changes(),
+        (any::<u64>(), any::<u64>()).prop_map(|(from, number)| Message::Survey { from, number }),
+        symbols(),
+        unmatched(),
         part(),
         (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(channel, hash, offset)| {
             Message::Want {
@@ -238,7 +272,7 @@ fn the_golden_messages_have_the_bytes_they_always_had() {
         assert_eq!(message.encode().to_vec(), bytes, "{line}");
         tags.push(bytes[0]);
     }
-    assert_eq!(tags, (1..=15).collect::<Vec<u8>>(), "one of each");
+    assert_eq!(tags, (1..=19).collect::<Vec<u8>>(), "one of each");
 }
 
 #[test]
@@ -248,7 +282,9 @@ fn counts_are_believed_only_as_far_as_there_are_bytes() {
         &[0x02, 1, 1, b'a'][..],
         &[0x06, 1],
         &[0x08, 1],
-        &[0x09, 0, 0],
+        &[0x09, 0, 0, 0],
+        &[0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[0x13, 0, 0],
         &[0x0a, 1],
     ] {
         let bytes = [head, &huge].concat();
@@ -257,22 +293,38 @@ fn counts_are_believed_only_as_far_as_there_are_bytes() {
 }
 
 #[test]
-fn a_digest_out_of_order_or_out_of_its_range_is_an_error() {
-    let name = |text: &str| DocumentName::new(text).unwrap();
-    let page = |after: Option<&str>, upto: Option<&str>, entries: &[&str]| {
-        let entries = entries.iter().map(|text| (name(text), 1)).collect();
-        let page = DigestPage {
-            after: after.map(name),
-            upto: upto.map(name),
-            entries,
+fn what_relays_list_out_of_order_is_an_error() {
+    let changes = |after, upto, numbers: &[u64]| {
+        let listed = |&number: &u64| Listed {
+            number,
+            document: DocumentName::new("a").unwrap(),
+            digest: 1,
         };
-        Message::decode(&Message::Digest(page).encode())
+        let changes = Changes {
+            after,
+            upto,
+            more: false,
+            documents: numbers.iter().map(listed).collect(),
+        };
+        Message::decode(&Message::Changes(changes).encode())
     };
-    assert!(page(Some("a"), Some("c"), &["b", "c"]).is_ok());
-    assert!(page(None, None, &["b", "a"]).is_err());
-    assert!(page(None, None, &["a", "a"]).is_err());
-    assert!(page(Some("a"), None, &["a"]).is_err());
-    assert!(page(None, Some("b"), &["c"]).is_err());
+    assert!(changes(3, 9, &[4, 9]).is_ok());
+    assert!(changes(3, 2, &[]).is_ok(), "of who has begun anew");
+    assert!(changes(3, 9, &[3]).is_err());
+    assert!(changes(3, 9, &[5, 5]).is_err());
+    assert!(changes(3, 9, &[10]).is_err());
+    let unmatched = |items: &[u64]| {
+        let (number, head, items) = (1, 2, items.to_vec());
+        let message = Message::Unmatched {
+            number,
+            head,
+            items,
+        };
+        Message::decode(&message.encode())
+    };
+    assert!(unmatched(&[1, 2]).is_ok());
+    assert!(unmatched(&[1, 1]).is_err());
+    assert!(unmatched(&[2, 1]).is_err());
 }
 
 #[test]
