@@ -1,9 +1,11 @@
 //! The relay from outside: its stores, and real servers and clients over loopback.
 
+#[cfg(target_os = "linux")]
 mod abuse;
 mod api;
 mod bad_input;
 mod crash;
+#[cfg(target_os = "linux")]
 mod crowd;
 mod full_disk;
 mod hostile;
