@@ -39,10 +39,6 @@ impl Office {
         command(&[&args[..], more].concat()).trim().to_owned()
     }
 
-    pub(crate) fn key(&self) -> &Path {
-        &self.key
-    }
-
     /// The public half of the key.
     pub(crate) fn public(&self) -> String {
         command(&["token", "--public", text(&self.key)])
