@@ -278,7 +278,7 @@ fn append(
                 bytes,
                 taken: moments,
             });
-            if !store.due().is_empty() {
+            if store.is_untidy() || !store.due().is_empty() {
                 // Full means that it is awake.
                 let _ = wake.try_send(());
             }
@@ -401,6 +401,9 @@ fn checkpoint(store: &dyn Store, woken: &blocking::Receiver<()>, stopping: &Atom
                     tracing::warn!(document = document.as_str(), %error, "made no checkpoint");
                 }
             }
+        }
+        if let Err(error) = store.tidy() {
+            tracing::warn!(%error, "the store was not tidied up");
         }
     }
 }

@@ -211,6 +211,12 @@ async fn nothing_acknowledged_is_lost_when_the_relay_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_a_relay_on_redb_is_killed() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    crash(folder.path(), rounds().div_ceil(4), &["--store", "redb"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_on_the_same_folder_is_refused_with_a_clear_message() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let _program = Program::start(folder.path(), "127.0.0.1:0", &[]);
