@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{bail, Context as _, Result};
 use driftwood_crdt::{Changes, Delta, Doc, ReplicaId, VersionVector};
-use driftwood_relay::store::{SledOptions, SledStore, Store as _, StoreError, Stored};
+use driftwood_relay::store::{LogStore, Store as _, StoreError, StoreOptions, Stored};
 use driftwood_sync::DocumentName;
 use etcetera::BaseStrategy as _;
 
@@ -78,12 +78,12 @@ impl Workspace {
     /// Opens the store, waiting a little for another command that has it open.
     pub(crate) fn store(&self) -> Result<OpenStore> {
         let lock = FolderLock::take(&self.folder.join("lock"), self.activity, LOCK_WAIT)?;
-        let options = SledOptions {
+        let options = StoreOptions {
             lock_wait: LOCK_WAIT,
-            ..SledOptions::default()
+            ..StoreOptions::default()
         };
         let path = self.folder.join("store");
-        let store = quietly(|| SledStore::open_with(&path, &options))
+        let store = quietly(|| LogStore::open_with(&path, &options))
             .map_err(|error| self.explain(error))?;
         Ok(OpenStore {
             store,
@@ -132,7 +132,7 @@ fn quietly<R>(open: impl FnOnce() -> R) -> R {
 /// returned.
 pub(crate) struct OpenStore {
     // Dropped in this order: the engine lets go of its files before the next process may open them.
-    store: SledStore,
+    store: LogStore,
     pub(crate) ledger: Ledger,
     ledger_changed: bool,
     appended: bool,

@@ -167,6 +167,43 @@ pub(crate) fn restore(input: impl Read, store: &dyn Store) -> anyhow::Result<Sum
     Ok(summary)
 }
 
+/// Puts everything in a store into an empty one, and returns when it is on disk. Calls `damaged` for
+/// documents that are left out.
+pub(crate) fn copy(
+    old: &dyn Store,
+    new: &dyn Store,
+    mut damaged: impl FnMut(&DocumentName, &str) -> anyhow::Result<()>,
+) -> anyhow::Result<Summary> {
+    let mut summary = Summary::default();
+    let mut unflushed = 0;
+    for stored in old.documents()? {
+        let deltas = match old.load(&stored.name) {
+            Ok(deltas) => deltas,
+            Err(error @ StoreError::Corrupt { .. }) => {
+                summary.left_out += 1;
+                damaged(&stored.name, &error.to_string())?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        summary.documents += u64::from(!deltas.is_empty());
+        for bytes in deltas {
+            summary.deltas += 1;
+            new.append(&stored.name, &bytes, Delta::decode(&bytes)?.to())?;
+            unflushed += bytes.len();
+        }
+        if unflushed > FLUSH_BYTES {
+            unflushed = 0;
+            new.flush()?;
+        }
+    }
+    for owner in old.owners()? {
+        new.bind(&owner.document, owner.replica, &owner.principal)?;
+    }
+    new.flush()?;
+    Ok(summary)
+}
+
 /// Merges every document of a store. Calls `damaged` for those that cannot be.
 pub(crate) fn verify_store(
     store: &dyn Store,

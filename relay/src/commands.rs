@@ -33,6 +33,15 @@ pub enum Command {
         /// The backup
         file: PathBuf,
     },
+    /// Put everything of one data folder into a new one, kept as --store says; no relay may be running
+    Migrate {
+        /// The old folder
+        #[arg(long, value_name = "FOLDER")]
+        from: PathBuf,
+        /// The new folder
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+    },
     /// Read and merge everything in the data folder, or in a backup; the relay may be running
     Verify {
         /// The backup [default: the data folder]
@@ -48,11 +57,12 @@ impl Command {
     pub fn run(self, config: &Config, out: &mut dyn Write) -> anyhow::Result<bool> {
         match self {
             Self::Token(args) => token::run(args, out).map(|()| true),
-            Self::Inspect { document } => upkeep::inspect(&config.data, document, out),
+            Self::Inspect { document } => upkeep::inspect(config, document, out),
             Self::Doctor => doctor::run(config, out),
-            Self::Backup { file } => upkeep::backup(&config.data, &file, out),
-            Self::Restore { file } => upkeep::restore(&config.data, &file, out),
-            Self::Verify { file } => upkeep::verify(&config.data, file.as_deref(), out),
+            Self::Backup { file } => upkeep::backup(config, &file, out),
+            Self::Restore { file } => upkeep::restore(config, &file, out),
+            Self::Migrate { from, to } => upkeep::migrate(config, &from, &to, out),
+            Self::Verify { file } => upkeep::verify(config, file.as_deref(), out),
         }
     }
 }

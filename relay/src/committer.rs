@@ -2,12 +2,13 @@
 //! once.
 //!
 //! Three threads, for the store blocks: one appends and syncs, one reads, one makes checkpoints. An
-//! answer comes only after the sync that makes it true.
+//! answer comes only after the sync that makes it true; so what was read waits for the group that may
+//! be part of it. Else a power cut could leave with readers what the relay itself has lost.
 
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{mpsc as blocking, Arc};
+use std::sync::{mpsc as blocking, Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -23,6 +24,9 @@ const GROUP_MAX: usize = 4096;
 
 /// As much is read for one load; the node asks again for what follows, when the link can take it.
 const LOAD_BYTES: usize = 128 << 10;
+
+/// As much is read before one wait for the sync; what is asked for meanwhile shares the next.
+const LOADS_BYTES: usize = 4 << 20;
 
 /// What the store is asked to do. Done in this order.
 pub(crate) enum Task {
@@ -96,6 +100,7 @@ impl Committer {
         let (loads, to_load) = blocking::channel();
         let (wake, woken) = blocking::sync_channel(1);
         let stopping = Arc::new(AtomicBool::new(false));
+        let groups = Arc::new(Groups::default());
         let mut threads = Vec::new();
         let mut spawn = |name: &str, body: Body| {
             let (store, done) = (Arc::clone(store), done.clone());
@@ -111,15 +116,18 @@ impl Committer {
             Ok::<(), std::io::Error>(())
         };
         let metrics = Arc::clone(metrics);
+        let synced = Arc::clone(&groups);
         spawn(
             "store-append",
             Box::new(move |store, done| {
-                append(store, &to_append, &loads, &wake, (done, &metrics));
+                // However this ends, nobody waits for it any longer.
+                let groups = Ending(&groups);
+                append(store, &to_append, &loads, &wake, (done, &metrics, groups.0));
             }),
         )?;
         spawn(
             "store-load",
-            Box::new(move |store, done| load(store, &to_load, done)),
+            Box::new(move |store, done| load(store, &to_load, &synced, done)),
         )?;
         let stop = Arc::clone(&stopping);
         spawn(
@@ -161,14 +169,54 @@ impl Committer {
     }
 }
 
+/// Which groups are on disk.
+#[derive(Default)]
+struct Groups {
+    counts: Mutex<Counts>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct Counts {
+    begun: u64,
+    synced: u64,
+    ended: bool,
+}
+
+impl Groups {
+    fn change(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        self.moved.notify_all();
+    }
+
+    /// Waits until all that could be read before the call is on disk; `false` if it will never be.
+    fn wait(&self) -> bool {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = counts.begun;
+        while counts.synced < begun && !counts.ended {
+            counts = (self.moved.wait(counts)).unwrap_or_else(PoisonError::into_inner);
+        }
+        counts.synced >= begun
+    }
+}
+
+struct Ending<'a>(&'a Groups);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.change(|counts| counts.ended = true);
+    }
+}
+
 fn append(
     store: &dyn Store,
     tasks: &blocking::Receiver<Task>,
     loads: &blocking::Sender<Task>,
     wake: &blocking::SyncSender<()>,
-    (done, metrics): (&Results, &Metrics),
+    (done, metrics, groups): (&Results, &Metrics, &Groups),
 ) {
     while let Ok(first) = tasks.recv() {
+        groups.change(|counts| counts.begun += 1);
         let mut versions: BTreeMap<DocumentName, VersionVector> = BTreeMap::new();
         let mut reads = Vec::new();
         let mut bytes = 0;
@@ -223,13 +271,14 @@ fn append(
             }
             metrics.synced(begun.elapsed());
         }
+        groups.change(|counts| counts.synced = counts.begun);
         if bytes > 0 {
             let _ = done.send(Done::Flushed {
                 versions: versions.into_iter().collect(),
                 bytes,
                 taken: moments,
             });
-            if !store.due().is_empty() {
+            if store.is_untidy() || !store.due().is_empty() {
                 // Full means that it is awake.
                 let _ = wake.try_send(());
             }
@@ -257,42 +306,66 @@ fn keep(
     Ok(true)
 }
 
-fn load(store: &dyn Store, loads: &blocking::Receiver<Task>, done: &Results) {
-    while let Ok(task) = loads.recv() {
-        let Task::Load {
-            link,
-            document,
-            since,
-            anchors,
-        } = task
-        else {
-            continue;
-        };
-        let found = if anchors.is_empty() {
-            store.load_some(&document, &since, LOAD_BYTES)
-        } else {
-            with_anchors(store, &document, &since, &anchors)
-        };
-        let deltas = match found {
-            Ok(deltas) => deltas,
-            Err(error) => {
-                let Some(code) = error.code() else {
+fn load(store: &dyn Store, loads: &blocking::Receiver<Task>, groups: &Groups, done: &Results) {
+    while let Ok(first) = loads.recv() {
+        let mut answers = Vec::new();
+        let mut bytes_left = LOADS_BYTES;
+        let mut next = Some(first);
+        while let Some(task) = next {
+            match read(store, task, &mut answers) {
+                Ok(bytes) => bytes_left = bytes_left.saturating_sub(bytes),
+                Err(error) => {
                     let _ = done.send(Done::Broken(error));
                     return;
-                };
-                let _ = done.send(Done::Failed {
-                    document: document.clone(),
-                    code,
-                });
-                Vec::new()
+                }
             }
-        };
-        let _ = done.send(Done::Loaded {
-            link,
-            document,
-            deltas,
-        });
+            next = if bytes_left > 0 {
+                loads.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        if !groups.wait() {
+            return;
+        }
+        for answer in answers {
+            let _ = done.send(answer);
+        }
     }
+}
+
+/// Reads what one task asks for; how many bytes it came to.
+fn read(store: &dyn Store, task: Task, answers: &mut Vec<Done>) -> Result<usize, StoreError> {
+    let Task::Load {
+        link,
+        document,
+        since,
+        anchors,
+    } = task
+    else {
+        return Ok(0);
+    };
+    let found = if anchors.is_empty() {
+        store.load_some(&document, &since, LOAD_BYTES)
+    } else {
+        with_anchors(store, &document, &since, &anchors)
+    };
+    let deltas = match found {
+        Ok(deltas) => deltas,
+        Err(error) => {
+            let code = error.code().ok_or(error)?;
+            let document = document.clone();
+            answers.push(Done::Failed { document, code });
+            Vec::new()
+        }
+    };
+    let bytes = deltas.iter().map(|delta| delta.len()).sum();
+    answers.push(Done::Loaded {
+        link,
+        document,
+        deltas,
+    });
+    Ok(bytes)
 }
 
 /// What a peer lacks as one delta, with all that these elements hang on: the log's own deltas may hang
@@ -329,5 +402,11 @@ fn checkpoint(store: &dyn Store, woken: &blocking::Receiver<()>, stopping: &Atom
                 }
             }
         }
+        if let Err(error) = store.tidy() {
+            tracing::warn!(%error, "the store was not tidied up");
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::Command;
+use crate::store::Kind;
 
 pub use self::rates::Rates;
 
@@ -20,6 +21,9 @@ pub struct Config {
     pub listen: String,
     /// The folder of the store.
     pub data: PathBuf,
+    /// How the store keeps documents; `None` as the folder does, or else in a log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<Kind>,
     /// Addresses of other relays to link to.
     #[serde(rename = "peer")]
     pub peers: Vec<String>,
@@ -72,6 +76,7 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:4455".into(),
             data: "driftwood-data".into(),
+            store: None,
             peers: Vec::new(),
             allow_origins: Vec::new(),
             auth_keys: Vec::new(),
@@ -136,6 +141,10 @@ struct Settings {
     /// The folder to keep documents in [default: ./driftwood-data]
     #[arg(global = true, long, value_name = "FOLDER", env = "DRIFTWOOD_DATA")]
     data: Option<PathBuf>,
+
+    /// How to keep documents in a new data folder [default: log; else as the folder does]
+    #[arg(global = true, long, value_name = "KIND", env = "DRIFTWOOD_STORE")]
+    store: Option<Kind>,
 
     /// Another relay to link to; can be given several times
     #[arg(
@@ -262,6 +271,7 @@ struct Settings {
 struct File {
     listen: Option<String>,
     data: Option<PathBuf>,
+    store: Option<Kind>,
     #[serde(default)]
     peer: Vec<String>,
     #[serde(default)]
@@ -338,6 +348,7 @@ impl Settings {
         Ok(Config {
             listen: self.listen.or(file.listen).unwrap_or(default.listen),
             data: self.data.or(file.data).unwrap_or(default.data),
+            store: self.store.or(file.store),
             peers: listed(self.peers, file.peer),
             allow_origins: listed(self.allow_origins, file.allow_origin),
             auth_keys: if self.auth_keys.is_empty() {

@@ -24,7 +24,7 @@ use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState};
-use crate::store::{SledStore, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::tls::{Identity, TlsError, Trust};
 use crate::watch::watch;
 pub use crate::webhook::WebhookError;
@@ -138,11 +138,11 @@ impl Server {
     /// # Errors
     /// When the store cannot be opened, the address is taken or a peer's address is malformed.
     pub async fn bind(config: &Config) -> Result<Self, ServeError> {
-        let data = config.data.clone();
-        let store = tokio::task::spawn_blocking(move || SledStore::open(&data))
+        let (data, kind) = (config.data.clone(), config.store);
+        let store = tokio::task::spawn_blocking(move || store::open(&data, kind))
             .await
             .map_err(|_panic| ServeError::Opening)??;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let store: Arc<dyn Store> = store.into();
         let server = Self::bind_with(config, Arc::clone(&store)).await?;
         #[cfg(unix)]
         let server = Self {

@@ -15,18 +15,29 @@
 //! 4. A damaged record refuses its own document and no other.
 
 mod checkpoint;
+mod log;
+mod mark;
 mod memory;
+#[cfg(test)]
+mod power_cut;
 mod record;
+mod redb;
 mod sled;
+#[cfg(test)]
+mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode};
 
+pub use self::log::LogStore;
+pub use self::mark::Kind;
 pub use self::memory::MemoryStore;
-pub use self::sled::{SledOptions, SledStore};
+pub use self::redb::RedbStore;
+pub use self::sled::SledStore;
 
 /// The newest records of a log that a checkpoint leaves as they are, so that someone who was away
 /// for a moment gets a few small deltas and not the whole state.
@@ -52,6 +63,68 @@ fn is_due(records: u64, bytes: u64, checkpoint_bytes: u64) -> bool {
         records > CHECKPOINT_RECORDS || (bytes > CHECKPOINT_BYTES && records > 2 * TAIL_RECORDS);
     let grown = bytes + records * RECORD_OVERHEAD_BYTES > checkpoint_bytes / 4;
     (long && grown) || records > CHECKPOINT_RECORDS_MAX
+}
+
+/// How to open a store on disk.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// How long to wait for a folder that another process has open; a killed process may hold it a
+    /// little longer.
+    pub lock_wait: Duration,
+    /// Appends are refused with [`StoreError::Full`] while the disk has less room than this.
+    pub free_bytes_min: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            lock_wait: Duration::from_secs(2),
+            free_bytes_min: 64 << 20,
+        }
+    }
+}
+
+/// Opens the store in a folder, and makes it if the folder is empty or missing. Without a kind it is
+/// the one that the folder has, or else [`Kind::Log`].
+///
+/// # Errors
+/// When the folder is in use, belongs to someone else, to a newer program or to another kind of store,
+/// or cannot be read.
+pub fn open(path: &Path, kind: Option<Kind>) -> Result<Box<dyn Store>, StoreError> {
+    let kind = match (kind, mark::kind_of(path)?) {
+        (Some(kind), _) | (None, Some(kind)) => kind,
+        (None, None) => Kind::Log,
+    };
+    if kind == Kind::Sled {
+        return Err(StoreError::OtherKind {
+            path: path.to_owned(),
+            found: kind,
+            wanted: Kind::Log,
+        });
+    }
+    open_any(path, kind)
+}
+
+/// The store in a folder that has one, whatever its kind.
+pub(crate) fn open_there(path: &Path) -> Result<Option<Box<dyn Store>>, StoreError> {
+    let kind = mark::kind_of(path)?;
+    kind.map(|kind| open_any(path, kind)).transpose()
+}
+
+/// How the store in a folder keeps its documents; `None` if the folder is missing or empty.
+///
+/// # Errors
+/// When the folder holds something else, or what only a newer program can read.
+pub fn kind_of(path: &Path) -> Result<Option<Kind>, StoreError> {
+    mark::kind_of(path)
+}
+
+fn open_any(path: &Path, kind: Kind) -> Result<Box<dyn Store>, StoreError> {
+    Ok(match kind {
+        Kind::Sled => Box::new(SledStore::open(path)?),
+        Kind::Log => Box::new(LogStore::open(path)?),
+        Kind::Redb => Box::new(RedbStore::open(path)?),
+    })
 }
 
 /// What a store knows of one document without reading its log.
@@ -95,12 +168,26 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// The folder was written by a newer program; nothing in it was changed.
-    #[error("{} has store format {found}, newer than the {} this program knows", .path.display(), record::FORMAT)]
+    #[error("{} has store format {found}, newer than the {} this program knows", .path.display(), mark::NEWEST)]
     FormatTooNew {
         /// The folder.
         path: PathBuf,
         /// The format it says it has.
         found: String,
+    },
+    /// The folder keeps its documents in another way.
+    #[error(
+        "{} keeps its documents in `{}`, not in `{}`; `driftwood-relay migrate --from {} --to NEW-FOLDER` \
+         puts them into another folder",
+        .path.display(), .found.name(), .wanted.name(), .path.display()
+    )]
+    OtherKind {
+        /// The folder.
+        path: PathBuf,
+        /// How it keeps them.
+        found: Kind,
+        /// How it was to be opened.
+        wanted: Kind,
     },
     /// Another process has the folder open.
     #[error("{} is in use by another process", .path.display())]
@@ -246,6 +333,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Corrupt`] when the log cannot be merged; the log is then left as it was.
     fn checkpoint(&self, document: &DocumentName) -> Result<(), StoreError>;
+
+    /// Whether [`tidy`](Store::tidy) has something to do.
+    fn is_untidy(&self) -> bool {
+        false
+    }
+
+    /// Does what can wait, such as giving space back. Reads and appends go on meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] leaves everything as it was; others are fatal.
+    fn tidy(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Gathers what a reader lacks, up to a number of bytes.
@@ -269,10 +369,11 @@ impl<'a> Missing<'a> {
     }
 
     /// Takes the next record of the log.
-    fn take(&mut self, to: &VersionVector, delta: &[u8]) {
+    fn take(&mut self, to: &VersionVector, delta: impl Into<Arc<[u8]>>) {
         if !self.held.includes(to) {
+            let delta = delta.into();
             self.bytes_left = self.bytes_left.saturating_sub(delta.len());
-            self.deltas.push(delta.into());
+            self.deltas.push(delta);
         }
     }
 }

@@ -6,6 +6,7 @@
 mod bench;
 mod browser;
 mod build;
+mod crash;
 mod demo;
 mod fuzz;
 mod hygiene;
@@ -52,6 +53,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run random schedules against the engine for some minutes, with seeds that nobody has tried
     Soak(schedules::Args),
+    /// Kill a loaded relay again and again, and see that nothing it acknowledged is missing
+    Crash(crash::Args),
     /// Put known bugs into the engine, one at a time, and see that the schedules find each of them
     Mutants(mutants::Args),
     /// Measure Driftwood beside other engines
@@ -78,6 +81,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(args) => test::run(&workspace, &args),
         Command::Fuzz(args) => fuzz::run(&workspace, &args),
         Command::Soak(args) => schedules::soak(&workspace, &args),
+        Command::Crash(args) => crash::run(&workspace, &args),
         Command::Mutants(args) => mutants::run(&workspace, &args),
         Command::Bench(args) => bench::run(&workspace, &args),
     }

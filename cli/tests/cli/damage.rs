@@ -8,7 +8,7 @@ use crate::support::Device;
 fn a_damaged_store_is_a_clear_error() {
     let device = Device::new();
     device.run(&["new", "trip", "--text", &"Boots and socks. ".repeat(500)]);
-    let path = device.folder().join("store/log/db");
+    let path = device.folder().join("store/0000000000000000.log");
     let mut bytes = fs::read(&path).expect("the store's file");
     let (start, end) = (bytes.len() / 8, bytes.len() * 7 / 8);
     for byte in &mut bytes[start..end] {
@@ -23,7 +23,8 @@ fn a_damaged_store_is_a_clear_error() {
         let output = device.command(args).output().expect("it starts");
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{args:?}: {errors}");
-        assert!(errors.contains("damaged"), "{args:?}: {errors}");
+        let said = String::from_utf8_lossy(&output.stdout) + &errors[..];
+        assert!(said.contains("damaged"), "{args:?}: {said}");
         assert!(!errors.contains("panicked"), "{args:?}: {errors}");
     }
 }
@@ -39,14 +40,14 @@ fn a_newer_store_is_left_alone() {
         errors.contains("99") && errors.contains("newer"),
         "{errors}"
     );
-    fs::write(&mark, "driftwood-store 1\n").expect("written");
+    fs::write(&mark, "driftwood-store 2\n").expect("written");
     device.run(&["show", "trip"]);
 }
 
 #[test]
 fn the_folder_of_a_relay_is_refused() {
     let device = Device::new();
-    fs::write(device.folder().join("FORMAT"), "driftwood-store 1\n").expect("written");
+    fs::write(device.folder().join("FORMAT"), "driftwood-store 2\n").expect("written");
     assert!(device.fails(1, &["list"]).contains("folder of a relay"));
 }
 

@@ -7,6 +7,7 @@ use super::{say, upkeep};
 use crate::auth::{self, Keys};
 use crate::config::Config;
 use crate::peers::Address;
+use crate::store::{self, Kind};
 use crate::tls::{Identity, Trust};
 
 /// Less room than this on the disk is worth a word.
@@ -46,11 +47,12 @@ fn data(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         ));
     }
     let mut said = Vec::new();
-    match upkeep::inspect(&config.data, None, &mut said) {
+    match upkeep::inspect(config, None, &mut said) {
         Ok(whole) => {
             let said = String::from_utf8_lossy(&said);
             let sum = said.lines().last().unwrap_or_default().trim();
-            findings.good(&format!("{path}: {sum}"))?;
+            let kind = store::kind_of(&config.data)?.map_or("nothing", Kind::name);
+            findings.good(&format!("{path}: {sum}, kept in `{kind}`"))?;
             let damaged = said.lines().filter(|line| line.ends_with("DAMAGED"));
             for line in damaged.filter(|_| !whole) {
                 findings.wrong(&format!(

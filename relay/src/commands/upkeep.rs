@@ -10,23 +10,24 @@ use anyhow::{bail, ensure, Context as _};
 use super::say;
 use crate::admin::{self, Request};
 use crate::backup;
-use crate::store::{SledStore, Store as _};
+use crate::config::Config;
+use crate::store;
 
 pub(super) fn inspect(
-    data: &Path,
+    config: &Config,
     document: Option<String>,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    answer(data, Request::Inspect { document }, out)
+    answer(config, Request::Inspect { document }, out)
 }
 
 pub(super) fn verify(
-    data: &Path,
+    config: &Config,
     file: Option<&Path>,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
     let Some(file) = file else {
-        return answer(data, Request::Verify, out);
+        return answer(config, Request::Verify, out);
     };
     let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     let summary = backup::verify(BufReader::new(opened));
@@ -36,7 +37,7 @@ pub(super) fn verify(
 }
 
 /// Writes beside the file first: what has its name is whole.
-pub(super) fn backup(data: &Path, file: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
+pub(super) fn backup(config: &Config, file: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
     ensure!(
         !file.exists(),
         "{} is there already; choose another name",
@@ -48,7 +49,7 @@ pub(super) fn backup(data: &Path, file: &Path, out: &mut dyn Write) -> anyhow::R
     let made = File::create(partial);
     let made = made.with_context(|| format!("cannot make {}", partial.display()))?;
     let mut writer = BufWriter::new(&made);
-    answer(data, Request::Backup, &mut writer)?;
+    answer(config, Request::Backup, &mut writer)?;
     writer.flush()?;
     drop(writer);
     made.sync_all()?;
@@ -63,21 +64,44 @@ pub(super) fn backup(data: &Path, file: &Path, out: &mut dyn Write) -> anyhow::R
     Ok(summary.left_out == 0)
 }
 
-pub(super) fn restore(data: &Path, file: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
+pub(super) fn restore(config: &Config, file: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
     let open = || File::open(file).with_context(|| format!("cannot read {}", file.display()));
     // First all of it is looked at: half a backup is not restored.
     let checked = backup::verify(BufReader::new(open()?));
     checked.with_context(|| format!("{} cannot be used", file.display()))?;
-    let store = SledStore::open(data)?;
+    let data = &config.data;
+    let store = store::open(data, config.store)?;
     if !store.documents()?.is_empty() {
         bail!(
             "{} has documents; restore into a new folder (--data)",
             data.display()
         );
     }
-    let summary = backup::restore(BufReader::new(open()?), &store)?;
+    let summary = backup::restore(BufReader::new(open()?), &*store)?;
     say(out, &told(&summary))?;
     Ok(true)
+}
+
+/// Puts all documents, and whose the replica ids are, into a new folder.
+pub(super) fn migrate(
+    config: &Config,
+    from: &Path,
+    to: &Path,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
+    let old = store::open_there(from)?;
+    let old = old.with_context(|| format!("there is no store in {}", from.display()))?;
+    let new = store::open(to, config.store)?;
+    ensure!(
+        new.documents()?.is_empty(),
+        "{} has documents; choose a new folder (--to)",
+        to.display()
+    );
+    let summary = backup::copy(&*old, &*new, |name, why| {
+        say(out, &format!("`{}`: {why}", name.as_str().escape_debug()))
+    })?;
+    say(out, &told(&summary))?;
+    Ok(summary.left_out == 0)
 }
 
 fn told(summary: &backup::Summary) -> String {
@@ -95,7 +119,8 @@ fn told(summary: &backup::Summary) -> String {
 }
 
 /// The answer of the relay that runs on this folder, or else of the folder.
-fn answer(data: &Path, request: Request, out: &mut dyn Write) -> anyhow::Result<bool> {
+fn answer(config: &Config, request: Request, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let data = &config.data;
     if let Some(answer) = admin::ask(data, &request, out)? {
         return Ok(answer);
     }
@@ -104,6 +129,6 @@ fn answer(data: &Path, request: Request, out: &mut dyn Write) -> anyhow::Result<
         "there is no data folder {}; name it with --data",
         data.display()
     );
-    let store = SledStore::open(data)?;
-    admin::carry_out(request, &store, out, &AtomicBool::new(false))
+    let store = store::open(data, config.store)?;
+    admin::carry_out(request, &*store, out, &AtomicBool::new(false))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use driftwood_crdt::{Delta, Doc, ReplicaId, VersionVector};
 
 /// A delta as the store keeps it: its bytes, and the version they lead to.
+#[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub(super) to: VersionVector,
     pub(super) bytes: Arc<[u8]>,

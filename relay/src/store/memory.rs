@@ -114,7 +114,7 @@ impl Store for MemoryStore {
             if missing.is_full() {
                 break;
             }
-            missing.take(&piece.to, &piece.bytes);
+            missing.take(&piece.to, Arc::clone(&piece.bytes));
         }
         Ok(missing.deltas)
     }

@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::DocumentName;
@@ -26,7 +25,7 @@ use self::folder::{engine_error, Folder};
 use self::log::Log;
 use super::checkpoint;
 use super::record::{seal, unseal, Place};
-use super::{Missing, Owner, Store, StoreError, Stored, TAIL_RECORDS};
+use super::{Missing, Owner, Store, StoreError, StoreOptions, Stored, TAIL_RECORDS};
 
 /// After this many records the next head is written.
 const HEAD_RECORDS: u64 = 64;
@@ -37,25 +36,6 @@ const ROOM_STEP_BYTES: u64 = 4 << 20;
 /// The engine writes whole pages when one of their records is added: about four times what came in,
 /// in our runs with records of 40 to 250,000 bytes.
 const WRITE_AMPLIFICATION: u64 = 4;
-
-/// How to open a [`SledStore`].
-#[derive(Debug, Clone)]
-pub struct SledOptions {
-    /// How long to wait for a folder that another process has open; a killed process may hold it a
-    /// little longer.
-    pub lock_wait: Duration,
-    /// Appends are refused with [`StoreError::Full`] while the disk has less room than this.
-    pub free_bytes_min: u64,
-}
-
-impl Default for SledOptions {
-    fn default() -> Self {
-        Self {
-            lock_wait: Duration::from_secs(2),
-            free_bytes_min: 64 << 20,
-        }
-    }
-}
 
 /// Keeps the logs in a folder. One process at a time can have it open.
 pub struct SledStore {
@@ -81,14 +61,14 @@ impl SledStore {
     /// # Errors
     /// When the folder is in use, belongs to someone else or to a newer program, or cannot be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, &SledOptions::default())
+        Self::open_with(path, &StoreOptions::default())
     }
 
     /// [`open`](Self::open) with options.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_with(path: &Path, options: &SledOptions) -> Result<Self, StoreError> {
+    pub fn open_with(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
         let folder = Folder::open(path, options.lock_wait)?;
         let tree = |name: &str| folder.engine.open_tree(name).map_err(engine_error);
         let (names, log, heads) = (tree("names")?, tree("log")?, tree("heads")?);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Parser as _;
 use driftwood_relay::config::{Args, Config, Rates};
 use driftwood_relay::server::{ServeError, Server};
-use driftwood_relay::store::{MemoryStore, SledStore, Store};
+use driftwood_relay::store::{LogStore, MemoryStore, Store};
 use driftwood_sync::{ErrorCode, Input, Level, Token};
 use tempfile::TempDir;
 
@@ -182,7 +182,7 @@ async fn a_login_that_expires_ends_the_connection() {
 async fn a_replica_keeps_its_owner_over_a_restart_and_a_forger_is_cut_off() {
     let office = Office::new("eddsa");
     let data = TempDir::new().expect("temporary folder");
-    let open = || Arc::new(SledStore::open(data.path()).expect("a store"));
+    let open = || Arc::new(LogStore::open(data.path()).expect("a store"));
     let relay = Relay::start_with(&office.config(), open()).await;
     let mut ada = office.guest(relay.address, 7, "ada", "*:write");
     ada.open("trip");

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use driftwood_relay::config::Config;
-use driftwood_relay::store::{MemoryStore, SledStore, Store};
+use driftwood_relay::store::{LogStore, MemoryStore, Store};
 use driftwood_sync::Level;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -86,7 +86,7 @@ async fn edits_made_offline_converge() {
 #[tokio::test]
 async fn a_relay_that_ends_has_kept_everything() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let open = || Arc::new(SledStore::open(folder.path()).expect("a store"));
+    let open = || Arc::new(LogStore::open(folder.path()).expect("a store"));
     let relay = Relay::start(open()).await;
     let mut ann = Guest::at(relay.address, 1, "trip");
     ann.write("trip", "kept");
@@ -206,7 +206,7 @@ async fn the_program_ends_cleanly_on_both_signals() {
         until("saved", [&mut ann], |[ann]| ann.saved("trip", Level::Relay)).await;
         let status = program.signal(signal).await;
         assert!(status.success(), "{signal}: {status}");
-        let store = SledStore::open(folder.path()).expect("the folder is free again");
+        let store = LogStore::open(folder.path()).expect("the folder is free again");
         assert_eq!(store.documents().expect("read").len(), 1);
     }
 }

@@ -17,6 +17,8 @@ mod proxy;
 mod slow_reader;
 mod staged;
 mod store_contract;
+mod store_folder;
+mod store_log;
 mod store_sled;
 mod storm;
 mod support;

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
+use driftwood_crdt::ReplicaId;
 use driftwood_relay::config::{Args, Config};
 use driftwood_relay::server::Server;
-use driftwood_relay::store::{MemoryStore, SledStore, Store};
+use driftwood_relay::store::{
+    self, LogStore, MemoryStore, SledStore, Store, Stored, CHECKPOINT_RECORDS,
+};
 use driftwood_sync::{ErrorCode, Level};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::loopback::http;
-use crate::store_contract::append;
-use crate::store_sled::engine;
+use crate::store_contract::{append, replay};
+use crate::store_log::{find, segments};
 use crate::support::{name, soon, until, Author, Guest, Program, Relay};
 
 /// What a command on a data folder prints, and whether it found all well; or why it could not.
@@ -170,7 +173,7 @@ async fn a_backup_of_a_running_relay_fills_a_new_one() {
     let new = folder.path().join("new");
     let (good, said) = command(&new, &["restore", path]).expect("it works");
     assert!(good && said.contains("2 documents"), "{said}");
-    let store = Arc::new(SledStore::open(&new).expect("a store"));
+    let store = Arc::new(LogStore::open(&new).expect("a store"));
     let relay = Relay::start(store).await;
     let mut bob = Guest::at(relay.address, 2, "trip");
     until("bob has it", [&mut bob], |[bob]| {
@@ -184,7 +187,7 @@ async fn a_backup_of_a_running_relay_fills_a_new_one() {
 fn a_damaged_backup_restores_nothing() {
     let folder = TempDir::new().expect("temporary folder");
     let data = folder.path().join("data");
-    let store = SledStore::open(&data).expect("a store");
+    let store = LogStore::open(&data).expect("a store");
     append(&store, "trip", &Author::new(1).write("boots"));
     store.flush().expect("flushed");
     drop(store);
@@ -205,7 +208,7 @@ fn a_damaged_backup_restores_nothing() {
 fn a_damaged_document_is_named_and_the_others_are_backed_up() {
     let folder = TempDir::new().expect("temporary folder");
     let data = folder.path().join("data");
-    let store = SledStore::open(&data).expect("a store");
+    let store = LogStore::open(&data).expect("a store");
     for document in ["hurt", "well"] {
         let mut author = Author::new(1);
         append(&store, document, &author.write("a"));
@@ -213,13 +216,10 @@ fn a_damaged_document_is_named_and_the_others_are_backed_up() {
     }
     store.flush().expect("flushed");
     drop(store);
-    let engine = engine(&data);
-    let log = engine.open_tree("log").expect("opened");
-    let (key, value) = log.first().expect("read").expect("one");
-    let mut value = value.to_vec();
-    *value.last_mut().expect("a byte") ^= 1;
-    log.insert(key, value).expect("written");
-    drop((log, engine));
+    let log = segments(&data).remove(0);
+    let mut bytes = std::fs::read(&log).expect("read");
+    bytes[find(&log, "hurt")] ^= 1;
+    std::fs::write(&log, bytes).expect("written");
 
     for args in [&["verify"][..], &["doctor"], &["inspect"]] {
         let (good, said) = command(&data, args).expect("it works");
@@ -233,6 +233,71 @@ fn a_damaged_document_is_named_and_the_others_are_backed_up() {
         "{said}"
     );
     assert!(command(&data, &["verify", path]).expect("it is whole").0);
+}
+
+#[test]
+fn a_folder_is_put_into_one_of_another_kind_with_all_that_is_in_it() {
+    let folder = TempDir::new().expect("temporary folder");
+    let [old, log, redb] = ["old", "log", "redb"].map(|name| folder.path().join(name));
+    let store = SledStore::open(&old).expect("a store");
+    let mut author = Author::new(1);
+    for at in 0..CHECKPOINT_RECORDS {
+        append(&store, "trip", &author.write("boots "));
+        if at == 900 {
+            store.checkpoint(&name("trip")).expect("made");
+        }
+    }
+    append(&store, "work", &Author::new(2).write("desk"));
+    let replica = ReplicaId::new(1);
+    store.bind(&name("trip"), replica, "ada").expect("bound");
+    let (documents, owners) = (store.documents(), store.owners());
+    drop(store);
+
+    // As a relay that finds the old folder says.
+    let said = command(&old, &["inspect"]).expect_err("it is the old kind");
+    assert!(said.contains("driftwood-relay migrate --from"), "{said}");
+    for (from, to, kind) in [(&old, &log, "log"), (&log, &redb, "redb")] {
+        let [from, into] = [from, to].map(|path| path.to_str().expect("utf-8"));
+        let args = ["migrate", "--from", from, "--to", into, "--store", kind];
+        let (good, said) = command(&old, &args).expect("it works");
+        assert!(good && said.contains("2 documents"), "{said}");
+        let again = command(&old, &args).expect_err("it has documents");
+        assert!(again.contains("choose a new folder"), "{again}");
+
+        let store = store::open(to, None).expect("a store");
+        let versions = |stored: &Vec<Stored>| -> Vec<_> {
+            let stored = stored.iter();
+            stored
+                .map(|it| (it.name.clone(), it.version.clone()))
+                .collect()
+        };
+        let moved = store.documents().expect("read");
+        assert_eq!(
+            versions(&moved),
+            versions(documents.as_ref().expect("read"))
+        );
+        assert_eq!(
+            store.owners().expect("read"),
+            *owners.as_ref().expect("read")
+        );
+        assert_eq!(replay(&*store, "trip").canonical(), author.doc.canonical());
+        drop(store);
+        for args in ["verify", "inspect", "doctor"] {
+            let (good, said) = command(to, &[args]).expect("it works");
+            assert!(good && said.contains("2 documents"), "{args}: {said}");
+        }
+        let file = folder.path().join(format!("backup of {kind}"));
+        let path = file.to_str().expect("utf-8");
+        command(to, &["backup", path]).expect("it works");
+        let new = folder.path().join(format!("new {kind}"));
+        let args = ["restore", path, "--store", kind];
+        assert!(command(&new, &args)
+            .expect("it works")
+            .1
+            .contains("2 documents"));
+        let store = store::open(&new, None).expect("a store");
+        assert_eq!(replay(&*store, "trip").canonical(), author.doc.canonical());
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! What only a store on disk can get wrong: restarts, damage, other programs, a full disk.
+//! The old store, that is still read: what it can get wrong at restarts and by damage.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
-use driftwood_relay::store::{SledOptions, SledStore, Store, StoreError, TAIL_RECORDS};
+use driftwood_relay::store::{SledStore, Store, StoreError, TAIL_RECORDS};
 use driftwood_sync::ErrorCode;
 use tempfile::TempDir;
 
@@ -253,45 +253,6 @@ fn every_damaged_record_is_noticed_and_refuses_its_document_only() {
     );
 }
 
-/// Every file below a folder with its content.
-fn files(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(path).expect("a folder") {
-        let path = entry.expect("read").path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            let content = fs::read(&path).expect("read");
-            found.insert(path, content);
-        }
-    }
-    found
-}
-
-#[test]
-fn a_newer_format_is_not_opened_and_not_changed() {
-    let folder = TempDir::new().expect("temporary folder");
-    drop(open(folder.path()));
-    fs::write(folder.path().join("FORMAT"), "driftwood-store 2\n").expect("written");
-    let before = files(folder.path());
-    let error = SledStore::open(folder.path()).err().expect("refused");
-    assert_eq!(error.code(), Some(ErrorCode::FormatTooNew));
-    assert!(error.to_string().contains("format 2"), "{error}");
-    assert!(files(folder.path()) == before);
-}
-
-#[test]
-fn a_folder_of_someone_else_is_refused_and_left_alone() {
-    let folder = TempDir::new().expect("temporary folder");
-    fs::write(folder.path().join("holiday.jpg"), "not ours").expect("written");
-    let before = files(folder.path());
-    assert!(matches!(
-        SledStore::open(folder.path()),
-        Err(StoreError::Foreign { .. })
-    ));
-    assert!(files(folder.path()) == before);
-}
-
 #[test]
 fn a_damaged_database_is_a_clear_error() {
     let folder = TempDir::new().expect("temporary folder");
@@ -313,48 +274,6 @@ fn a_damaged_database_is_a_clear_error() {
 }
 
 #[test]
-fn a_folder_in_use_is_refused_and_free_again_afterwards() {
-    let folder = TempDir::new().expect("temporary folder");
-    let first = open(folder.path());
-    let options = SledOptions {
-        lock_wait: Duration::from_millis(60),
-        ..SledOptions::default()
-    };
-    let second = SledStore::open_with(folder.path(), &options);
-    assert!(matches!(second, Err(StoreError::InUse { .. })));
-    drop(first);
-    drop(open(folder.path()));
-}
-
-#[test]
-fn a_disk_without_room_takes_nothing_and_reads_on() {
-    let folder = TempDir::new().expect("temporary folder");
-    let mut author = Author::new(1);
-    let store = open(folder.path());
-    append(&store, "trip", &author.write("kept"));
-    drop(store);
-    let options = SledOptions {
-        free_bytes_min: u64::MAX,
-        ..SledOptions::default()
-    };
-    let store = SledStore::open_with(folder.path(), &options).expect("a store");
-    let kept = author.doc.canonical();
-    let delta = author.write("refused");
-    for document in ["trip", "new"] {
-        let refused = store.append(&name(document), &delta.encode(), delta.to());
-        let error = refused.expect_err("no room");
-        assert_eq!(error.code(), Some(ErrorCode::StorageFull));
-        assert!(!error.is_fatal());
-    }
-    assert_eq!(replay(&store, "trip").canonical(), kept);
-    assert_eq!(store.documents().expect("read").len(), 1);
-    drop(store);
-    let store = open(folder.path());
-    append(&store, "trip", &delta);
-    assert_eq!(replay(&store, "trip").canonical(), author.doc.canonical());
-}
-
-#[test]
 fn large_records_stay_out_of_the_engines_side_files() {
     let folder = TempDir::new().expect("temporary folder");
     let store = open(folder.path());
@@ -372,7 +291,7 @@ fn large_records_stay_out_of_the_engines_side_files() {
 }
 
 /// Copies a folder with everything in it.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("read");

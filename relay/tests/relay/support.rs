@@ -347,16 +347,24 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(data: &Path, listen: &str, peers: &[SocketAddr]) -> Self {
+        let peers: Vec<String> = peers
+            .iter()
+            .map(|peer| format!("--peer=ws://{peer}"))
+            .collect();
+        let peers: Vec<&str> = peers.iter().map(String::as_str).collect();
+        Self::start_with(data, listen, &peers)
+    }
+
+    /// Starts it with more flags.
+    pub(crate) fn start_with(data: &Path, listen: &str, more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_driftwood-relay"));
         command
             .arg("--listen")
             .arg(listen)
             .arg("--data")
             .arg(data)
-            .args(["--log", "warn"]);
-        for peer in peers {
-            command.arg("--peer").arg(format!("ws://{peer}"));
-        }
+            .args(["--log", "warn"])
+            .args(more);
         Self::spawn(&mut command)
     }
 

@@ -1,18 +1,16 @@
 //! The data folder around the engine: its format mark, its lock, its syncs and the room on its
 //! disk.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::record::{seal, unseal, FORMAT};
+use super::super::mark::{self, sync_folder, Kind};
+use super::super::record::{seal, unseal};
 use super::super::StoreError;
 
-const MARK: &str = "FORMAT";
-const MARK_NEW: &str = "FORMAT.new";
-const MARK_TEXT: &str = "driftwood-store ";
 const ENGINE: &str = "log";
 const TIDE: &str = "TIDE";
 
@@ -35,7 +33,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Checks the folder's format, makes it if there is none, and opens the engine.
     pub(super) fn open(path: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
-        check_format(path)?;
+        mark::make_or_check(path, Kind::Sled)?;
         let engine_path = path.join(ENGINE);
         let engine = open_engine(path, &engine_path, lock_wait)?;
         let file = File::open(engine_path.join("db"))?;
@@ -148,55 +146,4 @@ fn open_engine(
 /// sled wraps the lock's failure in an error of kind `Other`; only the text tells.
 fn is_lock_error(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
-}
-
-fn check_format(path: &Path) -> Result<(), StoreError> {
-    match fs::read_to_string(path.join(MARK)) {
-        Ok(mark) => {
-            let found = mark.trim().strip_prefix(MARK_TEXT.trim()).map(str::trim);
-            match found.map(str::parse::<u8>) {
-                Some(Ok(FORMAT)) => Ok(()),
-                Some(_) => Err(StoreError::FormatTooNew {
-                    path: path.to_owned(),
-                    found: found.unwrap_or_default().to_owned(),
-                }),
-                None => Err(StoreError::Foreign {
-                    path: path.to_owned(),
-                }),
-            }
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => make(path),
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(StoreError::Foreign {
-            path: path.to_owned(),
-        }),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Marks an empty folder as ours, before anything else is put there.
-fn make(path: &Path) -> Result<(), StoreError> {
-    fs::create_dir_all(path)?;
-    for entry in fs::read_dir(path)? {
-        // What a process leaves that stopped between the two steps below is no one else's.
-        if entry?.file_name() != MARK_NEW {
-            return Err(StoreError::Foreign {
-                path: path.to_owned(),
-            });
-        }
-    }
-    let new = path.join(MARK_NEW);
-    let mut file = File::create(&new)?;
-    writeln!(file, "{MARK_TEXT}{FORMAT}")?;
-    file.sync_all()?;
-    fs::rename(&new, path.join(MARK))?;
-    sync_folder(path)
-}
-
-/// Makes names that were added to a folder durable.
-fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    // Only Unix lets a folder be opened; elsewhere names are durable by themselves.
-    if cfg!(unix) {
-        File::open(path)?.sync_all()?;
-    }
-    Ok(())
 }
