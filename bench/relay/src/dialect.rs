@@ -56,7 +56,7 @@ pub trait Dialect {
     fn change(&self, update: &[u8]) -> Vec<u8>;
 
     /// The message that brings what the server asked for, if it waits for one; `None` is nothing.
-    fn offer(&self, update: Option<&[u8]>) -> Option<Vec<u8>>;
+    fn offer(&mut self, update: Option<&[u8]>) -> Option<Vec<u8>>;
 
     /// What came.
     fn hear(&mut self, message: Bytes) -> Result<Heard>;

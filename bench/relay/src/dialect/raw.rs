@@ -40,7 +40,7 @@ impl Dialect for Raw {
         message
     }
 
-    fn offer(&self, update: Option<&[u8]>) -> Option<Vec<u8>> {
+    fn offer(&mut self, update: Option<&[u8]>) -> Option<Vec<u8>> {
         update.map(|update| self.change(update))
     }
 

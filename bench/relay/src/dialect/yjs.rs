@@ -32,8 +32,9 @@ pub enum Flavour {
 pub struct Yjs {
     flavour: Flavour,
     room: String,
-    /// How many updates were said to be saved.
+    /// How often it was said that something is saved, and how often that was not about an update.
     saved: u64,
+    offered: u64,
 }
 
 impl Yjs {
@@ -42,6 +43,7 @@ impl Yjs {
             flavour,
             room: room.to_owned(),
             saved: 0,
+            offered: 0,
         }
     }
 
@@ -81,7 +83,8 @@ impl Dialect for Yjs {
         self.message(&[SYNC, UPDATE], update)
     }
 
-    fn offer(&self, update: Option<&[u8]>) -> Option<Vec<u8>> {
+    fn offer(&mut self, update: Option<&[u8]>) -> Option<Vec<u8>> {
+        self.offered += 1;
         Some(self.message(&[SYNC, STEP_2], update.unwrap_or(NOTHING)))
     }
 
@@ -105,7 +108,8 @@ impl Dialect for Yjs {
             SYNC_STATUS => {
                 ensure!(read_number(&mut message)? == 1, "an update was not taken");
                 self.saved += 1;
-                heard.saved = Some(Saved::Messages(self.saved));
+                let updates = self.saved.saturating_sub(self.offered);
+                heard.saved = (updates > 0).then_some(Saved::Messages(updates));
             }
             // Who else is there.
             _ => {}

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 pub async fn measure(site: &Site, contender: Contender, scale: &Scale) -> Result<Values> {
-    let (base, each, cpu) = fill(site, contender, scale.idle, |_| "room".to_owned()).await?;
-    let (_, each_own, _) = fill(site, contender, scale.idle, |n| format!("room{n}")).await?;
+    let (base, each, cpu) = fill(site, contender, scale, |_| "room".to_owned()).await?;
+    let (_, each_own, _) = fill(site, contender, scale, |n| format!("room{n}")).await?;
     Ok(vec![
         (EACH, each),
         (EACH_OWN, each_own),
@@ -25,9 +25,10 @@ pub async fn measure(site: &Site, contender: Contender, scale: &Scale) -> Result
 async fn fill(
     site: &Site,
     contender: Contender,
-    count: usize,
+    scale: &Scale,
     room: impl Fn(usize) -> String,
 ) -> Result<(f64, f64, f64)> {
+    let count = scale.idle;
     let server = Server::start(site, contender).await?;
     let (base, _) = server.memory()?;
     let mut crowd = Crowd::new(contender);
@@ -37,7 +38,7 @@ async fn fill(
     }
     server.quiet().await;
     let (cpu, begun) = (server.cpu(), Instant::now());
-    sleep(Duration::from_secs(2)).await;
+    sleep(scale.idle_time).await;
     let busy = (server.cpu() - cpu).as_secs_f64() / begun.elapsed().as_secs_f64();
     let (full, _) = server.memory()?;
     crowd.wait(0, 0, Duration::ZERO).await?;

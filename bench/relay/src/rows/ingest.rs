@@ -26,6 +26,9 @@ const SILENCE: Duration = Duration::from_millis(300);
 
 const WHOLE_TIME_MAX: Duration = Duration::from_secs(20);
 
+/// Those who store later than they say, or say nothing, have stored by then.
+const PEER_STORES_WITHIN: Duration = Duration::from_secs(12);
+
 /// The server is ended and joined so often; the median counts.
 const JOINS: usize = 3;
 
@@ -34,10 +37,15 @@ pub async fn measure(site: &Site, contender: Contender, scale: &Scale) -> Result
     let (updates, text) = updates(contender, scale)?;
     let begun = Instant::now();
     let before = server.cpu();
-    ingest(&server, &updates, scale.ingest_time).await?;
+    let crowd = ingest(&server, &updates, scale.ingest_time).await?;
     until_whole(&server, &text).await?;
+    // Only now: a socket that is closed before it has read what came back may take along what it sent.
+    drop(crowd);
     let whole = begun.elapsed();
     server.quiet().await;
+    if contender.is_peer() {
+        sleep(PEER_STORES_WITHIN).await;
+    }
     let cpu = server.cpu() - before;
     let (_, peak) = server.memory()?;
 
@@ -77,7 +85,7 @@ fn updates(contender: Contender, scale: &Scale) -> Result<(Vec<Update>, String)>
     Ok((updates, text))
 }
 
-async fn ingest(server: &Server, updates: &[Update], at_most: Duration) -> Result<()> {
+async fn ingest(server: &Server, updates: &[Update], at_most: Duration) -> Result<Crowd> {
     let contender = server.contender();
     let mut crowd = Crowd::new(contender);
     let (client, _) = Client::join(server, "session", 1).await?;
@@ -113,7 +121,8 @@ async fn ingest(server: &Server, updates: &[Update], at_most: Duration) -> Resul
         tokio::task::yield_now().await;
     }
     let saved = if contender.acknowledges() { sent } else { 0 };
-    crowd.wait(0, saved as u64, WHOLE_TIME_MAX).await
+    crowd.wait(0, saved as u64, WHOLE_TIME_MAX).await?;
+    Ok(crowd)
 }
 
 /// Waits until somebody who joins sees the whole text.

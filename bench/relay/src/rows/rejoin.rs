@@ -77,11 +77,11 @@ fn edited(contender: Contender, number: u32, base: &[u8]) -> Result<Returning> {
     let mut copy = Copy::new(contender, 100 + u64::from(number));
     copy.merge(base)?;
     let held = copy.held();
-    for edit in 0..EDITS {
-        // All over the text, and elsewhere for each of them.
-        let word = number * EDITS + edit;
-        let place = (word as usize * 7919) % (BASE_WORDS * 6);
-        copy.insert(place, &marker::word(word))?;
+    // All over the text, from behind so that no word is torn, and elsewhere for each of them.
+    let apart = (BASE_WORDS * 6) as u32 / EDITS;
+    for edit in (0..EDITS).rev() {
+        let place = edit * apart + number * 7 % apart;
+        copy.insert(place as usize, &marker::word(number * EDITS + edit))?;
     }
     Ok(Returning {
         offer: copy.since(&held)?.bytes,
