@@ -10,7 +10,7 @@ use driftwood_crdt::ordered::BTreeMap;
 use driftwood_crdt::VersionVector;
 
 use crate::config::RELAY;
-use crate::document::{Key, Party};
+use crate::document::Key;
 use crate::link::Link;
 use crate::message::{DigestPage, Message};
 use crate::node::Node;
@@ -202,7 +202,7 @@ impl Node {
             return;
         };
         let party = document.parties.get(&link);
-        if party.is_some_and(Party::takes_part) {
+        if party.is_some_and(|party| party.takes_part()) {
             let version = document.version.clone();
             self.outbox.send(
                 link,

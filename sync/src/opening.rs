@@ -246,11 +246,9 @@ impl Node {
         if !RELAY {
             return;
         }
-        let mesh = self
-            .links
-            .iter()
-            .filter(|(_, link)| link.is_mesh() && link.pushes());
-        let links: Vec<LinkId> = mesh.map(|(&link, _)| link).collect();
+        let mesh = self.mesh.iter().copied();
+        let pushes = |link: &LinkId| self.links.get(link).is_some_and(|session| session.pushes());
+        let links: Vec<LinkId> = mesh.filter(pushes).collect();
         for link in links {
             self.introduce(link, key);
         }
