@@ -10,7 +10,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{mpsc as blocking, Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use driftwood_crdt::{Delta, Doc, Dot, ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode, LinkId};
@@ -21,6 +21,10 @@ use crate::store::{Store, StoreError};
 
 /// As many deltas are appended before a sync at most.
 const GROUP_MAX: usize = 4096;
+
+/// A sync begins no sooner than this after the one before: what comes meanwhile shares it. What comes
+/// after a rest does not wait.
+const SYNC_PERIOD: Duration = Duration::from_millis(5);
 
 /// As much is read for one load; the node asks again for what follows, when the link can take it.
 const LOAD_BYTES: usize = 128 << 10;
@@ -215,7 +219,12 @@ fn append(
     wake: &blocking::SyncSender<()>,
     (done, metrics, groups): (&Results, &Metrics, &Groups),
 ) {
+    let mut last_sync: Option<Instant> = None;
     while let Ok(first) = tasks.recv() {
+        let early = last_sync.and_then(|at| SYNC_PERIOD.checked_sub(at.elapsed()));
+        if let (Some(wait), Task::Append { .. }) = (early, &first) {
+            thread::sleep(wait);
+        }
         groups.change(|counts| counts.begun += 1);
         let mut versions: BTreeMap<DocumentName, VersionVector> = BTreeMap::new();
         let mut reads = Vec::new();
@@ -265,6 +274,7 @@ fn append(
         }
         if !versions.is_empty() {
             let begun = Instant::now();
+            last_sync = Some(begun);
             if let Err(error) = store.flush() {
                 let _ = done.send(Done::Broken(error));
                 return;

@@ -30,7 +30,7 @@ use crate::outbox::{Close, Next, Outbox};
 const SLACK_BYTES: usize = 4 << 10;
 
 /// The library's default is 128 KiB, for each connection.
-const READ_BUFFER_BYTES: usize = 8 << 10;
+const READ_BUFFER_BYTES: usize = 4 << 10;
 
 /// Frames are gathered here before they are written.
 const WRITE_BUFFER_BYTES: usize = 64 << 10;
@@ -139,7 +139,7 @@ pub(crate) struct Links {
     events: mpsc::Sender<Event>,
     next: Arc<AtomicU64>,
     incoming: Arc<Semaphore>,
-    limits: Limits,
+    limits: Arc<Limits>,
 }
 
 /// A way to tell the node something while it runs.
@@ -180,7 +180,7 @@ impl Links {
             events,
             next: Arc::new(AtomicU64::new(1)),
             incoming: Arc::new(Semaphore::new(INCOMING_BYTES_MAX)),
-            limits,
+            limits: Arc::new(limits),
         };
         (links, receiver)
     }
@@ -221,65 +221,70 @@ impl Links {
     }
 
     /// Runs a socket until either side ends it, or `stop` resolves and names how to.
-    pub(crate) async fn drive<S>(
-        &self,
+    // What an `async fn` is given it holds twice, and for each connection this is the largest thing there is.
+    #[allow(clippy::manual_async_fn)]
+    pub(crate) fn drive<'a, S>(
+        &'a self,
         socket: WebSocketStream<S>,
         kind: LinkKind,
         address: Option<IpAddr>,
-        stop: impl Future<Output = Close>,
-    ) -> Ended
+        stop: impl Future<Output = Close> + 'a,
+    ) -> impl Future<Output = Ended> + 'a
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + 'a,
     {
-        let started = Instant::now();
-        let link = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
-        let outbox = Outbox::new(self.limits.backlog_bytes);
-        let up = Event::Up {
-            link,
-            kind,
-            outbox: outbox.clone(),
-        };
-        if self.events.send(up).await.is_err() {
-            return Ended {
-                lasted: Duration::ZERO,
-                close: None,
+        async move {
+            let started = Instant::now();
+            let link = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
+            let outbox = Outbox::new(self.limits.backlog_bytes);
+            let up = Event::Up {
+                link,
+                kind,
+                outbox: outbox.clone(),
             };
-        }
-
-        if let Some(address) = address {
-            let input = Input::Address { link, address };
-            let permit = None;
-            let _ = self.events.send(Event::Happened { input, permit }).await;
-        }
-
-        let (mut sink, mut stream) = socket.split();
-        let mut close = None;
-        {
-            let closing = async {
-                let close = outbox.closing().await;
-                tokio::time::sleep(CLOSE_GRACE).await;
-                close
-            };
-            let stopped = async {
-                outbox.close(stop.await);
-                std::future::pending::<()>().await;
-            };
-            tokio::select! {
-                () = self.read(link, &mut stream) => {}
-                sent = self.write(link, &outbox, &mut sink) => close = sent,
-                late = closing => close = Some(late),
-                () = stopped => {}
+            if self.events.send(up).await.is_err() {
+                return Ended {
+                    lasted: Duration::ZERO,
+                    close: None,
+                };
             }
-        }
-        let said_goodbye = close.is_some();
-        if let Ok(socket) = sink.reunite(stream) {
-            end(socket, said_goodbye).await;
-        }
-        // Nobody listens any more when the node itself is being shut down.
-        let _ = self.events.send(Event::Down { link }).await;
-        Ended {
-            lasted: started.elapsed(),
-            close,
+
+            if let Some(address) = address {
+                let input = Input::Address { link, address };
+                let permit = None;
+                let _ = self.events.send(Event::Happened { input, permit }).await;
+            }
+
+            let (mut sink, mut stream) = socket.split();
+            let mut close = None;
+            {
+                let closing = async {
+                    let close = outbox.closing().await;
+                    tokio::time::sleep(CLOSE_GRACE).await;
+                    close
+                };
+                let stopped = async {
+                    outbox.close(stop.await);
+                    std::future::pending::<()>().await;
+                };
+                tokio::select! {
+                    () = self.read(link, &mut stream) => {}
+                    sent = self.write(link, &outbox, &mut sink) => close = sent,
+                    late = closing => close = Some(late),
+                    () = stopped => {}
+                }
+            }
+            let said_goodbye = close.is_some();
+            if let Ok(socket) = sink.reunite(stream) {
+                // In a box, for most connections are far from their end.
+                Box::pin(end(socket, said_goodbye)).await;
+            }
+            // Nobody listens any more when the node itself is being shut down.
+            let _ = self.events.send(Event::Down { link }).await;
+            Ended {
+                lasted: started.elapsed(),
+                close,
+            }
         }
     }
 

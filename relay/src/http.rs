@@ -215,15 +215,16 @@ async fn link(front: Front, upgrade: OnUpgrade, address: IpAddr) {
             return;
         }
     };
-    let config = front.links.socket_config();
+    let Front {
+        links, mut ending, ..
+    } = front;
+    let config = links.socket_config();
     let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
-    let mut ending = front.ending;
     let stop = async move {
         // An error says that the relay is gone altogether.
         let _ = ending.wait_for(|ending| *ending).await;
         GOING_AWAY
     };
-    let links = front.links;
     links
         .drive(socket, LinkKind::Down, Some(address), stop)
         .await;

@@ -2,6 +2,7 @@
 //! what the node answers before it takes the next.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 
 use driftwood_crdt::VersionVector;
@@ -20,6 +21,9 @@ use crate::webhook::Changed;
 /// Beyond so many bytes that wait for the disk, nothing further is taken from connections.
 const UNSTORED_BYTES_MAX: usize = 32 << 20;
 
+/// Room for so many outputs is kept.
+const OUTPUTS_KEPT: usize = 1024;
+
 /// A node with its links and its store.
 pub(crate) struct Hub {
     node: Node,
@@ -33,6 +37,8 @@ pub(crate) struct Hub {
     /// Who is told what changes, if anybody is.
     changed: Option<Arc<Changed>>,
     unstored_bytes: usize,
+    /// Empty; its room is used again.
+    outputs: Vec<Output>,
 }
 
 impl Hub {
@@ -53,6 +59,7 @@ impl Hub {
             commits: Commits::default(),
             changed,
             unstored_bytes: 0,
+            outputs: Vec::new(),
         }
     }
 
@@ -63,21 +70,19 @@ impl Hub {
         events: &mut mpsc::Receiver<Event>,
         done: &mut mpsc::UnboundedReceiver<Done>,
     ) -> StoreError {
+        let mut tick = pin!(sleep_until(Instant::now()));
+        let mut armed = None;
         loop {
-            let deadline = self
-                .node
-                .next_deadline()
-                .map(|at| Instant::now() + (at - crate::now()));
-            let tick = async {
-                match deadline {
-                    Some(deadline) => sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let deadline = self.node.next_deadline();
+            if let Some(at) = deadline.filter(|_| deadline != armed) {
+                tick.as_mut().reset(Instant::now() + (at - crate::now()));
+            }
+            armed = deadline;
             let result = tokio::select! {
                 biased;
                 Some(done) = done.recv() => self.stored(done),
-                () = tick => {
+                () = &mut tick, if armed.is_some() => {
+                    armed = None;
                     self.handle(Input::Tick);
                     Ok(())
                 }
@@ -177,12 +182,13 @@ impl Hub {
     fn handle(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let outputs: Vec<Output> = self.node.handle(crate::now(), input).collect();
-            inputs.extend(
-                outputs
-                    .into_iter()
-                    .filter_map(|output| self.carry_out(output)),
-            );
+            let mut outputs = std::mem::take(&mut self.outputs);
+            outputs.extend(self.node.handle(crate::now(), input));
+            for output in outputs.drain(..) {
+                inputs.extend(self.carry_out(output));
+            }
+            outputs.shrink_to(OUTPUTS_KEPT);
+            self.outputs = outputs;
         }
     }
 

@@ -36,7 +36,10 @@ fn start() -> anyhow::Result<bool> {
     }
     logging::start(&config.log).with_context(|| format!("--log {}", config.log))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    runtime.block_on(run(config))?;
+    // As a task of the runtime, not on the thread that waits for it: then a message goes from a
+    // connection's task to the node's and on to others without waking a thread each time.
+    let served = runtime.block_on(runtime.spawn(run(config)));
+    served.context("the relay panicked")??;
     Ok(true)
 }
 

@@ -6,10 +6,12 @@
 //! shared, so a broadcast to a thousand links holds its bytes once.
 
 use std::collections::VecDeque;
+use std::future::{poll_fn, Future};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use driftwood_sync::Frame;
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
 /// As many frames go into one write at most.
 const GATHER_FRAMES: usize = 64;
@@ -25,8 +27,8 @@ pub(crate) struct Outbox {
 
 struct Shared {
     queue: Mutex<Queue>,
-    changed: Notify,
-    closed: Notify,
+    writer: AtomicWaker,
+    closer: AtomicWaker,
     backlog_bytes_max: usize,
 }
 
@@ -61,8 +63,8 @@ impl Outbox {
     pub(crate) fn new(backlog_bytes_max: usize) -> Self {
         let shared = Shared {
             queue: Mutex::default(),
-            changed: Notify::new(),
-            closed: Notify::new(),
+            writer: AtomicWaker::new(),
+            closer: AtomicWaker::new(),
             backlog_bytes_max,
         };
         Self {
@@ -77,20 +79,24 @@ impl Outbox {
         if queue.close.is_some() {
             return false;
         }
+        let idle = queue.frames.is_empty();
         queue.bytes += frame.len();
         queue.frames.push_back(frame);
         let congested = !queue.congested && queue.bytes > self.shared.backlog_bytes_max;
         queue.congested |= congested;
         drop(queue);
-        self.shared.changed.notify_one();
+        // Else it was woken for what waits already.
+        if idle {
+            self.shared.writer.wake();
+        }
         congested
     }
 
     /// Ends the link after what is queued. The first call wins.
     pub(crate) fn close(&self, close: Close) {
         self.queue().close.get_or_insert(close);
-        self.shared.changed.notify_one();
-        self.shared.closed.notify_one();
+        self.shared.writer.wake();
+        self.shared.closer.wake();
     }
 
     /// How many bytes wait, and whether that is too much.
@@ -100,24 +106,20 @@ impl Outbox {
     }
 
     /// Waits for something to write. To be called by one task only.
-    pub(crate) async fn next(&self) -> Next {
-        loop {
-            if let Some(next) = self.take() {
-                return next;
-            }
-            // A push since then has left its permit here.
-            self.shared.changed.notified().await;
-        }
+    pub(crate) fn next(&self) -> impl Future<Output = Next> + '_ {
+        poll_fn(|context| {
+            // Before the look: who pushes after that wakes us.
+            self.shared.writer.register(context.waker());
+            self.take().map_or(Poll::Pending, Poll::Ready)
+        })
     }
 
     /// Waits until the link is to be closed. To be called by one task only.
-    pub(crate) async fn closing(&self) -> Close {
-        loop {
-            if let Some(close) = self.queue().close {
-                return close;
-            }
-            self.shared.closed.notified().await;
-        }
+    pub(crate) fn closing(&self) -> impl Future<Output = Close> + '_ {
+        poll_fn(|context| {
+            self.shared.closer.register(context.waker());
+            self.queue().close.map_or(Poll::Pending, Poll::Ready)
+        })
     }
 
     /// Counts bytes as written. `true` when the link was congested and is empty now.

@@ -1,11 +1,12 @@
 //! Where things are saved, and who is told.
 //!
 //! A relay acknowledges what would survive a power cut and nothing else: at once to those who sent
-//! it, or opened with it, and to relays it was passed on to; twice a second to all who take part.
+//! it, or opened with it, and to relays it was passed on to; to all who take part together, a little later.
 //! What another relay acknowledged as well is replicated: the smaller of what both have, replica by
 //! replica.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 
@@ -91,21 +92,28 @@ impl Node {
         };
         let (durable, elsewhere) = (&document.durable, &document.elsewhere);
         for (&link, party) in &mut document.parties {
+            if party.owed_relay.is_empty() && party.owed_replicated.is_empty() {
+                continue;
+            }
             let relay = party.owed_relay.settle(|replica| durable.get(replica));
             let replicated = party
                 .owed_replicated
                 .settle(|replica| durable.get(replica).min(elsewhere.get(replica)));
             for (level, version) in [(Level::Relay, relay), (Level::Replicated, replicated)] {
-                if !version.is_empty() {
-                    self.outbox.send(
-                        link,
-                        &Message::Ack {
-                            channel: key,
-                            level,
-                            version,
-                        },
-                    );
+                if version.is_empty() {
+                    continue;
                 }
+                if let Some(own) = party.own {
+                    party.told.note(own, level, &version);
+                }
+                self.outbox.send(
+                    link,
+                    &Message::Ack {
+                        channel: key,
+                        level,
+                        version,
+                    },
+                );
             }
         }
     }
@@ -176,10 +184,22 @@ impl Node {
 
     /// Tells all who take part what was saved since the last time.
     pub(crate) fn tell_news(&mut self, key: Key) {
+        self.tell_news_due(key, Duration::ZERO);
+    }
+
+    /// The same when a delta goes to them anyway, if that is not too often.
+    pub(crate) fn tell_news_along(&mut self, key: Key) {
+        let limits = &self.config.limits;
+        let early = limits.news_time.saturating_sub(limits.news_pause);
+        self.tell_news_due(key, early);
+    }
+
+    fn tell_news_due(&mut self, key: Key, early: Duration) {
         let Some(document) = self.documents.get_mut(key).filter(|_| RELAY) else {
             return;
         };
-        if document.news_due.take_if(|due| self.now >= *due).is_none() {
+        let due = self.now + early;
+        if document.news_due.take_if(|at| due >= *at).is_none() {
             return;
         }
         let replicas = std::mem::take(&mut document.news);
@@ -192,12 +212,16 @@ impl Node {
             let frame = Message::Ack {
                 channel: key,
                 level,
-                version,
+                version: version.clone(),
             }
             .encode();
-            for (&link, party) in &document.parties {
+            for (&link, party) in &mut document.parties {
                 let mesh = self.links.get(&link).is_none_or(Link::is_mesh);
-                if !mesh && party.takes_part() {
+                // Whoever wrote it was told at once.
+                let told = party
+                    .own
+                    .is_some_and(|own| party.told.has(own, level, &version));
+                if !mesh && !told && party.takes_part() {
                     self.outbox.send_frame(link, Arc::clone(&frame));
                 }
             }

@@ -93,7 +93,8 @@ pub(crate) struct Document {
     pub(crate) own: Option<ReplicaId>,
     /// Whose the replica ids are, where one has to log in.
     pub(crate) authors: BTreeMap<ReplicaId, Arc<str>>,
-    pub(crate) parties: BTreeMap<LinkId, Party>,
+    /// In boxes, for a map keeps room for eleven where it has one.
+    pub(crate) parties: BTreeMap<LinkId, Box<Party>>,
     /// What is stored, may not leave before it is durable, and is to be passed on then.
     pub(crate) unsent: VecDeque<Unsent>,
     /// The store failed: nothing is taken until then.
@@ -142,6 +143,8 @@ pub(crate) struct Party {
     /// Acknowledgements that they wait for.
     pub(crate) owed_relay: Owed,
     pub(crate) owed_replicated: Owed,
+    /// How far they were told that what they wrote is saved, here and on two relays.
+    pub(crate) told: Told,
 }
 
 impl Document {
@@ -251,6 +254,36 @@ impl Party {
     }
 }
 
+/// How far an author was told that its own replica is saved.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Told {
+    relay: u64,
+    replicated: u64,
+}
+
+impl Told {
+    /// The author of `own` was told this.
+    pub(crate) fn note(&mut self, own: ReplicaId, level: Level, version: &VersionVector) {
+        let told = self.of(level);
+        *told = version.get(own).max(*told);
+    }
+
+    /// Whether there is nothing but what that author was told.
+    pub(crate) fn has(&mut self, own: ReplicaId, level: Level, version: &VersionVector) -> bool {
+        let told = *self.of(level);
+        version
+            .iter()
+            .all(|(replica, seq)| replica == own && seq <= told)
+    }
+
+    fn of(&mut self, level: Level) -> &mut u64 {
+        match level {
+            Level::Replicated => &mut self.replicated,
+            _ => &mut self.relay,
+        }
+    }
+}
+
 /// What somebody is to be told about: of each replica, how far, and how far they were told.
 #[derive(Debug, Default)]
 pub(crate) struct Owed {
@@ -264,6 +297,11 @@ struct Claim {
 }
 
 impl Owed {
+    /// Whether there is nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.replicas.is_empty()
+    }
+
     /// They want to know when `version` is saved, even if it is already.
     pub(crate) fn note(&mut self, version: impl IntoIterator<Item = (ReplicaId, u64)>) {
         for (replica, want) in version {

@@ -9,7 +9,7 @@
 use driftwood_crdt::VersionVector;
 
 use crate::config::RELAY;
-use crate::document::{Key, Party};
+use crate::document::Key;
 use crate::link::Link;
 use crate::message::{Changes, Message};
 use crate::node::Node;
@@ -231,7 +231,7 @@ impl Node {
     pub(crate) fn differs(&mut self, link: LinkId, key: Key) {
         let party = self.documents.get(key);
         let party = party.and_then(|document| document.parties.get(&link));
-        if party.is_some_and(Party::takes_part) {
+        if party.is_some_and(|party| party.takes_part()) {
             self.report_gap(link, key);
         } else {
             self.introduce(link, key);

@@ -140,6 +140,7 @@ impl Node {
     ) {
         if self.config.role == Role::Relay {
             self.introduce_to_mesh(key);
+            self.tell_news_along(key);
         }
         let Some(document) = self.documents.get_mut(key) else {
             return;
@@ -187,14 +188,15 @@ impl Node {
         let Some(session) = self.links.get(&link) else {
             return;
         };
+        if let Some(party) = document.parties.get_mut(&link) {
+            party.learn(to);
+        }
+        if !session.is_mesh() {
+            return;
+        }
         for (other, party) in &mut document.parties {
-            let same = *other == link
-                || session.is_mesh()
-                    && self
-                        .links
-                        .get(other)
-                        .is_some_and(|other| other.remote == session.remote);
-            if same {
+            let other = self.links.get(other);
+            if other.is_some_and(|other| other.remote == session.remote) {
                 party.learn(to);
             }
         }

@@ -89,8 +89,10 @@ pub struct Limits {
     pub audit_time: Duration,
     /// The period at which relays compare all that they store. 1 h.
     pub survey_time: Duration,
-    /// How often a relay tells all who take part what has been saved. 500 ms.
+    /// How long a relay waits at most before it tells all who take part what has been saved. 2 s.
     pub news_time: Duration,
+    /// How long it waits at least; then it tells them with the next delta that goes to them. 250 ms.
+    pub news_pause: Duration,
     /// The time after which a gap that was not filled is reported again. 5 s.
     pub gap_time: Duration,
     /// The time after which a relay whose store failed takes changes again. 10 s.
@@ -136,7 +138,8 @@ impl Default for Limits {
             presence_expiry: Duration::from_secs(35),
             audit_time: Duration::from_secs(60),
             survey_time: Duration::from_secs(3_600),
-            news_time: Duration::from_millis(500),
+            news_time: Duration::from_secs(2),
+            news_pause: Duration::from_millis(250),
             gap_time: Duration::from_secs(5),
             store_retry_time: Duration::from_secs(10),
             clock_ahead: Duration::from_secs(60),

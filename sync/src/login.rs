@@ -12,7 +12,7 @@ use std::sync::Arc;
 use driftwood_crdt::{ReplicaId, VersionVector};
 
 use crate::config::RELAY;
-use crate::document::{Key, Party};
+use crate::document::Key;
 use crate::link::Link;
 use crate::message::Message;
 use crate::node::Node;
@@ -198,10 +198,7 @@ impl Node {
             self.forged(link, &name, channel);
             return false;
         }
-        let own = document
-            .parties
-            .get(&link)
-            .and_then(|party: &Party| party.own);
+        let own = document.parties.get(&link).and_then(|party| party.own);
         let own = own.filter(|own| is_news(*own) && !document.authors.contains_key(own));
         if let Some(replica) = own {
             let principal = rights.principal.clone();

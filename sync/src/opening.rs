@@ -10,6 +10,7 @@ use driftwood_crdt::{ReplicaId, VersionVector};
 use crate::config::RELAY;
 use crate::conflict::Steps;
 use crate::document::{Document, Key};
+use crate::link::Link;
 use crate::message::Message;
 use crate::node::Node;
 use crate::timer::Alarm;
@@ -255,11 +256,9 @@ impl Node {
         if !RELAY {
             return;
         }
-        let mesh = self
-            .links
-            .iter()
-            .filter(|(_, link)| link.is_mesh() && link.pushes());
-        let links: Vec<LinkId> = mesh.map(|(&link, _)| link).collect();
+        let mesh = self.mesh.iter().copied();
+        let pushes = |link: &LinkId| self.links.get(link).is_some_and(Link::pushes);
+        let links: Vec<LinkId> = mesh.filter(pushes).collect();
         for link in links {
             self.introduce(link, key);
         }

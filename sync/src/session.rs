@@ -23,6 +23,9 @@ impl Node {
         let kind = if relays { LinkKind::Mesh } else { kind };
         let session = Link::new(kind, self.now, &self.config.limits);
         let dialled = session.dialled;
+        if kind == LinkKind::Mesh {
+            self.mesh.insert(link);
+        }
         self.links.insert(link, session);
         let hello = Hello {
             version_min: PROTOCOL_VERSIONS.0,
@@ -93,6 +96,7 @@ impl Node {
         let relays = (self.config.role, hello.role) == (Role::Relay, Role::Relay);
         if session.kind == LinkKind::Down && relays {
             session.kind = LinkKind::Mesh;
+            self.mesh.insert(link);
         }
         let fits = match session.kind {
             LinkKind::Up => hello.role == Role::Relay,
@@ -360,6 +364,7 @@ impl Node {
         let Some(session) = self.links.remove(&link) else {
             return;
         };
+        self.mesh.remove(&link);
         self.timers.set(Alarm::Link(link), None);
         for &key in &session.documents {
             self.remove_party(link, key);

@@ -117,7 +117,7 @@ pub(super) static STEPS: [Step; 19] = [
     },
     Step {
         name: "bench",
-        about: "the bench on tiny input, Driftwood and plain structures: that it builds, and that all is as expected",
+        about: "the benches on tiny input, Driftwood, plain structures and raw servers: that they build, and that all is as expected",
         needs: &[],
         run: |workspace| bench::smoke(workspace).map(|()| Done::GOOD),
     },
