@@ -7,7 +7,7 @@ use anyhow::Result;
 /// The options of `cargo xtask crash`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How often each kind of store is killed and started again on its folder
+    /// How often the relay is killed and started again on one folder; on redb a quarter of that
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
 }
