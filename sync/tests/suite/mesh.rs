@@ -347,6 +347,29 @@ fn a_relay_that_dials_itself_notices() {
 }
 
 #[test]
+fn two_relays_under_one_number_are_noticed_by_a_third() {
+    let mut world = World::new(14);
+    let twin = |config: &mut Config| config.node = NodeId(99);
+    let (a, b) = (world.add(Role::Relay, twin), world.add(Role::Relay, twin));
+    let c = world.relay();
+    link(&mut world, c, a);
+    link(&mut world, c, b);
+    let anna = world.client(&[a], "notes");
+    let ben = world.client(&[b], "trip");
+    world.connect_all();
+    world.settle();
+    for _ in 0..20 {
+        world.type_text(anna, "notes", "x");
+        world.settle();
+    }
+    world.type_text(ben, "trip", "x");
+    world.settle();
+    world.run(Duration::from_secs(130));
+    let clash = (4403, driftwood_sync::ErrorCode::NodeIdClash);
+    assert!(world.closes.contains(&clash), "{:?}", world.closes);
+}
+
+#[test]
 fn one_relay_dies_and_the_other_brings_it_back() {
     let mut world = World::new(10);
     let (a, b) = (world.relay(), world.relay());
