@@ -135,12 +135,17 @@ impl Node {
             return;
         };
         session.exchange.to_answer = Some(after);
-        let (remote, asked) = (session.remote, session.exchange.asked);
-        let begins = session.begins(own);
+        let (remote, begins) = (session.remote, session.begins(own));
         self.answer_since(link);
-        // They have begun to compare everything, or think that we know each other.
+        // They have begun to compare everything, or think that we know each other. Their first link may
+        // not be ours.
         let known = remote.is_some_and(|remote| self.feed.cursor(remote).is_some());
-        if !begins && asked.is_none() && (after == 0 || !known) {
+        let mut links = self.links.iter();
+        let first = links.find(|(_, it)| it.remote == remote && it.is_mesh() && it.pushes());
+        let Some((&link, first)) = first.filter(|_| !begins) else {
+            return;
+        };
+        if first.exchange.asked.is_none() && (after == 0 || !known) {
             self.ask_since(link, 0);
         }
     }
