@@ -57,6 +57,7 @@ impl Node {
         if !RELAY {
             return;
         }
+        self.mesh.insert(link);
         let remote = self.links.get(&link).and_then(|session| session.remote);
         let second = self.links.iter().any(|(&other, session)| {
             other != link && session.is_mesh() && session.pushes() && session.remote == remote

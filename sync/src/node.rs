@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driftwood_crdt::ordered::BTreeMap;
+use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 
@@ -29,6 +29,8 @@ pub struct Node {
     pub(crate) documents: Documents,
     pub(crate) feed: Feed,
     pub(crate) links: BTreeMap<LinkId, Link>,
+    /// Those of them that lead to other relays and are ready; few beside those to clients.
+    pub(crate) mesh: BTreeSet<LinkId>,
     pub(crate) timers: Timers,
     pub(crate) assembly: Assembly,
     pub(crate) meters: Meters,
@@ -68,6 +70,7 @@ impl Node {
             documents: Documents::default(),
             feed: Feed::default(),
             links: BTreeMap::new(),
+            mesh: BTreeSet::new(),
             timers: Timers::default(),
             assembly: Assembly::default(),
             meters: Meters::default(),

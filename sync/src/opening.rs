@@ -10,6 +10,7 @@ use driftwood_crdt::{ReplicaId, VersionVector};
 use crate::config::RELAY;
 use crate::conflict::Steps;
 use crate::document::{Document, Key};
+use crate::link::Link;
 use crate::message::Message;
 use crate::node::Node;
 use crate::timer::Alarm;
@@ -255,12 +256,9 @@ impl Node {
         if !RELAY {
             return;
         }
-        let mesh = self
-            .links
-            .iter()
-            .filter(|(_, link)| link.is_mesh() && link.pushes());
-        let links: Vec<LinkId> = mesh.map(|(&link, _)| link).collect();
-        for link in links {
+        let pushes = |link| self.links.get(link).is_some_and(Link::pushes);
+        let links = self.mesh.iter().filter(|&link| pushes(link));
+        for link in links.copied().collect::<Vec<LinkId>>() {
             self.introduce(link, key);
         }
     }

@@ -361,6 +361,7 @@ impl Node {
             return;
         };
         self.timers.set(Alarm::Link(link), None);
+        self.mesh.remove(&link);
         for &key in &session.documents {
             self.remove_party(link, key);
         }
