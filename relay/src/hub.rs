@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use driftwood_crdt::VersionVector;
-use driftwood_sync::{Input, LinkId, LinkKind, Node, Output, Token};
+use driftwood_sync::{Input, Level, LinkId, LinkKind, Node, Output, Token};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, Instant};
 
@@ -152,8 +152,15 @@ impl Hub {
                     if let Some(changed) = &self.changed {
                         changed.note(&document);
                     }
-                    self.unreplicated.flushed(&document, &version);
+                    let flushed = self.unreplicated.is_meshed();
+                    let flushed = flushed.then(|| (document.clone(), version.clone()));
                     self.handle(Input::Flushed { document, version });
+                    if let Some((document, version)) = flushed {
+                        let there = self.node.saved(&document, Level::Replicated);
+                        let metrics = &self.metrics;
+                        self.unreplicated
+                            .flushed(&document, &version, &there, metrics);
+                    }
                 }
                 for moment in taken {
                     self.metrics.acknowledged(moment);

@@ -223,14 +223,28 @@ pub(crate) struct Unreplicated {
 }
 
 impl Unreplicated {
-    /// These are safe here.
-    pub(crate) fn flushed(&mut self, document: &DocumentName, version: &VersionVector) {
-        if !self.meshed {
-            return;
+    /// Whether another relay has ever said that it has something.
+    pub(crate) fn is_meshed(&self) -> bool {
+        self.meshed
+    }
+
+    /// These are safe here; of this document others have as much as `replicated`. They may be faster.
+    pub(crate) fn flushed(
+        &mut self,
+        document: &DocumentName,
+        version: &VersionVector,
+        replicated: &VersionVector,
+        metrics: &Metrics,
+    ) {
+        let missing = version.iter();
+        let missing = missing.filter(|&(replica, seq)| replicated.get(replica) < seq);
+        let missing: VersionVector = missing.collect();
+        if missing.is_empty() {
+            return metrics.replicated(Duration::ZERO);
         }
         let new = || (Instant::now(), VersionVector::new());
         let entry = self.documents.entry(document.clone());
-        entry.or_insert_with(new).1.merge(version);
+        entry.or_insert_with(new).1.merge(&missing);
     }
 
     /// Another relay has these.
@@ -281,10 +295,11 @@ mod tests {
             pairs.map(|&(id, seq)| (ReplicaId::new(id), seq)).collect()
         };
         let mut waiting = Unreplicated::default();
-        waiting.flushed(&name, &version(&[(1, 4)]));
-        assert_eq!(waiting.lag(), Duration::ZERO, "nobody is there");
+        assert!(!waiting.is_meshed(), "nobody is there");
         waiting.replicated(&name, &version(&[(1, 4)]), &metrics);
-        waiting.flushed(&name, &version(&[(1, 5), (2, 1)]));
+        assert!(waiting.is_meshed());
+        let (held, there) = (version(&[(1, 5), (2, 1)]), version(&[(1, 4)]));
+        waiting.flushed(&name, &held, &there, &metrics);
         waiting.replicated(&name, &version(&[(1, 5)]), &metrics);
         assert!(waiting.lag() > Duration::ZERO);
         waiting.replicated(&name, &version(&[(2, 3)]), &metrics);
@@ -294,6 +309,9 @@ mod tests {
             text.contains("driftwood_replication_seconds_count 1"),
             "{text}"
         );
+        // The other relay was faster.
+        waiting.flushed(&name, &held, &held, &metrics);
+        assert_eq!(waiting.lag(), Duration::ZERO);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::link::Link;
 use crate::message::{Changes, Message};
 use crate::node::Node;
 use crate::survey::{Confirming, Survey};
-use crate::{LinkId, NodeId, Role, Time};
+use crate::{ErrorCode, LinkId, NodeId, Role, Time};
 
 /// How many documents may wait for their load before further ones are listed.
 const QUEUE_MAX: usize = 256;
@@ -24,6 +24,8 @@ const QUEUE_MAX: usize = 256;
 pub(crate) struct Exchange {
     /// The number that we asked from, until the answer comes.
     asked: Option<u64>,
+    /// The highest number of theirs that we knew of when we asked.
+    seen: u64,
     /// Before the first of what differed, in the answers to the present question. The next one begins
     /// there.
     differed: Option<u64>,
@@ -55,13 +57,16 @@ impl Node {
         if !RELAY {
             return;
         }
+        self.mesh.insert(link);
         let remote = self.links.get(&link).and_then(|session| session.remote);
         let second = self.links.iter().any(|(&other, session)| {
             other != link && session.is_mesh() && session.pushes() && session.remote == remote
         });
         if second {
+            let due = self.now + self.config.limits.audit_time;
             if let Some(session) = self.links.get_mut(&link) {
                 session.spare = true;
+                session.exchange.due = Some(due);
             }
         } else {
             self.start_exchange(link);
@@ -117,6 +122,8 @@ impl Node {
         let Some(session) = self.links.get_mut(&link) else {
             return;
         };
+        let seen = session.remote.map(|remote| self.feed.seen(remote));
+        session.exchange.seen = seen.unwrap_or_default();
         session.exchange.due = None;
         session.exchange.asked = Some(after);
         session.exchange.differed = None;
@@ -129,12 +136,17 @@ impl Node {
             return;
         };
         session.exchange.to_answer = Some(after);
-        let (remote, asked) = (session.remote, session.exchange.asked);
-        let begins = session.begins(own);
+        let (remote, begins) = (session.remote, session.begins(own));
         self.answer_since(link);
-        // They have begun to compare everything, or think that we know each other.
+        // They have begun to compare everything, or think that we know each other. Their first link may
+        // not be ours.
         let known = remote.is_some_and(|remote| self.feed.cursor(remote).is_some());
-        if !begins && asked.is_none() && (after == 0 || !known) {
+        let mut links = self.links.iter();
+        let first = links.find(|(_, it)| it.remote == remote && it.is_mesh() && it.pushes());
+        let Some((&link, first)) = first.filter(|_| !begins) else {
+            return;
+        };
+        if first.exchange.asked.is_none() && (after == 0 || !known) {
             self.ask_since(link, 0);
         }
     }
@@ -154,6 +166,8 @@ impl Node {
     }
 
     pub(crate) fn on_changes(&mut self, link: LinkId, changes: Changes) {
+        let limits = &self.config.limits;
+        let (due, survey_due) = (self.now + limits.audit_time, self.now + limits.survey_time);
         let Some(session) = self.mesh_link(link) else {
             return;
         };
@@ -163,11 +177,21 @@ impl Node {
         if session.exchange.asked != Some(changes.after) {
             return;
         }
-        if changes.upto < changes.after {
-            // They know less than they did, whatever has become of them.
-            return self.ask_since(link, 0);
+        let seen = session.exchange.seen;
+        if changes.upto < changes.after || !changes.more && changes.upto < seen {
+            return self.fell_behind(link, remote);
         }
         let mut differed = session.exchange.differed;
+        let spare = session.spare;
+        if spare {
+            // The other link has told, or will.
+            session.exchange.asked = None;
+            session.exchange.due = Some(due);
+        }
+        self.feed.see(remote, changes.upto);
+        if spare {
+            return self.arm_link(link);
+        }
         for listed in changes.documents {
             let key = self
                 .documents
@@ -184,8 +208,6 @@ impl Node {
                 self.differs(link, key);
             }
         }
-        let limits = &self.config.limits;
-        let (due, survey_due) = (self.now + limits.audit_time, self.now + limits.survey_time);
         let Some(session) = self.links.get_mut(&link) else {
             return;
         };
@@ -206,13 +228,32 @@ impl Node {
         self.arm_link(link);
     }
 
+    /// They have given out fewer numbers than they told us of. Where two links lead to that node, these are
+    /// two processes under one number, of a machine that was copied while it ran: what one of them has, the
+    /// other would never be told. Else it was put back to what it was, and is compared with anew.
+    fn fell_behind(&mut self, link: LinkId, remote: NodeId) {
+        let mut links = self.links.iter();
+        let twin = links.any(|(&other, it)| other != link && it.remote == Some(remote));
+        if twin {
+            self.fail(link, ErrorCode::NodeIdClash, 0);
+        } else {
+            self.feed.forget(remote);
+            self.ask_since(link, 0);
+        }
+    }
+
     /// What is due of an exchange.
     pub(crate) fn exchange_alarm(&mut self, link: LinkId) {
         let now = self.now;
         let Some(session) = self.links.get_mut(&link).filter(|_| RELAY) else {
             return;
         };
-        let cursor = session.remote.and_then(|remote| self.feed.cursor(remote));
+        let remote = session.remote;
+        let cursor = match (session.spare, remote) {
+            // Here it is only their number that counts.
+            (true, Some(remote)) => Some(self.feed.seen(remote)),
+            _ => remote.and_then(|remote| self.feed.cursor(remote)),
+        };
         let exchange = &mut session.exchange;
         let ask = exchange.due.take_if(|at| now >= *at).is_some();
         let survey = exchange.survey_due.take_if(|at| now >= *at).is_some();

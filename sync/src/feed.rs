@@ -39,6 +39,8 @@ pub(crate) struct Feed {
     sketch: Option<Sketch>,
     /// Up to where we know what other relays have.
     cursors: BTreeMap<NodeId, u64>,
+    /// The highest number that they told us of, which may be further.
+    seen: BTreeMap<NodeId, u64>,
 }
 
 impl Feed {
@@ -61,6 +63,23 @@ impl Feed {
             // Who is forgotten is compared with as if for the first time.
             self.cursors.retain(|&other, _| other == relay);
         }
+    }
+
+    pub(crate) fn seen(&self, relay: NodeId) -> u64 {
+        self.seen.get(&relay).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn see(&mut self, relay: NodeId, number: u64) {
+        let seen = self.seen.entry(relay).or_default();
+        *seen = number.max(*seen);
+        if self.seen.len() > CURSORS_MAX {
+            self.seen.retain(|&other, _| other == relay);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, relay: NodeId) {
+        self.seen.remove(&relay);
+        self.cursors.remove(&relay);
     }
 
     /// The documents with numbers after one number and up to another, by ascending number.

@@ -29,7 +29,7 @@ pub struct Node {
     pub(crate) documents: Documents,
     pub(crate) feed: Feed,
     pub(crate) links: BTreeMap<LinkId, Link>,
-    /// Those of them that lead to other relays.
+    /// Those of them that lead to other relays and are ready; few beside those to clients.
     pub(crate) mesh: BTreeSet<LinkId>,
     pub(crate) timers: Timers,
     pub(crate) assembly: Assembly,

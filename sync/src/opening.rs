@@ -256,10 +256,9 @@ impl Node {
         if !RELAY {
             return;
         }
-        let mesh = self.mesh.iter().copied();
-        let pushes = |link: &LinkId| self.links.get(link).is_some_and(Link::pushes);
-        let links: Vec<LinkId> = mesh.filter(pushes).collect();
-        for link in links {
+        let pushes = |link| self.links.get(link).is_some_and(Link::pushes);
+        let links = self.mesh.iter().filter(|&link| pushes(link));
+        for link in links.copied().collect::<Vec<LinkId>>() {
             self.introduce(link, key);
         }
     }

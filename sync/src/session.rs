@@ -366,6 +366,7 @@ impl Node {
         };
         self.mesh.remove(&link);
         self.timers.set(Alarm::Link(link), None);
+        self.mesh.remove(&link);
         for &key in &session.documents {
             self.remove_party(link, key);
         }

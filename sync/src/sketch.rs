@@ -28,7 +28,7 @@ impl Secret {
 pub struct Symbol {
     /// Of the items.
     pub sum: u64,
-    /// Of what [`check`] says of each.
+    /// Of their checks: a number that follows from the item.
     pub check: u32,
 }
 

@@ -314,6 +314,28 @@ fn two_links_between_two_relays_carry_a_change_once() {
 }
 
 #[test]
+fn two_that_dial_each_other_know_at_once_what_the_other_has() {
+    for seed in 0..40 {
+        let mut world = World::new(seed);
+        let (a, b) = (world.relay(), world.relay());
+        let anna = world.client(&[a], "notes");
+        let ben = world.client(&[b], "trip");
+        world.connect_all();
+        world.type_text(anna, "notes", "x");
+        world.type_text(ben, "trip", "y");
+        world.settle();
+        link(&mut world, a, b);
+        link(&mut world, b, a);
+        // Each may see another one of the two links as the first.
+        world.connect_all();
+        world.settle();
+        for document in ["notes", "trip"] {
+            world.check_converged(document);
+        }
+    }
+}
+
+#[test]
 fn changes_go_through_a_ring_without_circling() {
     let mut world = World::new(8);
     let relays: Vec<usize> = (0..4).map(|_| world.relay()).collect();
@@ -344,6 +366,29 @@ fn a_relay_that_dials_itself_notices() {
     world.settle();
     assert!(world.closes.iter().any(|&(code, _)| code == 4403));
     assert_eq!(world.link_between(a, b), None);
+}
+
+#[test]
+fn two_relays_under_one_number_are_noticed_by_a_third() {
+    let mut world = World::new(14);
+    let twin = |config: &mut Config| config.node = NodeId(99);
+    let (a, b) = (world.add(Role::Relay, twin), world.add(Role::Relay, twin));
+    let c = world.relay();
+    link(&mut world, c, a);
+    link(&mut world, c, b);
+    let anna = world.client(&[a], "notes");
+    let ben = world.client(&[b], "trip");
+    world.connect_all();
+    world.settle();
+    for _ in 0..20 {
+        world.type_text(anna, "notes", "x");
+        world.settle();
+    }
+    world.type_text(ben, "trip", "x");
+    world.settle();
+    world.run(Duration::from_secs(130));
+    let clash = (4403, driftwood_sync::ErrorCode::NodeIdClash);
+    assert!(world.closes.contains(&clash), "{:?}", world.closes);
 }
 
 #[test]

@@ -166,6 +166,7 @@ fn differing(documents: usize, differ: usize) -> (Pair, BTreeSet<String>) {
     (pair, wanted)
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 fn check_search(documents: usize, differ: usize, bytes_max: usize) {
     let (mut pair, wanted) = differing(documents, differ);
     pair.meet();
@@ -186,11 +187,13 @@ fn check_search(documents: usize, differ: usize, bytes_max: usize) {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn a_hundred_of_a_hundred_thousand_are_found_in_ten_kilobytes() {
     check_search(100_000, 100, 10_000);
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 #[test]
 #[ignore = "takes a gigabyte and minutes when it is not optimised"]
 fn a_thousand_of_a_million_are_found_in_sixty_kilobytes() {
