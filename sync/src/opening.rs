@@ -9,6 +9,7 @@ use driftwood_crdt::{ReplicaId, VersionVector};
 
 use crate::config::RELAY;
 use crate::document::{Document, Key};
+use crate::link::Link;
 use crate::message::Message;
 use crate::node::Node;
 use crate::timer::Alarm;
@@ -247,7 +248,7 @@ impl Node {
             return;
         }
         let mesh = self.mesh.iter().copied();
-        let pushes = |link: &LinkId| self.links.get(link).is_some_and(|session| session.pushes());
+        let pushes = |link: &LinkId| self.links.get(link).is_some_and(Link::pushes);
         let links: Vec<LinkId> = mesh.filter(pushes).collect();
         for link in links {
             self.introduce(link, key);
