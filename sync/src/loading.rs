@@ -92,15 +92,16 @@ impl Node {
             let Some(theirs) = &party.theirs else {
                 break;
             };
-            let Ok(delta) = Delta::decode(bytes) else {
+            // It was wholly validated when it came to the store, which has checksums.
+            let Ok((from, to)) = Delta::span(bytes) else {
                 self.outbox
                     .problem(Some(name), None, ErrorCode::StoreCorrupt, 0);
                 break;
             };
-            if theirs.includes(delta.to()) {
+            if theirs.includes(&to) {
                 continue;
             }
-            if !theirs.includes(delta.from()) {
+            if !theirs.includes(&from) {
                 break;
             }
             let max = self.config.limits.delta_bytes;
@@ -112,7 +113,7 @@ impl Node {
             progress = true;
             if bytes.len() > self.config.limits.chunk_bytes {
                 // What follows it is loaded again when it has been sent.
-                party.transfer = Some(Transfer::new(Arc::clone(bytes), delta.to().clone()));
+                party.transfer = Some(Transfer::new(Arc::clone(bytes), to));
                 break;
             }
             let message = Message::Delta {
@@ -120,7 +121,7 @@ impl Node {
                 delta: Arc::clone(bytes),
             };
             self.outbox.send(link, &message);
-            party.sent(delta.to(), session.is_mesh());
+            party.sent(&to, session.is_mesh());
         }
         // Without progress the next flush tries again: asking at once would go in circles.
         party.stalled = !progress;

@@ -23,9 +23,6 @@ impl Node {
         let kind = if relays { LinkKind::Mesh } else { kind };
         let session = Link::new(kind, self.now, &self.config.limits);
         let dialled = session.dialled;
-        if kind == LinkKind::Mesh {
-            self.mesh.insert(link);
-        }
         self.links.insert(link, session);
         let hello = Hello {
             version_min: PROTOCOL_VERSIONS.0,
@@ -96,7 +93,6 @@ impl Node {
         let relays = (self.config.role, hello.role) == (Role::Relay, Role::Relay);
         if session.kind == LinkKind::Down && relays {
             session.kind = LinkKind::Mesh;
-            self.mesh.insert(link);
         }
         let fits = match session.kind {
             LinkKind::Up => hello.role == Role::Relay,
@@ -366,7 +362,6 @@ impl Node {
         };
         self.mesh.remove(&link);
         self.timers.set(Alarm::Link(link), None);
-        self.mesh.remove(&link);
         for &key in &session.documents {
             self.remove_party(link, key);
         }

@@ -281,13 +281,12 @@ impl Seen {
             return Ok(());
         }
         let known = self.known.get(change).map(Rc::clone);
-        let markers = match known {
-            Some(markers) => markers,
-            None => {
-                let markers: Rc<[u32]> = marker::find(&readable(contender, change)?).collect();
-                self.known.insert(change.clone(), Rc::clone(&markers));
-                markers
-            }
+        let markers = if let Some(markers) = known {
+            markers
+        } else {
+            let markers: Rc<[u32]> = marker::find(&readable(contender, change)?).collect();
+            self.known.insert(change.clone(), Rc::clone(&markers));
+            markers
         };
         for &marker in &*markers {
             self.saw(marker, mine, arrived);

@@ -11,6 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const TEXT: &str = "body";
 
 /// A copy, and the replica that writes on it.
+// There are few of them, and they stay where they are.
+#[allow(clippy::large_enum_variant)]
 pub enum Copy {
     Driftwood {
         doc: Doc,

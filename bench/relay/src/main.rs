@@ -115,6 +115,9 @@ pub struct Scale {
     pub session: Session,
 }
 
+/// A server that takes longer for a row has stalled.
+const ROW_TIME_MAX: Duration = Duration::from_secs(180);
+
 fn main() -> Result<()> {
     let args = Args::parse();
     if let Some(Command::Serve { listen, log }) = &args.command {
@@ -151,8 +154,11 @@ async fn run(args: &Args) -> Result<()> {
                 if report.has_failed(row, contender) {
                     continue; // once is enough
                 }
-                let measured = row.measure(&site, contender, &scale).await;
-                let measured = measured.map_err(|error| format!("{error:#}"));
+                let measuring = row.measure(&site, contender, &scale);
+                let measured = match tokio::time::timeout(ROW_TIME_MAX, measuring).await {
+                    Ok(measured) => measured.map_err(|error| format!("{error:#}")),
+                    Err(_elapsed) => Err("stalled: did not read what was sent".to_owned()),
+                };
                 let (row_name, name) = (row.name(), contender.name());
                 match &measured {
                     Ok(_) => eprintln!("round {}: {row_name}, {name}", round + 1),

@@ -138,6 +138,11 @@ impl Server {
         self.clock.now().map_or(Duration::ZERO, Duration::from)
     }
 
+    /// What it took since then.
+    pub fn cpu_since(&self, before: Duration) -> Duration {
+        self.cpu().saturating_sub(before)
+    }
+
     /// Waits until it does nothing any more, at most two seconds.
     pub async fn quiet(&self) {
         let mut before = self.cpu();

@@ -19,6 +19,9 @@ const READ_BYTES: usize = 64 << 10;
 /// As much is gathered for one write.
 const WRITE_BYTES: usize = 64 << 10;
 
+/// The bit beside the length that says that a mask follows.
+const MASKED: u8 = 0x80;
+
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
@@ -147,13 +150,13 @@ impl Outgoing {
         for (kind, payload) in frames {
             out.push(0x80 | kind);
             match payload.len() {
-                short @ 0..126 => out.push(0x80 | short as u8),
+                short @ 0..126 => out.push(MASKED | short as u8),
                 middle @ 126..0x1_0000 => {
-                    out.push(0x80 | 126);
+                    out.push(MASKED | 0x7e);
                     out.extend_from_slice(&(middle as u16).to_be_bytes());
                 }
                 long => {
-                    out.push(0x80 | 127);
+                    out.push(MASKED | 0x7f);
                     out.extend_from_slice(&(long as u64).to_be_bytes());
                 }
             }

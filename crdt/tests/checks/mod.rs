@@ -85,6 +85,8 @@ pub(crate) fn delta(bytes: &[u8]) -> bool {
     let Some(delta) = decode(bytes) else {
         return false;
     };
+    let span = (delta.from().clone(), delta.to().clone());
+    assert_eq!(Delta::span(bytes), Ok(span));
     let plain = delta.canonical();
     let is_packed = bytes.first() == Some(&PACKED);
     assert!(is_packed || plain == bytes, "another encoding");

@@ -35,7 +35,7 @@ fn changes_cross_and_are_replicated() {
         let saved = world.saved(anna, host, "notes", Level::Replicated);
         assert_eq!(saved, world.made(anna, "notes"), "both relays know");
     }
-    world.run(Duration::from_secs(1));
+    world.run(Duration::from_secs(3));
     let saved = world.saved(anna, ben, "notes", Level::Replicated);
     assert_eq!(
         saved,
@@ -159,12 +159,12 @@ fn who_reads_learns_of_the_second_relay_however_slow_it_is() {
             world.work(host);
         }
     }
-    world.pass(Duration::from_secs(1));
+    world.pass(Duration::from_secs(3));
     while world.deliver(false) {}
     let made = world.made(anna, "notes");
     assert_eq!(world.saved(anna, ben, "notes", Level::Relay), made);
     assert_eq!(world.saved(anna, ben, "notes", Level::Replicated), 0);
-    world.run(Duration::from_secs(1));
+    world.run(Duration::from_secs(3));
     assert_eq!(world.saved(anna, ben, "notes", Level::Replicated), made);
 }
 

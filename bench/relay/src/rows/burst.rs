@@ -60,7 +60,7 @@ pub async fn measure(site: &Site, contender: Contender, scale: &Scale) -> Result
         crowd
             .wait(deliveries as u64, saves(contender, sent), LOST)
             .await?;
-        let cpu = server.cpu() - before;
+        let cpu = server.cpu_since(before);
         best = best.max(deliveries as f64 / cpu.as_secs_f64());
         let mut seen = crowd.seen();
         let p99 = percentile(&mut seen.latencies, 99);

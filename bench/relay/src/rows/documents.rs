@@ -48,7 +48,7 @@ pub async fn measure(site: &Site, contender: Contender, scale: &Scale) -> Result
     crowd
         .wait(count as u64, saves(contender, count), LATE_MAX)
         .await?;
-    let cpu = server.cpu() - before;
+    let cpu = server.cpu_since(before);
     crowd.check(&first_text, &[])?;
     let mut seen = crowd.seen();
     Ok(vec![

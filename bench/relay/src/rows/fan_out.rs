@@ -41,7 +41,7 @@ pub async fn measure(
     crowd
         .wait(deliveries as u64, saves(contender, count), LATE_MAX)
         .await?;
-    let cpu = server.cpu() - before;
+    let cpu = server.cpu_since(before);
     crowd.check(&author.copy.text(), &[])?;
     let mut seen = crowd.seen();
     let mut values = vec![

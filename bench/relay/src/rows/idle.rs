@@ -39,7 +39,7 @@ async fn fill(
     server.quiet().await;
     let (cpu, begun) = (server.cpu(), Instant::now());
     sleep(scale.idle_time).await;
-    let busy = (server.cpu() - cpu).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let busy = server.cpu_since(cpu).as_secs_f64() / begun.elapsed().as_secs_f64();
     let (full, _) = server.memory()?;
     crowd.wait(0, 0, Duration::ZERO).await?;
     Ok((base / 1024.0, (full - base) / count as f64, busy * 100.0))

@@ -46,7 +46,7 @@ pub async fn measure(site: &Site, contender: Contender, scale: &Scale) -> Result
     if contender.is_peer() {
         sleep(PEER_STORES_WITHIN).await;
     }
-    let cpu = server.cpu() - before;
+    let cpu = server.cpu_since(before);
     let (_, peak) = server.memory()?;
 
     let mut joins = Vec::new();
@@ -171,7 +171,7 @@ async fn cold_join(server: &Server, text: &str) -> Result<Join> {
     }
     Ok(Join {
         took: last - begun,
-        cpu: server.cpu() - before,
+        cpu: server.cpu_since(before),
         bytes: client.bytes,
     })
 }

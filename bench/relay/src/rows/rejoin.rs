@@ -59,8 +59,8 @@ pub async fn measure(site: &Site, contender: Contender, scale: &Scale) -> Result
     }
     let deliveries = u64::from(count * (count - 1) * EDITS);
     crowd.wait(deliveries, 0, LATE_MAX * 2).await?;
-    let cpu = server.cpu() - before;
-    crowd.check(&text, &[base.bytes.clone()])?;
+    let cpu = server.cpu_since(before);
+    crowd.check(&text, std::slice::from_ref(&base.bytes))?;
     let seen = crowd.seen();
     let whole = seen
         .last
