@@ -434,7 +434,7 @@ fn acknowledgements_and_presence_cross_a_line_of_three() {
             state: Some(std::sync::Arc::clone(&state)),
         },
     );
-    world.run(Duration::from_secs(1));
+    world.run(Duration::from_secs(3));
     world.check_converged("notes");
     world.check_saved();
     for host in [anna, ben] {
