@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use self::change::Changes;
 use crate::backup;
 use crate::connection::Commit;
-use crate::http::Front;
+use crate::http::{bearer, Front};
 use crate::json::from_value;
 use crate::store::{Store, StoreError, Stored};
 
@@ -320,24 +320,17 @@ impl Api {
 
 /// Who asks: no page of another site, and where one has to log in, somebody who did.
 fn caller(front: &Front, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let text = |name| headers.get(name).map(HeaderValue::to_str);
-    match text(header::ORIGIN) {
-        Some(Ok(origin)) if front.origins.allow(origin) => {}
-        None => {}
-        Some(_) => return Err(Problem::Origin),
+    if !front.admits_page(headers) {
+        return Err(Problem::Origin);
     }
-    let Some(keys) = &front.keys else {
-        // A page whose own name was made to lead here (DNS rebinding) sends no Origin, but its name.
-        return match text(header::HOST) {
-            Some(Ok(host)) if front.origins.allow(&format!("http://{host}")) => Ok(Caller(None)),
-            _ => Err(Problem::Origin),
-        };
-    };
-    let shown = headers.get(header::AUTHORIZATION);
-    let token = shown.and_then(|shown| shown.as_bytes().strip_prefix(b"Bearer "));
-    let rights = token.and_then(|token| keys.verify(token, crate::now()).ok());
-    let rights = rights.ok_or(Problem::Login)?;
-    Ok(Caller(Some(rights)))
+    if let Some(keys) = &front.keys {
+        let rights = bearer(keys, headers).ok_or(Problem::Login)?;
+        return Ok(Caller(Some(rights)));
+    }
+    // A page whose own name was made to lead here (DNS rebinding) sends no Origin, but its name.
+    let host = headers.get(header::HOST).and_then(|it| it.to_str().ok());
+    let admits = host.is_some_and(|host| front.origins.allow(&format!("http://{host}")));
+    admits.then_some(Caller(None)).ok_or(Problem::Origin)
 }
 
 fn document(name: &str) -> Result<DocumentName, Problem> {

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{header, HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use axum::routing::{any, get};
 use axum::Router;
-use driftwood_sync::LinkKind;
+use driftwood_sync::{LinkKind, Rights};
 use hyper::server::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -58,6 +58,18 @@ pub(crate) struct Front {
 }
 
 impl Front {
+    /// Whether a request comes from a page that may connect, or from no page.
+    pub(crate) fn admits_page(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(header::ORIGIN) else {
+            return true;
+        };
+        let admits = origin.to_str().is_ok_and(|it| self.origins.allow(it));
+        if !admits {
+            tracing::info!(?origin, "refused a page of this origin");
+        }
+        admits
+    }
+
     /// Serves one accepted connection to its end.
     pub(crate) async fn serve(self, stream: TcpStream, address: IpAddr) {
         prepare(&stream);
@@ -139,10 +151,14 @@ fn may_look(keys: Option<&Keys>, address: IpAddr, headers: &HeaderMap) -> bool {
     let Some(keys) = keys.filter(|_| !address.to_canonical().is_loopback()) else {
         return true;
     };
-    let shown = headers.get(header::AUTHORIZATION);
-    let token = shown.and_then(|shown| shown.as_bytes().strip_prefix(b"Bearer "));
-    let rights = token.and_then(|token| keys.verify(token, crate::now()).ok());
-    rights.is_some_and(|rights| auth::is_everything(&rights))
+    bearer(keys, headers).is_some_and(|rights| auth::is_everything(&rights))
+}
+
+/// What the token of a request allows, if it has a good one.
+pub(crate) fn bearer(keys: &Keys, headers: &HeaderMap) -> Option<Rights> {
+    let shown = headers.get(header::AUTHORIZATION)?;
+    let token = shown.as_bytes().strip_prefix(b"Bearer ")?;
+    keys.verify(token, crate::now()).ok()
 }
 
 /// Checks a WebSocket handshake (RFC 6455 §4.2.1), answers it and runs the link in a task of its
@@ -152,14 +168,8 @@ async fn sync(
     mut request: Request<Body>,
 ) -> Response<Body> {
     let headers = request.headers();
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        if !origin
-            .to_str()
-            .is_ok_and(|origin| front.origins.allow(origin))
-        {
-            tracing::info!(?origin, "refused a page of this origin");
-            return refuse(StatusCode::FORBIDDEN, "this origin may not connect\n");
-        }
+    if !front.admits_page(headers) {
+        return refuse(StatusCode::FORBIDDEN, "this origin may not connect\n");
     }
     if request.method() != Method::GET
         || !lists(headers, &header::CONNECTION, "upgrade")

@@ -26,13 +26,15 @@ mod sled;
 #[cfg(test)]
 mod world;
 
+use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode};
 
+use self::checkpoint::Piece;
 pub use self::log::LogStore;
 pub use self::mark::Kind;
 pub use self::memory::MemoryStore;
@@ -348,6 +350,22 @@ pub trait Store: Send + Sync {
     }
 }
 
+/// What is behind the stores' locks is whole: nothing there panics between two writes to it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses a document that is damaged, if it is.
+fn check_whole(damaged: Option<&'static str>, document: &DocumentName) -> Result<(), StoreError> {
+    match damaged {
+        None => Ok(()),
+        Some(reason) => Err(StoreError::Corrupt {
+            document: document.clone(),
+            reason,
+        }),
+    }
+}
+
 /// Gathers what a reader lacks, up to a number of bytes.
 struct Missing<'a> {
     held: &'a VersionVector,
@@ -362,6 +380,23 @@ impl<'a> Missing<'a> {
             bytes_left: bytes_max,
             deltas: Vec::new(),
         }
+    }
+
+    /// What a reader lacks of a log.
+    fn of<P: Borrow<Piece>>(
+        held: &'a VersionVector,
+        bytes_max: usize,
+        pieces: impl IntoIterator<Item = P>,
+    ) -> Vec<Arc<[u8]>> {
+        let mut missing = Self::new(held, bytes_max);
+        for piece in pieces {
+            if missing.is_full() {
+                break;
+            }
+            let piece = piece.borrow();
+            missing.take(&piece.to, Arc::clone(&piece.bytes));
+        }
+        missing.deltas
     }
 
     fn is_full(&self) -> bool {

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{header, Request, StatusCode};
+use axum::http::{header, Request};
 use driftwood_sync::{Backoff, DocumentName};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -119,14 +119,14 @@ impl Webhook {
                     metrics.webhook(true);
                     return;
                 }
-                Ok(answer) => Ok::<StatusCode, String>(answer.status()),
-                Err(error) => Err(error.to_string()),
+                Ok(answer) => answer.status().to_string(),
+                Err(error) => error.to_string(),
             };
             metrics.webhook(false);
             let delay = backoff.next_delay();
             let retry_ms = delay.as_millis() as u64;
             tracing::warn!(
-                ?reason,
+                reason,
                 retry_ms,
                 documents = batch.len(),
                 "the webhook was not taken"

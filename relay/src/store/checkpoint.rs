@@ -1,4 +1,4 @@
-//! Making one state of many deltas: what both stores do to keep a log short.
+//! Making one state of many deltas: what all stores do to keep a log short.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::DocumentName;
@@ -37,7 +37,7 @@ use self::segments::{Log, Sizes};
 use self::upkeep::Index;
 use super::checkpoint::Piece;
 use super::mark::{self, Kind};
-use super::{Missing, Owner, Store, StoreError, StoreOptions, Stored};
+use super::{check_whole, lock, Missing, Owner, Store, StoreError, StoreOptions, Stored};
 
 /// How much may be appended before the disk's room is asked for again.
 const ROOM_STEP_BYTES: u64 = 4 << 20;
@@ -120,13 +120,7 @@ struct Contents {
 
 impl State {
     fn check(&self, document: &DocumentName) -> Result<(), StoreError> {
-        match self.damaged {
-            None => Ok(()),
-            Some(reason) => Err(StoreError::Corrupt {
-                document: document.clone(),
-                reason,
-            }),
-        }
+        check_whole(self.damaged, document)
     }
 }
 
@@ -342,11 +336,6 @@ impl Documents {
     }
 }
 
-/// What is behind these locks is whole: nothing here panics between two writes to it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn read<T>(shared: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
     shared.read().unwrap_or_else(PoisonError::into_inner)
 }
@@ -482,14 +471,7 @@ impl Store for LogStore {
         };
         let _reading = read(&entry.gate);
         let contents = self.contents(&entry)?;
-        let mut missing = Missing::new(version, bytes_max);
-        for piece in contents.pieces {
-            if missing.is_full() {
-                break;
-            }
-            missing.take(&piece.to, piece.bytes);
-        }
-        Ok(missing.deltas)
+        Ok(Missing::of(version, bytes_max, contents.pieces))
     }
 
     fn due(&self) -> Vec<DocumentName> {

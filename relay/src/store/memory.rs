@@ -109,14 +109,8 @@ impl Store for MemoryStore {
         let Some(log) = logs.get(document) else {
             return Ok(Vec::new());
         };
-        let mut missing = Missing::new(version, bytes_max);
-        for piece in log.checkpoint.iter().chain(&log.records) {
-            if missing.is_full() {
-                break;
-            }
-            missing.take(&piece.to, Arc::clone(&piece.bytes));
-        }
-        Ok(missing.deltas)
+        let pieces = log.checkpoint.iter().chain(&log.records);
+        Ok(Missing::of(version, bytes_max, pieces))
     }
 
     fn due(&self) -> Vec<DocumentName> {

@@ -12,7 +12,8 @@ mod tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::DocumentName;
@@ -20,7 +21,10 @@ use driftwood_sync::DocumentName;
 use self::tables::{Head, Merged, Tables};
 use super::checkpoint::{self, Piece};
 use super::mark::{self, Kind};
-use super::{is_due, Missing, Owner, Store, StoreError, StoreOptions, Stored, TAIL_RECORDS};
+use super::{
+    check_whole, is_due, lock, Missing, Owner, Store, StoreError, StoreOptions, Stored,
+    TAIL_RECORDS,
+};
 
 /// The database's file.
 const FILE: &str = "documents.redb";
@@ -38,6 +42,8 @@ const WRITE_BYTES_MORE: u64 = 16 << 10;
 pub struct RedbStore {
     tables: Tables,
     documents: RwLock<BTreeMap<DocumentName, Arc<Entry>>>,
+    /// The highest number of a document.
+    last: AtomicU32,
     owners: Mutex<Owners>,
     due: Mutex<BTreeSet<DocumentName>>,
     /// What is to be written at the next sync.
@@ -72,13 +78,7 @@ struct State {
 
 impl State {
     fn check(&self, document: &DocumentName) -> Result<(), StoreError> {
-        match self.damaged {
-            None => Ok(()),
-            Some(reason) => Err(StoreError::Corrupt {
-                document: document.clone(),
-                reason,
-            }),
-        }
+        check_whole(self.damaged, document)
     }
 
     /// The records up to here are in a table.
@@ -157,9 +157,11 @@ impl RedbStore {
             documents.insert(name, Arc::new(entry));
         }
         let all = tables.owners(&names)?;
+        let last = names.last_key_value().map_or(0, |(&number, _)| number);
         Ok(Self {
             tables,
             documents: RwLock::new(documents),
+            last: AtomicU32::new(last),
             owners: Mutex::new(Owners {
                 all,
                 unwritten: Vec::new(),
@@ -188,9 +190,9 @@ impl RedbStore {
         if let Some(entry) = documents.get(document) {
             return Arc::clone(entry);
         }
-        let numbers = documents.values().map(|entry| entry.number);
         let entry = Arc::new(Entry {
-            number: numbers.max().map_or(1, |number| number + 1),
+            // Under the lock of the documents.
+            number: self.last.fetch_add(1, Ordering::Relaxed) + 1,
             name: document.clone(),
             state: Mutex::default(),
         });
@@ -267,10 +269,6 @@ impl RedbStore {
         }
         Ok(())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Store for RedbStore {
@@ -368,14 +366,7 @@ impl Store for RedbStore {
         let Some(entry) = self.entry(document) else {
             return Ok(Vec::new());
         };
-        let mut missing = Missing::new(version, bytes_max);
-        for piece in self.pieces(&entry)? {
-            if missing.is_full() {
-                break;
-            }
-            missing.take(&piece.to, piece.bytes);
-        }
-        Ok(missing.deltas)
+        Ok(Missing::of(version, bytes_max, self.pieces(&entry)?))
     }
 
     fn due(&self) -> Vec<DocumentName> {

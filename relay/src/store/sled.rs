@@ -15,7 +15,7 @@ mod owners;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use driftwood_crdt::{ReplicaId, VersionVector};
 use driftwood_sync::DocumentName;
@@ -25,7 +25,7 @@ use self::folder::{engine_error, Folder};
 use self::log::Log;
 use super::checkpoint;
 use super::record::{seal, unseal, Place};
-use super::{Missing, Owner, Store, StoreError, StoreOptions, Stored, TAIL_RECORDS};
+use super::{lock, Missing, Owner, Store, StoreError, StoreOptions, Stored, TAIL_RECORDS};
 
 /// After this many records the next head is written.
 const HEAD_RECORDS: u64 = 64;
@@ -215,10 +215,6 @@ impl SledStore {
 }
 
 /// The state behind a lock; nothing here panics between two writes to it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Store for SledStore {
     fn documents(&self) -> Result<Vec<Stored>, StoreError> {
         let documents = self

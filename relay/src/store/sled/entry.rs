@@ -8,7 +8,7 @@ use driftwood_crdt::{DecodeError, VersionVector};
 use driftwood_sync::DocumentName;
 
 use super::super::record::{unseal, Fault, Place, Record};
-use super::super::{is_due, StoreError};
+use super::super::{check_whole, is_due, StoreError};
 use super::folder::engine_error;
 use super::log::Log;
 
@@ -82,13 +82,7 @@ impl State {
     }
 
     pub(super) fn check(&self, document: &DocumentName) -> Result<(), StoreError> {
-        match self.damaged {
-            None => Ok(()),
-            Some(reason) => Err(StoreError::Corrupt {
-                document: document.clone(),
-                reason,
-            }),
-        }
+        check_whole(self.damaged, document)
     }
 
     pub(super) fn is_due(&self) -> bool {
