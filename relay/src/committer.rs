@@ -5,6 +5,8 @@
 //! answer comes only after the sync that makes it true; so what was read waits for the group that may
 //! be part of it. Else a power cut could leave with readers what the relay itself has lost.
 
+mod recent;
+
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +18,7 @@ use driftwood_crdt::{Delta, Doc, Dot, ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode, LinkId};
 use tokio::sync::mpsc;
 
+use self::recent::Recent;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 
@@ -105,6 +108,7 @@ impl Committer {
         let (wake, woken) = blocking::sync_channel(1);
         let stopping = Arc::new(AtomicBool::new(false));
         let groups = Arc::new(Groups::default());
+        let recent = Arc::new(Recent::default());
         let mut threads = Vec::new();
         let mut spawn = |name: &str, body: Body| {
             let (store, done) = (Arc::clone(store), done.clone());
@@ -120,18 +124,24 @@ impl Committer {
             Ok::<(), std::io::Error>(())
         };
         let metrics = Arc::clone(metrics);
-        let synced = Arc::clone(&groups);
+        let (synced, known) = (Arc::clone(&groups), Arc::clone(&recent));
         spawn(
             "store-append",
             Box::new(move |store, done| {
                 // However this ends, nobody waits for it any longer.
                 let groups = Ending(&groups);
-                append(store, &to_append, &loads, &wake, (done, &metrics, groups.0));
+                append(
+                    (store, &recent),
+                    &to_append,
+                    &loads,
+                    &wake,
+                    (done, &metrics, groups.0),
+                );
             }),
         )?;
         spawn(
             "store-load",
-            Box::new(move |store, done| load(store, &to_load, &synced, done)),
+            Box::new(move |store, done| load((store, &known), &to_load, &synced, done)),
         )?;
         let stop = Arc::clone(&stopping);
         spawn(
@@ -213,7 +223,7 @@ impl Drop for Ending<'_> {
 }
 
 fn append(
-    store: &dyn Store,
+    (store, recent): (&dyn Store, &Recent),
     tasks: &blocking::Receiver<Task>,
     loads: &blocking::Sender<Task>,
     wake: &blocking::SyncSender<()>,
@@ -240,7 +250,7 @@ fn append(
                     taken,
                 } => {
                     bytes += delta.len();
-                    let kept = keep(store, &document, &delta, &from, &to);
+                    let kept = keep(store, recent, &document, &delta, &from, &to);
                     if let Ok(true) = kept {
                         moments.push(taken);
                     }
@@ -303,8 +313,9 @@ fn append(
 /// the node learns of that and asks for both again.
 fn keep(
     store: &dyn Store,
+    recent: &Recent,
     document: &DocumentName,
-    delta: &[u8],
+    delta: &Arc<[u8]>,
     from: &VersionVector,
     to: &VersionVector,
 ) -> Result<bool, StoreError> {
@@ -313,16 +324,22 @@ fn keep(
         return Ok(false);
     }
     store.append(document, delta, to)?;
+    recent.note(document, held, delta, to);
     Ok(true)
 }
 
-fn load(store: &dyn Store, loads: &blocking::Receiver<Task>, groups: &Groups, done: &Results) {
+fn load(
+    (store, recent): (&dyn Store, &Recent),
+    loads: &blocking::Receiver<Task>,
+    groups: &Groups,
+    done: &Results,
+) {
     while let Ok(first) = loads.recv() {
         let mut answers = Vec::new();
         let mut bytes_left = LOADS_BYTES;
         let mut next = Some(first);
         while let Some(task) = next {
-            match read(store, task, &mut answers) {
+            match read((store, recent), task, &mut answers) {
                 Ok(bytes) => bytes_left = bytes_left.saturating_sub(bytes),
                 Err(error) => {
                     let _ = done.send(Done::Broken(error));
@@ -345,7 +362,11 @@ fn load(store: &dyn Store, loads: &blocking::Receiver<Task>, groups: &Groups, do
 }
 
 /// Reads what one task asks for; how many bytes it came to.
-fn read(store: &dyn Store, task: Task, answers: &mut Vec<Done>) -> Result<usize, StoreError> {
+fn read(
+    (store, recent): (&dyn Store, &Recent),
+    task: Task,
+    answers: &mut Vec<Done>,
+) -> Result<usize, StoreError> {
     let Task::Load {
         link,
         document,
@@ -356,7 +377,10 @@ fn read(store: &dyn Store, task: Task, answers: &mut Vec<Done>) -> Result<usize,
         return Ok(0);
     };
     let found = if anchors.is_empty() {
-        store.load_some(&document, &since, LOAD_BYTES)
+        match recent.since(&document, &since, LOAD_BYTES) {
+            Some(deltas) => Ok(deltas),
+            None => store.load_some(&document, &since, LOAD_BYTES),
+        }
     } else {
         with_anchors(store, &document, &since, &anchors)
     };

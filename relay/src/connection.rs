@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,20 +224,21 @@ impl Links {
     /// Runs a socket until either side ends it, or `stop` resolves and names how to.
     // What an `async fn` is given it holds twice, and for each connection this is the largest thing there is.
     #[allow(clippy::manual_async_fn)]
-    pub(crate) fn drive<'a, S>(
-        &'a self,
+    pub(crate) fn drive<S>(
+        self,
         socket: WebSocketStream<S>,
         kind: LinkKind,
         address: Option<IpAddr>,
-        stop: impl Future<Output = Close> + 'a,
-    ) -> impl Future<Output = Ended> + 'a
+        stop: impl Future<Output = Close>,
+    ) -> impl Future<Output = Ended>
     where
-        S: AsyncRead + AsyncWrite + Unpin + 'a,
+        S: AsyncRead + AsyncWrite + Unpin,
     {
+        let started = Instant::now();
+        let link = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
+        let outbox = Outbox::new(self.limits.backlog_bytes);
+        let (mut sink, mut stream) = socket.split();
         async move {
-            let started = Instant::now();
-            let link = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
-            let outbox = Outbox::new(self.limits.backlog_bytes);
             let up = Event::Up {
                 link,
                 kind,
@@ -255,7 +257,6 @@ impl Links {
                 let _ = self.events.send(Event::Happened { input, permit }).await;
             }
 
-            let (mut sink, mut stream) = socket.split();
             let mut close = None;
             {
                 let closing = async {
@@ -274,10 +275,9 @@ impl Links {
                     () = stopped => {}
                 }
             }
-            let said_goodbye = close.is_some();
-            if let Ok(socket) = sink.reunite(stream) {
-                // In a box, for most connections are far from their end.
-                Box::pin(end(socket, said_goodbye)).await;
+            // In a box, for most connections are far from their end.
+            if let Some(ending) = end_of(sink, stream, close.is_some()) {
+                ending.await;
             }
             // Nobody listens any more when the node itself is being shut down.
             let _ = self.events.send(Event::Down { link }).await;
@@ -385,6 +385,19 @@ impl Links {
             }
         }
     }
+}
+
+/// What [`end`] does, for a socket in two halves.
+fn end_of<S>(
+    sink: SplitSink<WebSocketStream<S>, Message>,
+    stream: SplitStream<WebSocketStream<S>>,
+    said_goodbye: bool,
+) -> Option<Pin<Box<impl Future<Output = ()>>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let socket = sink.reunite(stream).ok()?;
+    Some(Box::pin(end(socket, said_goodbye)))
 }
 
 /// Ends a socket such that what was sent arrives: a socket that is dropped while bytes wait to be

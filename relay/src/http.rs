@@ -206,7 +206,7 @@ async fn sync(
             "this connection cannot be upgraded\n",
         );
     };
-    tokio::spawn(link(front, upgrade, address));
+    tokio::spawn(link(front.links, front.ending, upgrade, address));
 
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -217,7 +217,14 @@ async fn sync(
     response
 }
 
-async fn link(front: Front, upgrade: OnUpgrade, address: IpAddr) {
+/// Waits for the WebSocket and gives it a task of its own, which is no larger than a link needs: there are
+/// many, and most do nothing for long.
+async fn link(
+    links: Links,
+    mut ending: watch::Receiver<bool>,
+    upgrade: OnUpgrade,
+    address: IpAddr,
+) {
     let upgraded = match upgrade.await {
         Ok(upgraded) => TokioIo::new(upgraded),
         Err(error) => {
@@ -225,19 +232,14 @@ async fn link(front: Front, upgrade: OnUpgrade, address: IpAddr) {
             return;
         }
     };
-    let Front {
-        links, mut ending, ..
-    } = front;
     let config = links.socket_config();
     let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
-    let stop = async move {
+    let stop = Box::pin(async move {
         // An error says that the relay is gone altogether.
         let _ = ending.wait_for(|ending| *ending).await;
         GOING_AWAY
-    };
-    links
-        .drive(socket, LinkKind::Down, Some(address), stop)
-        .await;
+    });
+    tokio::spawn(links.drive(socket, LinkKind::Down, Some(address), stop));
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> Response<Body> {

@@ -22,6 +22,7 @@ pub mod commands;
 pub mod config;
 pub mod driver;
 pub mod json;
+mod listen;
 pub mod logging;
 pub mod server;
 pub mod store;

@@ -151,7 +151,8 @@ pub(crate) async fn keep(
         let reason = match dialled {
             Ok(Ok(socket)) => {
                 report(LinkState::Online);
-                let ended = links.drive(socket, kind, None, stopped(&mut stop)).await;
+                let stopped = stopped(&mut stop);
+                let ended = links.clone().drive(socket, kind, None, stopped).await;
                 if ended.lasted >= HELD_TIME_MIN {
                     backoff.reset();
                 }

@@ -1,6 +1,7 @@
 //! Starting, serving and ending a relay.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::connection::{Event, Links, WeakLinks};
 use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
+use crate::listen::listen;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState};
@@ -50,7 +52,7 @@ pub enum ServeError {
         /// The address.
         listen: String,
         /// Why.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// A peer's address is malformed.
     #[error("--peer {0}")]
@@ -64,7 +66,7 @@ pub enum ServeError {
         /// The file.
         path: PathBuf,
         /// Why.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// Relays where one has to log in do not talk to each other without tokens.
     #[error(
@@ -96,7 +98,7 @@ pub enum ServeError {
     PeerCa(TlsError),
     /// The threads of the store cannot be started.
     #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
+    Thread(io::Error),
     /// The task that opens the store panicked.
     #[error("opening the store failed")]
     Opening,
@@ -184,7 +186,7 @@ impl Server {
             listen: config.listen.clone(),
             error,
         };
-        let listener = TcpListener::bind(&config.listen).await.map_err(listening)?;
+        let listener = listen(&config.listen).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
 
         if keys.is_none() && !address.ip().is_loopback() {

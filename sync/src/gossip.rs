@@ -166,13 +166,7 @@ impl Node {
                 continue;
             }
             party.sent(to, session.is_mesh());
-            let frame = frame.get_or_insert_with(|| {
-                Message::Delta {
-                    channel: key,
-                    delta: Arc::clone(delta),
-                }
-                .encode()
-            });
+            let frame = frame.get_or_insert_with(|| self.frames.of(key, delta));
             self.outbox.send_frame(link, Arc::clone(frame));
         }
         for link in late {

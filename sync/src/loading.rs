@@ -116,11 +116,8 @@ impl Node {
                 party.transfer = Some(Transfer::new(Arc::clone(bytes), to));
                 break;
             }
-            let message = Message::Delta {
-                channel: key,
-                delta: Arc::clone(bytes),
-            };
-            self.outbox.send(link, &message);
+            let frame = self.frames.of(key, bytes);
+            self.outbox.send_frame(link, frame);
             party.sent(&to, session.is_mesh());
         }
         // Without progress the next flush tries again: asking at once would go in circles.

@@ -10,6 +10,7 @@ use crate::assembly::Assembly;
 use crate::config::RELAY;
 use crate::document::Documents;
 use crate::feed::Feed;
+use crate::frames::Frames;
 use crate::link::Link;
 use crate::message::Message;
 use crate::outbox::Outbox;
@@ -34,6 +35,7 @@ pub struct Node {
     pub(crate) timers: Timers,
     pub(crate) assembly: Assembly,
     pub(crate) meters: Meters,
+    pub(crate) frames: Frames,
     pub(crate) outbox: Outbox,
 }
 
@@ -74,6 +76,7 @@ impl Node {
             timers: Timers::default(),
             assembly: Assembly::default(),
             meters: Meters::default(),
+            frames: Frames::default(),
             outbox: Outbox::default(),
         }
     }

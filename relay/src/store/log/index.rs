@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use driftwood_crdt::codec::{Reader, Writer};
 
@@ -20,6 +21,12 @@ pub(super) trait Table: Send + Sync {
     /// Changes entries and makes that durable. Takes all others away with `alone`.
     fn write(&mut self, entries: Vec<(Vec<u8>, Vec<u8>)>, alone: bool) -> Result<(), String>;
 }
+
+/// The engine lets go of its files within this time.
+const LET_GO_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How long to wait before it is asked again.
+const LET_GO_PAUSE: Duration = Duration::from_millis(5);
 
 const META: u8 = 0;
 const HEAD: u8 = 1;
@@ -163,20 +170,35 @@ impl SledTable {
 
     fn open(&mut self) -> Result<&Engine, String> {
         if self.engine.is_none() {
+            let db = self.open_engine()?;
+            let file = File::open(self.path.join("db")).map_err(|error| error.to_string())?;
+            self.engine = Some(Engine { db, file });
+        }
+        Ok(self.engine.as_ref().expect("it was just opened"))
+    }
+
+    /// Waits for the engine to let go of its files, should it have been closed just now: it does that on
+    /// threads of its own.
+    fn open_engine(&self) -> Result<sled::Db, String> {
+        let begun = Instant::now();
+        loop {
             // The engine asserts what it finds in its files, so damage can show as a panic.
-            let opened = std::panic::catch_unwind(|| {
+            let open = std::panic::AssertUnwindSafe(|| {
                 sled::Config::new()
                     .path(&self.path)
                     .cache_capacity(8 << 20)
                     .flush_every_ms(None)
                     .open()
             });
-            let db = opened.map_err(|_panic| "it panicked".to_owned())?;
-            let db = db.map_err(|error| error.to_string())?;
-            let file = File::open(self.path.join("db")).map_err(|error| error.to_string())?;
-            self.engine = Some(Engine { db, file });
+            let opened = std::panic::catch_unwind(open);
+            match opened.map_err(|_panic| "it panicked".to_owned())? {
+                Err(sled::Error::Io(error)) if begun.elapsed() < LET_GO_TIME_MAX => {
+                    tracing::debug!(%error, "the index is not free yet");
+                    std::thread::sleep(LET_GO_PAUSE);
+                }
+                opened => return opened.map_err(|error| error.to_string()),
+            }
         }
-        Ok(self.engine.as_ref().expect("it was just opened"))
     }
 
     /// Starts with an empty one.
@@ -215,5 +237,23 @@ impl Table for SledTable {
         }
         engine.db.flush().map_err(text)?;
         engine.file.sync_all().map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_was_just_closed_can_be_opened() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("index");
+        for round in 0..300_u32 {
+            let mut table = SledTable::new(&path);
+            let entries = table.read().expect("nobody else has it open");
+            assert_eq!(entries.len(), round as usize);
+            let entry = (head_key(round), vec![7; 100]);
+            table.write(vec![entry], false).expect("written");
+        }
     }
 }
