@@ -12,7 +12,6 @@ use driftwood_crdt::{ReplicaId, VersionVector};
 
 use crate::config::RELAY;
 use crate::document::Key;
-use crate::link::Link;
 use crate::message::Message;
 use crate::node::Node;
 use crate::{Channel, Level, LinkId, LinkKind, Output, Role};
@@ -26,7 +25,7 @@ impl Node {
         let Some(document) = self.documents.get(key) else {
             return;
         };
-        let mesh = self.links.get(&link).is_some_and(Link::is_mesh);
+        let mesh = self.links.get(&link).is_some_and(|link| link.is_mesh());
         let levels = if mesh {
             &[Level::Relay][..]
         } else {
@@ -72,7 +71,7 @@ impl Node {
         if !RELAY || self.config.role != Role::Relay {
             return;
         }
-        let mesh = self.links.get(&link).is_some_and(Link::is_mesh);
+        let mesh = self.links.get(&link).is_some_and(|link| link.is_mesh());
         let Some(document) = self.documents.get_mut(key) else {
             return;
         };
@@ -216,7 +215,7 @@ impl Node {
             }
             .encode();
             for (&link, party) in &mut document.parties {
-                let mesh = self.links.get(&link).is_none_or(Link::is_mesh);
+                let mesh = self.links.get(&link).is_none_or(|link| link.is_mesh());
                 // Whoever wrote it was told at once.
                 let told = party
                     .own

@@ -22,18 +22,19 @@ const UNSENT_MAX: usize = 1_024;
 /// All documents, by our number and by name.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
-    by_key: BTreeMap<Key, Document>,
+    /// In boxes, for a map that grows at its end keeps room for twice what it has.
+    by_key: BTreeMap<Key, Box<Document>>,
     keys: BTreeMap<DocumentName, Key>,
     last: Key,
 }
 
 impl Documents {
     pub(crate) fn get(&self, key: Key) -> Option<&Document> {
-        self.by_key.get(&key)
+        self.by_key.get(&key).map(|document| &**document)
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Document> {
-        self.by_key.get_mut(&key)
+        self.by_key.get_mut(&key).map(|document| &mut **document)
     }
 
     pub(crate) fn key(&self, name: &DocumentName) -> Option<Key> {
@@ -48,14 +49,14 @@ impl Documents {
     pub(crate) fn add(&mut self, name: DocumentName) -> Key {
         self.last += 1;
         self.keys.insert(name.clone(), self.last);
-        self.by_key.insert(self.last, Document::new(name));
+        self.by_key.insert(self.last, Box::new(Document::new(name)));
         self.last
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<Document> {
         let document = self.by_key.remove(&key)?;
         self.keys.remove(&document.name);
-        Some(document)
+        Some(*document)
     }
 
     /// Those that we take part in.

@@ -29,7 +29,8 @@ pub struct Node {
     pub(crate) now: Time,
     pub(crate) documents: Documents,
     pub(crate) feed: Feed,
-    pub(crate) links: BTreeMap<LinkId, Link>,
+    /// In boxes, as documents are.
+    pub(crate) links: BTreeMap<LinkId, Box<Link>>,
     /// Those of them that lead to other relays and are ready; few beside those to clients.
     pub(crate) mesh: BTreeSet<LinkId>,
     pub(crate) timers: Timers,

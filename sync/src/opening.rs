@@ -10,7 +10,6 @@ use driftwood_crdt::{ReplicaId, VersionVector};
 use crate::config::RELAY;
 use crate::conflict::Steps;
 use crate::document::{Document, Key};
-use crate::link::Link;
 use crate::message::Message;
 use crate::node::Node;
 use crate::timer::Alarm;
@@ -256,7 +255,7 @@ impl Node {
         if !RELAY {
             return;
         }
-        let pushes = |link| self.links.get(link).is_some_and(Link::pushes);
+        let pushes = |link| self.links.get(link).is_some_and(|link| link.pushes());
         let links = self.mesh.iter().filter(|&link| pushes(link));
         for link in links.copied().collect::<Vec<LinkId>>() {
             self.introduce(link, key);

@@ -23,7 +23,7 @@ impl Node {
         let kind = if relays { LinkKind::Mesh } else { kind };
         let session = Link::new(kind, self.now, &self.config.limits);
         let dialled = session.dialled;
-        self.links.insert(link, session);
+        self.links.insert(link, Box::new(session));
         let hello = Hello {
             version_min: PROTOCOL_VERSIONS.0,
             version_max: PROTOCOL_VERSIONS.1,
