@@ -1,13 +1,15 @@
 //! Starting, serving and ending a relay.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use driftwood_crdt::ReplicaId;
 use driftwood_sync::{Input, LinkKind, Node, NodeId, Role, Token};
+use quinn::Endpoint;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
@@ -17,13 +19,14 @@ use crate::api::Api;
 pub use crate::auth::KeyError;
 use crate::auth::Keys;
 use crate::committer::{Committer, Done};
-use crate::config::Config;
+use crate::config::{Config, QUIC_OFF};
 use crate::connection::{Event, Links, WeakLinks};
 use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
-use crate::peers::{keep, random, Address, DialError, LinkState};
+use crate::peers::{keep, random, Address, DialError, LinkState, Upkeep, QUIC_PAUSE};
+use crate::quic;
 use crate::store::{self, Store, StoreError};
 use crate::tls::{Identity, TlsError, Trust};
 use crate::watch::watch;
@@ -32,6 +35,12 @@ use crate::webhook::{Changed, Webhook};
 
 /// How long open connections may take to say goodbye when the relay ends.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long the last packets of QUIC may take.
+const GOODBYE_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// With port 0 the one that is free for TCP may not be for UDP: then another one is tried, so often.
+const PORTS_TRIED_MAX: usize = 16;
 
 /// After an accept that failed for want of file descriptors or memory, wait this long for some to
 /// be given back.
@@ -52,6 +61,17 @@ pub enum ServeError {
         /// Why.
         error: std::io::Error,
     },
+    /// The address cannot be listened on for QUIC.
+    #[error("--quic {listen}: {error}")]
+    Quic {
+        /// The address.
+        listen: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// There is no QUIC without a certificate.
+    #[error("--quic needs --tls-cert and --tls-key")]
+    QuicWithoutCertificate,
     /// A peer's address is malformed.
     #[error("--peer {0}")]
     Peer(#[from] DialError),
@@ -106,6 +126,7 @@ pub enum ServeError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    quic: Option<Endpoint>,
     origins: Arc<Origins>,
     peers: Vec<Address>,
     trust: Option<Trust>,
@@ -180,14 +201,16 @@ impl Server {
         let webhook = config.webhook.as_deref();
         let webhook = webhook.map(|url| Webhook::new(url, config.webhook_key.as_deref()));
         let webhook = webhook.transpose()?;
-        let listening = |error| ServeError::Listen {
-            listen: config.listen.clone(),
-            error,
-        };
-        let listener = TcpListener::bind(&config.listen).await.map_err(listening)?;
-        let address = listener.local_addr().map_err(listening)?;
-
-        if keys.is_none() && !address.ip().is_loopback() {
+        let Ports {
+            listener,
+            address,
+            quic,
+        } = Ports::open(config, identity.as_ref()).await?;
+        let everywhere = [Some(address), quic.as_ref().and_then(local)];
+        for address in everywhere.into_iter().flatten() {
+            if keys.is_some() || address.ip().is_loopback() {
+                continue;
+            }
             if !config.insecure_allow_anyone {
                 return Err(ServeError::Open { address });
             }
@@ -227,6 +250,7 @@ impl Server {
         Ok(Self {
             listener,
             address,
+            quic,
             origins: Arc::new(Origins::new(&config.allow_origins)),
             peers,
             trust,
@@ -254,6 +278,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for QUIC, if it does.
+    pub fn quic_address(&self) -> Option<SocketAddr> {
+        self.quic.as_ref().and_then(local)
     }
 
     /// Serves until `shutdown` resolves; then closes every connection with 1001 after what is
@@ -285,6 +314,11 @@ impl Server {
             acceptor: self.identity.as_ref().map(Identity::acceptor),
         };
         let mut tasks = JoinSet::new();
+        let goodbyes = self.quic.clone();
+        if let Some(endpoint) = self.quic {
+            let ending = front.ending.clone();
+            tasks.spawn(quic::accept(endpoint, self.links.clone(), ending));
+        }
         #[cfg(unix)]
         if let Some(door) = self.door {
             tasks.spawn(door.serve());
@@ -295,10 +329,14 @@ impl Server {
         tasks.spawn(accept(self.listener, front));
         for peer in self.peers {
             let (links, stop) = (self.links.clone(), stopped.clone());
-            let trust = self.trust.clone();
+            let upkeep = Upkeep {
+                kind: LinkKind::Mesh,
+                trust: self.trust.clone(),
+                quic_pause: QUIC_PAUSE,
+            };
             tasks.spawn(async move {
                 let report = |state| log_peer(&peer, &state);
-                keep(peer.clone(), LinkKind::Mesh, trust, links, stop, report).await;
+                keep(peer.clone(), upkeep, links, stop, report).await;
             });
         }
         if let Some(keys) = keys {
@@ -336,12 +374,83 @@ impl Server {
         };
         let drained = timeout(DRAIN_TIME_MAX, drained).await.unwrap_or(Ok(()));
         tasks.shutdown().await;
+        if let Some(endpoint) = goodbyes {
+            let _ = timeout(GOODBYE_TIME_MAX, endpoint.wait_idle()).await;
+        }
         let joined = tokio::task::spawn_blocking(move || hub.into_committer().join()).await;
         if joined.is_err() {
             tracing::error!("the store's threads did not end in order");
         }
         served.and(drained).map_err(ServeError::Store)
     }
+}
+
+/// What a relay listens on.
+struct Ports {
+    listener: TcpListener,
+    address: SocketAddr,
+    quic: Option<Endpoint>,
+}
+
+impl Ports {
+    async fn open(config: &Config, identity: Option<&Arc<Identity>>) -> Result<Self, ServeError> {
+        let listening = |error| ServeError::Listen {
+            listen: config.listen.clone(),
+            error,
+        };
+        let mut tries = 1;
+        loop {
+            let listener = TcpListener::bind(&config.listen).await.map_err(listening)?;
+            let address = listener.local_addr().map_err(listening)?;
+            match open_quic(config, identity, address) {
+                Ok(quic) => {
+                    return Ok(Self {
+                        listener,
+                        address,
+                        quic,
+                    })
+                }
+                Err(ServeError::Quic { error, .. })
+                    if error.kind() == ErrorKind::AddrInUse
+                        && config.quic.is_none()
+                        && config.listen.ends_with(":0")
+                        && tries < PORTS_TRIED_MAX =>
+                {
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Listens for QUIC beside TCP, or where the settings say.
+fn open_quic(
+    config: &Config,
+    identity: Option<&Arc<Identity>>,
+    beside: SocketAddr,
+) -> Result<Option<Endpoint>, ServeError> {
+    let wanted = config.quic.as_deref();
+    if wanted == Some(QUIC_OFF) {
+        return Ok(None);
+    }
+    let Some(identity) = identity else {
+        return match wanted {
+            Some(_) => Err(ServeError::QuicWithoutCertificate),
+            None => Ok(None),
+        };
+    };
+    let listen = wanted.map_or_else(|| beside.to_string(), str::to_owned);
+    let socket = UdpSocket::bind(&listen).map_err(quic::ListenError::from);
+    match socket.and_then(|socket| quic::listen(identity, socket)) {
+        Ok(endpoint) => Ok(Some(endpoint)),
+        Err(quic::ListenError::Socket(error)) => Err(ServeError::Quic { listen, error }),
+        Err(quic::ListenError::Key(error)) => Err(ServeError::Certificate(error)),
+    }
+}
+
+fn local(endpoint: &Endpoint) -> Option<SocketAddr> {
+    endpoint.local_addr().ok()
 }
 
 /// A token, without the line break that most files end with.
@@ -388,7 +497,7 @@ async fn accept(listener: TcpListener, front: Front) {
 fn log_peer(peer: &Address, state: &LinkState) {
     match state {
         LinkState::Connecting => tracing::debug!(%peer, "dialling"),
-        LinkState::Online => tracing::info!(%peer, "linked"),
+        LinkState::Online { over } => tracing::info!(%peer, %over, "linked"),
         LinkState::Offline {
             reason,
             retry_in: Some(delay),

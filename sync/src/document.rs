@@ -134,6 +134,8 @@ pub(crate) struct Party {
     pub(crate) transfer: Option<Transfer>,
     /// Whether the last load brought nothing: more may come with the next flush.
     pub(crate) stalled: bool,
+    /// Whether more became durable while a load was under way, which may be without it.
+    pub(crate) flushed: bool,
     /// What they have dropped and need again, until it is loaded for them.
     pub(crate) anchors: Vec<Dot>,
     /// A replica that they and somebody else write under.

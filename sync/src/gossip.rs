@@ -173,7 +173,7 @@ impl Node {
                 }
                 .encode()
             });
-            self.outbox.send_frame(link, Arc::clone(frame));
+            self.outbox.send_frame(link, Some(key), Arc::clone(frame));
         }
         for link in late {
             self.catch_up(link, key);
@@ -233,7 +233,7 @@ impl Node {
         self.outbox
             .problem(Some(&document.name), Some(link), code, value);
         self.outbox
-            .send(link, &Message::Error { code, about, value });
+            .send_error(link, Some(key), (code, about, value));
     }
 }
 
