@@ -19,13 +19,14 @@ use quinn::{
     ClientConfig, Connection, ConnectionError, Endpoint, EndpointConfig, Incoming, ServerConfig,
     TokioRuntime, TransportConfig, VarInt,
 };
+use quinn_proto::HashedConnectionIdGenerator;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout, Instant};
 
 use crate::connection::{Ended, Event, Links, CLOSE_GRACE};
 use crate::http::GOING_AWAY;
 use crate::outbox::{Close, Transport};
-use crate::tls::{Identity, TlsError, Trust};
+use crate::tls::{Forgotten, Identity, TlsError, Trust};
 
 /// Streams for documents, each way; beside them there is one for the rest.
 const LANES: u16 = 256;
@@ -80,8 +81,9 @@ pub(crate) fn listen(identity: &Arc<Identity>, socket: UdpSocket) -> Result<Endp
         .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BYTES_MAX)
         .incoming_buffer_size_total(INCOMING_BYTES_MAX * INCOMING_MAX as u64);
-    let reset_key = identity.reset_key()?;
-    let endpoint = EndpointConfig::new(Arc::new(reset_key));
+    let Forgotten { reset_key, id_key } = identity.forgotten()?;
+    let mut endpoint = EndpointConfig::new(Arc::new(reset_key));
+    endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
     let runtime = Arc::new(TokioRuntime);
     Ok(Endpoint::new(endpoint, Some(config), socket, runtime)?)
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use ::ring::{digest, hmac};
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::rustls::crypto::{ring, CryptoProvider};
@@ -15,9 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
-};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::{client, server, TlsAcceptor, TlsConnector};
 
 /// How this protocol is called where a QUIC connection begins (ALPN).
@@ -106,14 +104,22 @@ impl Identity {
         QuicServerConfig::try_from(config).expect("ring has what QUIC begins with")
     }
 
-    /// What the other ends of connections that this machine has forgotten believe that from. As it follows from
-    /// the key, a relay that was started again can say so at once.
-    pub(crate) fn reset_key(&self) -> Result<hmac::Key, TlsError> {
+    /// How to tell the other ends of connections from before the start that they are forgotten.
+    pub(crate) fn forgotten(&self) -> Result<Forgotten, TlsError> {
         let bytes = std::fs::read(&self.key).map_err(|error| TlsError::new(&self.key, error))?;
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(b"driftwood: a key for stateless resets\0");
-        context.update(&bytes);
-        Ok(hmac::Key::new(hmac::HMAC_SHA256, context.finish().as_ref()))
+        let derive = |purpose: &[u8]| {
+            let mut context = digest::Context::new(&digest::SHA256);
+            context.update(purpose);
+            context.update(&bytes);
+            context.finish()
+        };
+        let id_key = derive(b"driftwood: connection ids\0");
+        let id_key = id_key.as_ref().first_chunk().expect("it has 32 bytes");
+        let reset_key = derive(b"driftwood: stateless resets\0");
+        Ok(Forgotten {
+            reset_key: hmac::Key::new(hmac::HMAC_SHA256, reset_key.as_ref()),
+            id_key: u64::from_le_bytes(*id_key),
+        })
     }
 
     fn config(
@@ -164,6 +170,14 @@ fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     let certified = CertifiedKey::from_der(chain, der, &provider());
     let unfit = "is not the key of the certificate, or of a kind that is not known here";
     certified.map_err(|_| TlsError::new(key, unfit))
+}
+
+/// By what the other end of a QUIC connection that is not known here any more believes so (RFC 9000, section
+/// 10.3), and its id is seen to have been given out here. Both follow from the key of the certificate: so who was
+/// connected to a relay that was killed and started again knows it at once.
+pub(crate) struct Forgotten {
+    pub(crate) reset_key: hmac::Key,
+    pub(crate) id_key: u64,
 }
 
 /// Makes accepted connections into encrypted ones.
