@@ -13,6 +13,9 @@ use crate::store::Kind;
 
 pub use self::rates::Rates;
 
+/// What `quic` says where it is not wanted.
+pub(crate) const QUIC_OFF: &str = "off";
+
 /// How to run a relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,6 +49,9 @@ pub struct Config {
     /// See `tls_cert`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
+    /// `host:port` to listen on for QUIC, or `off`; `None` as `listen`, where there is a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quic: Option<String>,
     /// The certificates in PEM that peers are believed by, in place of the public ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_ca: Option<PathBuf>,
@@ -84,6 +90,7 @@ impl Default for Config {
             peer_token: None,
             tls_cert: None,
             tls_key: None,
+            quic: None,
             peer_ca: None,
             webhook: None,
             webhook_key: None,
@@ -150,7 +157,7 @@ struct Settings {
     #[arg(
         global = true,
         long = "peer",
-        value_name = "ws[s]://HOST:PORT",
+        value_name = "ws[s]|quic://HOST:PORT",
         env = "DRIFTWOOD_PEER",
         value_delimiter = ','
     )]
@@ -200,7 +207,16 @@ struct Settings {
     #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_TLS_KEY")]
     tls_key: Option<PathBuf>,
 
-    /// Certificates in PEM that wss:// peers are believed by [default: the public ones]
+    /// Where to listen for QUIC, or `off` [default: as --listen, where there is a certificate]
+    #[arg(
+        global = true,
+        long,
+        value_name = "HOST:PORT|off",
+        env = "DRIFTWOOD_QUIC"
+    )]
+    quic: Option<String>,
+
+    /// Certificates in PEM that wss:// and quic:// peers are believed by [default: the public ones]
     #[arg(global = true, long, value_name = "FILE", env = "DRIFTWOOD_PEER_CA")]
     peer_ca: Option<PathBuf>,
 
@@ -282,6 +298,7 @@ struct File {
     peer_token: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    quic: Option<String>,
     peer_ca: Option<PathBuf>,
     webhook: Option<String>,
     webhook_key: Option<PathBuf>,
@@ -360,6 +377,7 @@ impl Settings {
             peer_token: self.peer_token.or(file.peer_token),
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
+            quic: self.quic.or(file.quic),
             peer_ca: self.peer_ca.or(file.peer_ca),
             webhook: self.webhook.or(file.webhook),
             webhook_key: self.webhook_key.or(file.webhook_key),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use driftwood_crdt::Dot;
-use driftwood_sync::{DocumentName, ErrorCode, Frame, Input, Limits, LinkId, LinkKind};
+use driftwood_sync::{Channel, DocumentName, ErrorCode, Frame, Input, Limits, LinkId, LinkKind};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::WebSocketStream;
 
 use crate::metrics::Report;
-use crate::outbox::{Close, Next, Outbox};
+use crate::outbox::{Close, Next, Outbox, Transport};
 
 /// Beyond the protocol's own limit, so that a message which is a little too long is answered by the
 /// protocol.
@@ -42,7 +42,7 @@ const WRITE_BUFFER_BYTES: usize = 64 << 10;
 const UNSENT_BYTES_MAX: u32 = 128 << 10;
 
 /// Messages that came in and were not handled yet may hold so many bytes, of all links together.
-const INCOMING_BYTES_MAX: usize = 16 << 20;
+pub(crate) const INCOMING_BYTES_MAX: usize = 16 << 20;
 
 /// As many events wait to be handled at most.
 const EVENTS_MAX: usize = 1024;
@@ -52,7 +52,7 @@ const ASK_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A link that is to be closed has this long to send what is queued, and then the other side to say
 /// goodbye.
-const CLOSE_GRACE: Duration = Duration::from_secs(2);
+pub(crate) const CLOSE_GRACE: Duration = Duration::from_secs(2);
 
 /// What connections tell the task that owns the node.
 pub(crate) enum Event {
@@ -117,9 +117,20 @@ impl Outboxes {
         })
     }
 
+    /// How many links run over QUIC.
+    pub(crate) fn over_quic(&self) -> usize {
+        let all = self.outboxes.values();
+        all.filter(|it| it.transport() == Transport::Quic).count()
+    }
+
     /// Queues a frame. What the node must hear of it at once, if anything.
-    pub(crate) fn send(&self, link: LinkId, frame: Frame) -> Option<Input> {
-        let congested = self.outboxes.get(&link)?.push(frame);
+    pub(crate) fn send(
+        &self,
+        link: LinkId,
+        channel: Option<Channel>,
+        frame: Frame,
+    ) -> Option<Input> {
+        let congested = self.outboxes.get(&link)?.push((channel, frame));
         congested.then_some(Input::Congested { link })
     }
 
@@ -137,10 +148,10 @@ impl Outboxes {
 /// The connections' side of a node: numbers links and carries their events.
 #[derive(Clone)]
 pub(crate) struct Links {
-    events: mpsc::Sender<Event>,
+    pub(crate) events: mpsc::Sender<Event>,
     next: Arc<AtomicU64>,
-    incoming: Arc<Semaphore>,
-    limits: Arc<Limits>,
+    pub(crate) incoming: Arc<Semaphore>,
+    pub(crate) limits: Arc<Limits>,
 }
 
 /// A way to tell the node something while it runs.
@@ -171,6 +182,16 @@ pub(crate) struct Ended {
     pub(crate) lasted: Duration,
     /// How this side closed it, if it did.
     pub(crate) close: Option<Close>,
+}
+
+impl Ended {
+    /// The node was gone already.
+    pub(crate) fn at_once() -> Self {
+        Self {
+            lasted: Duration::ZERO,
+            close: None,
+        }
+    }
 }
 
 impl Links {
@@ -235,27 +256,11 @@ impl Links {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let started = Instant::now();
-        let link = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
-        let outbox = Outbox::new(self.limits.backlog_bytes);
         let (mut sink, mut stream) = socket.split();
         async move {
-            let up = Event::Up {
-                link,
-                kind,
-                outbox: outbox.clone(),
+            let Some((link, outbox)) = self.begin(kind, address, Transport::WebSocket).await else {
+                return Ended::at_once();
             };
-            if self.events.send(up).await.is_err() {
-                return Ended {
-                    lasted: Duration::ZERO,
-                    close: None,
-                };
-            }
-
-            if let Some(address) = address {
-                let input = Input::Address { link, address };
-                let permit = None;
-                let _ = self.events.send(Event::Happened { input, permit }).await;
-            }
 
             let mut close = None;
             {
@@ -286,6 +291,29 @@ impl Links {
                 close,
             }
         }
+    }
+
+    /// Tells of a link that came up; none if nobody listens any more.
+    pub(crate) async fn begin(
+        &self,
+        kind: LinkKind,
+        address: Option<IpAddr>,
+        transport: Transport,
+    ) -> Option<(LinkId, Outbox)> {
+        let link = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
+        let outbox = Outbox::new(self.limits.backlog_bytes, transport);
+        let up = Event::Up {
+            link,
+            kind,
+            outbox: outbox.clone(),
+        };
+        self.events.send(up).await.ok()?;
+        if let Some(address) = address {
+            let input = Input::Address { link, address };
+            let permit = None;
+            let _ = self.events.send(Event::Happened { input, permit }).await;
+        }
+        Some((link, outbox))
     }
 
     /// Turns what comes in into events, until the other side is gone.
@@ -355,7 +383,7 @@ impl Links {
             match outbox.next().await {
                 Next::Frames(frames) => {
                     let mut bytes = 0;
-                    for frame in frames {
+                    for (_, frame) in frames {
                         bytes += frame.len();
                         sink.feed(Message::Binary(Bytes::from_owner(frame)))
                             .await

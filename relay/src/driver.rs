@@ -61,6 +61,7 @@ use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, ErrorCode, Level, LinkId, PeerId, ProtocolError};
 
 pub use self::client::Client;
+pub use crate::outbox::Transport;
 pub use crate::peers::{DialError, LinkState};
 
 /// What a program that owns documents does for the protocol. The calls may block.

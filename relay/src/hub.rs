@@ -231,6 +231,7 @@ impl Hub {
             documents: self.node.documents().count(),
             clients: clients.len(),
             relays: relays.len(),
+            over_quic: self.links.over_quic(),
             backlog_bytes,
             congested,
             unstored_bytes: self.unstored_bytes,
@@ -264,7 +265,11 @@ impl Hub {
     fn carry_out(&mut self, output: Output) -> Option<Input> {
         self.metrics.output(&output);
         match output {
-            Output::Send { link, frame } => return self.links.send(link, frame),
+            Output::Send {
+                link,
+                channel,
+                frame,
+            } => return self.links.send(link, channel, frame),
             Output::Login { link, token } => return Some(self.login(link, &token)),
             Output::Bind {
                 document,

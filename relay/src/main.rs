@@ -52,6 +52,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     let scheme = if server.is_secure() { "wss" } else { "ws" };
     let _ = writeln!(out, "listening on {scheme}://{}/sync", server.address());
+    if let Some(address) = server.quic_address() {
+        let _ = writeln!(out, "listening on quic://{address}");
+    }
     let _ = out.flush();
     server.serve(shutdown).await?;
     Ok(())

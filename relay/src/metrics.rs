@@ -33,6 +33,11 @@ struct Kind {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Over {
+    transport: &'static str,
+}
+
 /// What changes only when somebody looks.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Report {
@@ -42,6 +47,8 @@ pub(crate) struct Report {
     pub(crate) clients: usize,
     /// Links to other relays.
     pub(crate) relays: usize,
+    /// Links of either kind that run over QUIC.
+    pub(crate) over_quic: usize,
     /// What waits to be sent, in bytes.
     pub(crate) backlog_bytes: usize,
     /// Links to which nothing is sent until they have read what waits.
@@ -56,6 +63,7 @@ pub(crate) struct Report {
 pub(crate) struct Metrics {
     registry: Registry,
     links: Family<Kind, Gauge<i64, AtomicI64>>,
+    transports: Family<Over, Gauge<i64, AtomicI64>>,
     documents: Gauge,
     backlog_bytes: Gauge,
     congested: Gauge,
@@ -80,6 +88,7 @@ impl Default for Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("driftwood"),
             links: Family::default(),
+            transports: Family::default(),
             documents: Gauge::default(),
             backlog_bytes: Gauge::default(),
             congested: Gauge::default(),
@@ -106,6 +115,8 @@ impl Metrics {
     fn register(&mut self) {
         let all = &mut self.registry;
         all.register("connections", "Open connections", self.links.clone());
+        let help = "Open connections, by what they run over";
+        all.register("connections_over", help, self.transports.clone());
         all.register("documents", "Documents held", self.documents.clone());
         let help = "What waits to be sent to slow readers";
         all.register_with_unit("backlog", help, Unit::Bytes, self.backlog_bytes.clone());
@@ -148,6 +159,13 @@ impl Metrics {
         };
         links("client", report.clients);
         links("relay", report.relays);
+        let over = |transport, count: usize| {
+            let over = Over { transport };
+            self.transports.get_or_create(&over).set(whole(count));
+        };
+        let all = report.clients + report.relays;
+        over("quic", report.over_quic);
+        over("websocket", all.saturating_sub(report.over_quic));
         self.documents.set(whole(report.documents));
         self.backlog_bytes.set(whole(report.backlog_bytes));
         self.congested.set(whole(report.congested));

@@ -6,11 +6,12 @@
 //! shared, so a broadcast to a thousand links holds its bytes once.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::{poll_fn, Future};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use driftwood_sync::Frame;
+use driftwood_sync::{Channel, Frame};
 use futures_util::task::AtomicWaker;
 
 /// As many frames go into one write at most.
@@ -18,6 +19,27 @@ const GATHER_FRAMES: usize = 64;
 
 /// As many bytes go into one write, unless a single frame is longer.
 const GATHER_BYTES: usize = 64 << 10;
+
+/// What a link runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A WebSocket, with TLS or without.
+    WebSocket,
+    /// QUIC.
+    Quic,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WebSocket => "WebSocket",
+            Self::Quic => "QUIC",
+        })
+    }
+}
+
+/// A frame, and the document that it is about.
+pub(crate) type Queued = (Option<Channel>, Frame);
 
 /// Both ends of a link's queue; clones are the same queue.
 #[derive(Clone)]
@@ -30,11 +52,12 @@ struct Shared {
     writer: AtomicWaker,
     closer: AtomicWaker,
     backlog_bytes_max: usize,
+    transport: Transport,
 }
 
 #[derive(Default)]
 struct Queue {
-    frames: VecDeque<Frame>,
+    frames: VecDeque<Queued>,
     /// Of the frames in the queue and of those that are being written.
     bytes: usize,
     congested: bool,
@@ -53,19 +76,20 @@ pub(crate) struct Close {
 /// What a connection has to write next.
 pub(crate) enum Next {
     /// These frames, in one go; then [`Outbox::sent`] with their bytes.
-    Frames(Vec<Frame>),
+    Frames(Vec<Queued>),
     /// A close frame; nothing follows.
     Close(Close),
 }
 
 impl Outbox {
     /// An empty queue that counts as congested beyond so many bytes.
-    pub(crate) fn new(backlog_bytes_max: usize) -> Self {
+    pub(crate) fn new(backlog_bytes_max: usize, transport: Transport) -> Self {
         let shared = Shared {
             queue: Mutex::default(),
             writer: AtomicWaker::new(),
             closer: AtomicWaker::new(),
             backlog_bytes_max,
+            transport,
         };
         Self {
             shared: Arc::new(shared),
@@ -74,14 +98,14 @@ impl Outbox {
 
     /// Adds a frame. `true` when this made the link congested: from then on until
     /// [`sent`](Self::sent) says so, no document data should be added.
-    pub(crate) fn push(&self, frame: Frame) -> bool {
+    pub(crate) fn push(&self, (channel, frame): Queued) -> bool {
         let mut queue = self.queue();
         if queue.close.is_some() {
             return false;
         }
         let idle = queue.frames.is_empty();
         queue.bytes += frame.len();
-        queue.frames.push_back(frame);
+        queue.frames.push_back((channel, frame));
         let congested = !queue.congested && queue.bytes > self.shared.backlog_bytes_max;
         queue.congested |= congested;
         drop(queue);
@@ -105,6 +129,11 @@ impl Outbox {
         (queue.bytes, queue.congested)
     }
 
+    /// What the link runs over.
+    pub(crate) fn transport(&self) -> Transport {
+        self.shared.transport
+    }
+
     /// Waits for something to write. To be called by one task only.
     pub(crate) fn next(&self) -> impl Future<Output = Next> + '_ {
         poll_fn(|context| {
@@ -112,6 +141,14 @@ impl Outbox {
             self.shared.writer.register(context.waker());
             self.take().map_or(Poll::Pending, Poll::Ready)
         })
+    }
+
+    /// Frames that are there already, if any.
+    pub(crate) fn ready(&self) -> Option<Vec<Queued>> {
+        match self.take() {
+            Some(Next::Frames(frames)) => Some(frames),
+            _ => None,
+        }
     }
 
     /// Waits until the link is to be closed. To be called by one task only.
@@ -135,7 +172,7 @@ impl Outbox {
         let mut queue = self.queue();
         let mut gathered = Vec::new();
         let mut bytes = 0;
-        while let Some(frame) = queue.frames.front() {
+        while let Some((_, frame)) = queue.frames.front() {
             bytes += frame.len();
             if gathered.len() == GATHER_FRAMES || (bytes > GATHER_BYTES && !gathered.is_empty()) {
                 break;
@@ -161,8 +198,12 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn frame(bytes: usize) -> Frame {
-        vec![0; bytes].into()
+    fn frame(bytes: usize) -> Queued {
+        (None, vec![0; bytes].into())
+    }
+
+    fn outbox(backlog_bytes_max: usize) -> Outbox {
+        Outbox::new(backlog_bytes_max, Transport::WebSocket)
     }
 
     async fn frames(outbox: &Outbox) -> usize {
@@ -174,7 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_says_once_that_it_is_congested_and_once_that_it_is_empty() {
-        let outbox = Outbox::new(100);
+        let outbox = outbox(100);
         assert!(!outbox.push(frame(60)));
         assert!(!outbox.push(frame(40)));
         assert!(outbox.push(frame(1)), "this one is too much");
@@ -189,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn writes_are_gathered_up_to_a_bound() {
-        let outbox = Outbox::new(usize::MAX);
+        let outbox = outbox(usize::MAX);
         for _ in 0..100 {
             outbox.push(frame(1));
         }
@@ -205,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn closing_comes_after_what_was_queued_and_nothing_follows() {
-        let outbox = Outbox::new(100);
+        let outbox = outbox(100);
         outbox.push(frame(1));
         let close = Close {
             code: 4400,
@@ -224,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_is_woken() {
-        let outbox = Outbox::new(100);
+        let outbox = outbox(100);
         let (writer, closer) = (outbox.clone(), outbox.clone());
         let writer = tokio::spawn(async move { frames(&writer).await });
         let closer = tokio::spawn(async move { closer.closing().await.code });

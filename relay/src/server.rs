@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use driftwood_crdt::ReplicaId;
 use driftwood_sync::{Input, LinkKind, Node, NodeId, Role, Token};
+use quinn::Endpoint;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
@@ -22,10 +23,11 @@ use crate::config::Config;
 use crate::connection::{Event, Links, WeakLinks};
 use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
-use crate::listen::listen;
+use crate::listen::Ports;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
-use crate::peers::{keep, random, Address, DialError, LinkState};
+use crate::peers::{keep, random, Address, DialError, LinkState, Upkeep, QUIC_PAUSE};
+use crate::quic;
 use crate::store::{self, Store, StoreError};
 use crate::tls::{Identity, TlsError, Trust};
 use crate::watch::watch;
@@ -34,6 +36,9 @@ use crate::webhook::{Changed, Webhook};
 
 /// How long open connections may take to say goodbye when the relay ends.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long the last packets of QUIC may take.
+const GOODBYE_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// After an accept that failed for want of file descriptors or memory, wait this long for some to
 /// be given back.
@@ -54,6 +59,17 @@ pub enum ServeError {
         /// Why.
         error: io::Error,
     },
+    /// The address cannot be listened on for QUIC.
+    #[error("--quic {listen}: {error}")]
+    Quic {
+        /// The address.
+        listen: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// There is no QUIC without a certificate.
+    #[error("--quic needs --tls-cert and --tls-key")]
+    QuicWithoutCertificate,
     /// A peer's address is malformed.
     #[error("--peer {0}")]
     Peer(#[from] DialError),
@@ -108,6 +124,7 @@ pub enum ServeError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    quic: Option<Endpoint>,
     origins: Arc<Origins>,
     peers: Vec<Address>,
     trust: Option<Trust>,
@@ -182,14 +199,16 @@ impl Server {
         let webhook = config.webhook.as_deref();
         let webhook = webhook.map(|url| Webhook::new(url, config.webhook_key.as_deref()));
         let webhook = webhook.transpose()?;
-        let listening = |error| ServeError::Listen {
-            listen: config.listen.clone(),
-            error,
-        };
-        let listener = listen(&config.listen).await.map_err(listening)?;
-        let address = listener.local_addr().map_err(listening)?;
-
-        if keys.is_none() && !address.ip().is_loopback() {
+        let Ports {
+            listener,
+            address,
+            quic,
+        } = Ports::open(config, identity.as_ref()).await?;
+        let everywhere = [Some(address), quic.as_ref().and_then(local)];
+        for address in everywhere.into_iter().flatten() {
+            if keys.is_some() || address.ip().is_loopback() {
+                continue;
+            }
             if !config.insecure_allow_anyone {
                 return Err(ServeError::Open { address });
             }
@@ -229,6 +248,7 @@ impl Server {
         Ok(Self {
             listener,
             address,
+            quic,
             origins: Arc::new(Origins::new(&config.allow_origins)),
             peers,
             trust,
@@ -256,6 +276,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for QUIC, if it does.
+    pub fn quic_address(&self) -> Option<SocketAddr> {
+        self.quic.as_ref().and_then(local)
     }
 
     /// Serves until `shutdown` resolves; then closes every connection with 1001 after what is
@@ -287,6 +312,11 @@ impl Server {
             acceptor: self.identity.as_ref().map(Identity::acceptor),
         };
         let mut tasks = JoinSet::new();
+        let goodbyes = self.quic.clone();
+        if let Some(endpoint) = self.quic {
+            let ending = front.ending.clone();
+            tasks.spawn(quic::accept(endpoint, self.links.clone(), ending));
+        }
         #[cfg(unix)]
         if let Some(door) = self.door {
             tasks.spawn(door.serve());
@@ -297,10 +327,14 @@ impl Server {
         tasks.spawn(accept(self.listener, front));
         for peer in self.peers {
             let (links, stop) = (self.links.clone(), stopped.clone());
-            let trust = self.trust.clone();
+            let upkeep = Upkeep {
+                kind: LinkKind::Mesh,
+                trust: self.trust.clone(),
+                quic_pause: QUIC_PAUSE,
+            };
             tasks.spawn(async move {
                 let report = |state| log_peer(&peer, &state);
-                keep(peer.clone(), LinkKind::Mesh, trust, links, stop, report).await;
+                keep(peer.clone(), upkeep, links, stop, report).await;
             });
         }
         if let Some(keys) = keys {
@@ -338,12 +372,19 @@ impl Server {
         };
         let drained = timeout(DRAIN_TIME_MAX, drained).await.unwrap_or(Ok(()));
         tasks.shutdown().await;
+        if let Some(endpoint) = goodbyes {
+            let _ = timeout(GOODBYE_TIME_MAX, endpoint.wait_idle()).await;
+        }
         let joined = tokio::task::spawn_blocking(move || hub.into_committer().join()).await;
         if joined.is_err() {
             tracing::error!("the store's threads did not end in order");
         }
         served.and(drained).map_err(ServeError::Store)
     }
+}
+
+fn local(endpoint: &Endpoint) -> Option<SocketAddr> {
+    endpoint.local_addr().ok()
 }
 
 /// A token, without the line break that most files end with.
@@ -390,7 +431,7 @@ async fn accept(listener: TcpListener, front: Front) {
 fn log_peer(peer: &Address, state: &LinkState) {
     match state {
         LinkState::Connecting => tracing::debug!(%peer, "dialling"),
-        LinkState::Online => tracing::info!(%peer, "linked"),
+        LinkState::Online { over } => tracing::info!(%peer, %over, "linked"),
         LinkState::Offline {
             reason,
             retry_in: Some(delay),

@@ -1,10 +1,12 @@
-//! TLS, by rustls with ring: the relay's certificate, and whom those who dial trust.
+//! TLS, for WebSockets and for QUIC, by rustls with ring: the relay's certificate, and whom those who dial trust.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use ::ring::{digest, hmac};
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::rustls::crypto::{ring, CryptoProvider};
@@ -12,8 +14,12 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::{client, server, TlsAcceptor, TlsConnector};
+
+/// How this protocol is called where a QUIC connection begins (ALPN).
+const QUIC_PROTOCOL: &[u8] = b"driftwood/1";
 
 /// How long a handshake may take.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
@@ -88,13 +94,46 @@ impl Identity {
 
     /// What accepts connections with it.
     pub(crate) fn acceptor(self: &Arc<Self>) -> Acceptor {
+        let config = self.config(&[&TLS13, &TLS12], b"http/1.1");
+        Acceptor(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// The same for QUIC.
+    pub(crate) fn quic(self: &Arc<Self>) -> QuicServerConfig {
+        let config = self.config(&[&TLS13], QUIC_PROTOCOL);
+        QuicServerConfig::try_from(config).expect("ring has what QUIC begins with")
+    }
+
+    /// How to tell the other ends of connections from before the start that they are forgotten.
+    pub(crate) fn forgotten(&self) -> Result<Forgotten, TlsError> {
+        let bytes = std::fs::read(&self.key).map_err(|error| TlsError::new(&self.key, error))?;
+        let derive = |purpose: &[u8]| {
+            let mut context = digest::Context::new(&digest::SHA256);
+            context.update(purpose);
+            context.update(&bytes);
+            context.finish()
+        };
+        let id_key = derive(b"driftwood: connection ids\0");
+        let id_key = id_key.as_ref().first_chunk().expect("it has 32 bytes");
+        let reset_key = derive(b"driftwood: stateless resets\0");
+        Ok(Forgotten {
+            reset_key: hmac::Key::new(hmac::HMAC_SHA256, reset_key.as_ref()),
+            id_key: u64::from_le_bytes(*id_key),
+        })
+    }
+
+    fn config(
+        self: &Arc<Self>,
+        versions: &[&'static SupportedProtocolVersion],
+        protocol: &[u8],
+    ) -> ServerConfig {
         let config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("ring speaks them all")
             .with_no_client_auth();
         let mut config = config.with_cert_resolver(Arc::<Self>::clone(self));
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Acceptor(TlsAcceptor::from(Arc::new(config)))
+        config.alpn_protocols = vec![protocol.to_vec()];
+        config
     }
 }
 
@@ -111,6 +150,17 @@ impl ResolvesServerCert for Identity {
     }
 }
 
+fn client_config(
+    roots: RootCertStore,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions)
+        .expect("ring speaks them all")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
 /// The key in one file for the certificates in another, the own one first.
 fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     let chain = certificates(certificate)?;
@@ -120,6 +170,14 @@ fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     let certified = CertifiedKey::from_der(chain, der, &provider());
     let unfit = "is not the key of the certificate, or of a kind that is not known here";
     certified.map_err(|_| TlsError::new(key, unfit))
+}
+
+/// By what the other end of a QUIC connection that is not known here any more believes so (RFC 9000, section
+/// 10.3), and its id is seen to have been given out here. Both follow from the key of the certificate: so who was
+/// connected to a relay that was killed and started again knows it at once.
+pub(crate) struct Forgotten {
+    pub(crate) reset_key: hmac::Key,
+    pub(crate) id_key: u64,
 }
 
 /// Makes accepted connections into encrypted ones.
@@ -136,9 +194,12 @@ impl Acceptor {
     }
 }
 
-/// Whose certificates are believed when a `wss://` address is dialled.
+/// Whose certificates are believed when a `wss://` or `quic://` address is dialled.
 #[derive(Clone)]
-pub struct Trust(TlsConnector);
+pub struct Trust {
+    tls: TlsConnector,
+    quic: Arc<QuicClientConfig>,
+}
 
 impl Trust {
     /// Those that Mozilla's browsers believe.
@@ -163,12 +224,18 @@ impl Trust {
     }
 
     fn of(roots: RootCertStore) -> Self {
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .expect("ring speaks them all")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self(TlsConnector::from(Arc::new(config)))
+        let mut quic = client_config(roots.clone(), &[&TLS13]);
+        quic.alpn_protocols = vec![QUIC_PROTOCOL.to_vec()];
+        let quic = QuicClientConfig::try_from(quic).expect("ring has what QUIC begins with");
+        Self {
+            tls: TlsConnector::from(Arc::new(client_config(roots, &[&TLS13, &TLS12]))),
+            quic: Arc::new(quic),
+        }
+    }
+
+    /// For QUIC.
+    pub(crate) fn quic(&self) -> Arc<QuicClientConfig> {
+        Arc::clone(&self.quic)
     }
 
     /// The handshake with the host of that name.
@@ -182,7 +249,7 @@ impl Trust {
     {
         let name = ServerName::try_from(host.to_owned());
         let name = name.map_err(std::io::Error::other)?;
-        self.0.connect(name, stream).await
+        self.tls.connect(name, stream).await
     }
 }
 

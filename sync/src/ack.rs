@@ -221,7 +221,7 @@ impl Node {
                     .own
                     .is_some_and(|own| party.told.has(own, level, &version));
                 if !mesh && !told && party.takes_part() {
-                    self.outbox.send_frame(link, Arc::clone(&frame));
+                    self.outbox.send_frame(link, Some(key), Arc::clone(&frame));
                 }
             }
         }

@@ -117,6 +117,7 @@ pub(crate) struct Unsent {
 }
 
 /// A document on one link.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 pub(crate) struct Party {
     /// Their number of the document, once they opened it.
@@ -135,6 +136,8 @@ pub(crate) struct Party {
     pub(crate) transfer: Option<Transfer>,
     /// Whether the last load brought nothing: more may come with the next flush.
     pub(crate) stalled: bool,
+    /// Whether more became durable while a load was under way, which may be without it.
+    pub(crate) flushed: bool,
     /// What they have dropped and need again, until it is loaded for them.
     pub(crate) anchors: Vec<Dot>,
     /// A replica that they and somebody else write under.

@@ -167,7 +167,7 @@ impl Node {
             }
             party.sent(to, session.is_mesh());
             let frame = frame.get_or_insert_with(|| self.frames.of(key, delta));
-            self.outbox.send_frame(link, Arc::clone(frame));
+            self.outbox.send_frame(link, Some(key), Arc::clone(frame));
         }
         for link in late {
             self.catch_up(link, key);
@@ -227,7 +227,7 @@ impl Node {
         self.outbox
             .problem(Some(&document.name), Some(link), code, value);
         self.outbox
-            .send(link, &Message::Error { code, about, value });
+            .send_error(link, Some(key), (code, about, value));
     }
 }
 

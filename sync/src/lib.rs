@@ -40,7 +40,7 @@
 //!     if let Some(input) = to_client.pop_front() {
 //!         for output in client.handle(now, input).collect::<Vec<_>>() {
 //!             match output {
-//!                 Output::Send { link, frame } => {
+//!                 Output::Send { link, frame, .. } => {
 //!                     to_relay.push_back(Input::Received { link, bytes: frame.to_vec() });
 //!                 }
 //!                 // A real client writes to its disk first.
@@ -58,7 +58,7 @@
 //!     if let Some(input) = to_relay.pop_front() {
 //!         for output in relay.handle(now, input).collect::<Vec<_>>() {
 //!             match output {
-//!                 Output::Send { link, frame } => {
+//!                 Output::Send { link, frame, .. } => {
 //!                     to_client.push_back(Input::Received { link, bytes: frame.to_vec() });
 //!                 }
 //!                 Output::Store { document, delta, to, .. } => {

@@ -86,6 +86,7 @@ impl Node {
         }
         // What was asked for before they said what they need is of no use to them.
         let outdated = !party.anchors.is_empty();
+        let flushed = std::mem::take(&mut party.flushed);
         let deltas = if outdated { &[] } else { deltas };
         let mut progress = false;
         for bytes in deltas {
@@ -117,16 +118,17 @@ impl Node {
                 break;
             }
             let frame = self.frames.of(key, bytes);
-            self.outbox.send_frame(link, frame);
+            self.outbox.send_frame(link, Some(key), frame);
             party.sent(&to, session.is_mesh());
         }
-        // Without progress the next flush tries again: asking at once would go in circles.
+        // Without progress the next flush tries again, or one that was too late for this: asking at once
+        // would go in circles.
         party.stalled = !progress;
         if progress {
             self.settle(key);
             self.push_parts(link, key);
         }
-        if progress || outdated {
+        if progress || outdated || flushed {
             self.catch_up(link, key);
         }
         self.pump(link);

@@ -217,3 +217,31 @@ pub enum Message {
         number: u64,
     },
 }
+
+impl Message {
+    /// The sender's number of the document it is about; none for what is about the link, or about all
+    /// documents. An error is about the receiver's number: see [`Output::Send`](crate::Output::Send).
+    pub fn channel(&self) -> Option<Channel> {
+        match self {
+            Self::Open { channel, .. }
+            | Self::Shut { channel }
+            | Self::Delta { channel, .. }
+            | Self::Part(Part { channel, .. })
+            | Self::Want { channel, .. }
+            | Self::Ack { channel, .. }
+            | Self::Gap { channel, .. }
+            | Self::NeedSkeleton { channel, .. }
+            | Self::Presence { channel, .. } => Some(*channel),
+            Self::Hello(_)
+            | Self::Login { .. }
+            | Self::Error { .. }
+            | Self::Since { .. }
+            | Self::Changes(_)
+            | Self::Survey { .. }
+            | Self::Symbols(_)
+            | Self::Unmatched { .. }
+            | Self::Ping { .. }
+            | Self::Pong { .. } => None,
+        }
+    }
+}

@@ -41,7 +41,7 @@ impl Node {
         let open = open(key, document).encode();
         let parties = document.parties.iter();
         for (&link, _) in parties.filter(|(_, party)| party.introduced) {
-            self.outbox.send_frame(link, Arc::clone(&open));
+            self.outbox.send_frame(link, Some(key), Arc::clone(&open));
         }
     }
 
@@ -53,6 +53,9 @@ impl Node {
         version: VersionVector,
         own: Option<ReplicaId>,
     ) {
+        if self.is_outdated(link, channel, name) {
+            return;
+        }
         let limits = &self.config.limits;
         let Some(session) = self.links.get_mut(&link) else {
             return;
@@ -86,9 +89,7 @@ impl Node {
         document.open |= self.config.role == Role::Relay;
         let party = document.parties.entry(link).or_default();
         session.documents.insert(key);
-        if let Some(old) = party.their_channel.replace(channel) {
-            session.channels.remove(&old);
-        }
+        party.their_channel = Some(channel);
         session.channels.insert(channel, key);
         if session.is_mesh() && !document.version.includes(&version) {
             // They send it when they have our answer, unasked.
@@ -103,6 +104,21 @@ impl Node {
             self.introduce(link, key);
             self.begin(link, key);
         }
+    }
+
+    /// Numbers are given in ascending order. So under a higher one than before they have shut the document
+    /// and opened it anew, and their Shut is under way beside this; and what was sent before a Shut that
+    /// is here already has nothing new, for the Open that followed it said what they hold.
+    fn is_outdated(&mut self, link: LinkId, channel: Channel, name: &DocumentName) -> bool {
+        let document = self.documents.by_name(name);
+        let party = document.and_then(|document| document.parties.get(&link));
+        let Some(before) = party.and_then(|party| party.their_channel) else {
+            return false;
+        };
+        if before < channel {
+            self.on_shut(link, before);
+        }
+        channel < before
     }
 
     /// Both sides have opened: brings the other one up to date.
@@ -158,14 +174,9 @@ impl Node {
         value: u64,
     ) {
         self.outbox.problem(Some(name), Some(link), code, value);
-        self.outbox.send(
-            link,
-            &Message::Error {
-                code,
-                about: Some(channel),
-                value,
-            },
-        );
+        let key = self.documents.key(name);
+        self.outbox
+            .send_error(link, key, (code, Some(channel), value));
     }
 
     pub(crate) fn check_fork(&mut self, key: Key, theirs: &VersionVector) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::message::Message;
-use crate::{DocumentName, ErrorCode, Frame, LinkId, Output, ProtocolError, Reporter};
+use crate::{Channel, DocumentName, ErrorCode, Frame, LinkId, Output, ProtocolError, Reporter};
 
 /// Outputs in the order in which they are to be carried out.
 #[derive(Debug, Default)]
@@ -17,11 +17,27 @@ impl Outbox {
     }
 
     pub(crate) fn send(&mut self, link: LinkId, message: &Message) {
-        self.send_frame(link, message.encode());
+        self.send_frame(link, message.channel(), message.encode());
     }
 
-    pub(crate) fn send_frame(&mut self, link: LinkId, frame: Frame) {
-        self.push(Output::Send { link, frame });
+    pub(crate) fn send_frame(&mut self, link: LinkId, channel: Option<Channel>, frame: Frame) {
+        self.push(Output::Send {
+            link,
+            channel,
+            frame,
+        });
+    }
+
+    /// Says what is wrong with what came of a document. `channel` is our number of it, for an error that
+    /// overtook what was said before would be taken for the last word.
+    pub(crate) fn send_error(
+        &mut self,
+        link: LinkId,
+        channel: Option<Channel>,
+        (code, about, value): (ErrorCode, Option<Channel>, u64),
+    ) {
+        let error = Message::Error { code, about, value };
+        self.send_frame(link, channel, error.encode());
     }
 
     /// A problem that was noticed here.

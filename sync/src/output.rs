@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
-use crate::{DocumentName, ErrorCode, LinkId, PeerId, ProtocolError, Token};
+use crate::{Channel, DocumentName, ErrorCode, LinkId, PeerId, ProtocolError, Token};
 
 /// One encoded message, shared by all links it goes to.
 pub type Frame = Arc<[u8]>;
@@ -24,9 +24,14 @@ pub enum Level {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send one message: the payload of one binary frame.
+    ///
+    /// A link may carry documents beside each other. Then messages of one `channel` stay in order, so do
+    /// those of none, and each comes after those of none that were sent before it. More is not needed.
     Send {
         /// Where to.
         link: LinkId,
+        /// The document it is about, by our number; none for what is about the link, or all documents.
+        channel: Option<Channel>,
         /// What.
         frame: Frame,
     },

@@ -254,7 +254,7 @@ impl Node {
                 continue;
             };
             if Some(link) != via && party.takes_part() && session.pushes() && !session.is_busy() {
-                self.outbox.send_frame(link, Arc::clone(&frame));
+                self.outbox.send_frame(link, Some(key), Arc::clone(&frame));
             }
         }
     }

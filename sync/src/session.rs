@@ -313,14 +313,7 @@ impl Node {
                 if !std::mem::replace(&mut session.bucket.warned, true) {
                     let code = ErrorCode::RateLimited;
                     self.outbox.problem(None, Some(link), code, wait_ms);
-                    self.outbox.send(
-                        link,
-                        &Message::Error {
-                            code,
-                            about: None,
-                            value: wait_ms,
-                        },
-                    );
+                    self.outbox.send_error(link, None, (code, None, wait_ms));
                 }
             }
             Balance::Broke { wait_ms } => {
@@ -345,8 +338,7 @@ impl Node {
         about: Option<Channel>,
         value: u64,
     ) {
-        self.outbox
-            .send(link, &Message::Error { code, about, value });
+        self.outbox.send_error(link, None, (code, about, value));
         let close = code.close_code().unwrap_or(4400);
         self.outbox.push(Output::Disconnect {
             link,

@@ -3,7 +3,6 @@
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
 use crate::document::Key;
-use crate::message::Message;
 use crate::node::Node;
 use crate::timer::Alarm;
 use crate::{DocumentName, ErrorCode, Level, LinkId, Output, Role};
@@ -34,6 +33,12 @@ impl Node {
             self.list(key);
             // A relay that came up since this was taken has not heard of it.
             self.introduce_to_mesh(key);
+        }
+        let Some(document) = self.documents.get_mut(key) else {
+            return;
+        };
+        for party in document.parties.values_mut() {
+            party.flushed |= party.loading && !raised.is_empty();
         }
         self.release(key);
         self.settle(key);
@@ -89,14 +94,7 @@ impl Node {
         for (&link, party) in &document.parties {
             let about = party.their_channel;
             if about.is_some() {
-                self.outbox.send(
-                    link,
-                    &Message::Error {
-                        code,
-                        about,
-                        value: 0,
-                    },
-                );
+                self.outbox.send_error(link, Some(key), (code, about, 0));
             }
         }
         self.arm_document(key);

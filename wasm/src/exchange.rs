@@ -96,7 +96,7 @@ impl Client {
 
     fn carry_out(&self, output: Output) {
         match output {
-            Output::Send { link, frame } => self.send(link, &frame),
+            Output::Send { link, frame, .. } => self.send(link, &frame),
             Output::Store {
                 document,
                 delta,

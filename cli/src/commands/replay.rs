@@ -191,7 +191,7 @@ impl Replay {
             // The news of the link may come after what came over it.
             Notice::Synced { .. } => self.online = true,
             Notice::Link { state, .. } => match state {
-                LinkState::Online => self.online = true,
+                LinkState::Online { .. } => self.online = true,
                 LinkState::Offline { .. } => self.online = false,
                 LinkState::Connecting => {}
             },

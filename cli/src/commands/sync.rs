@@ -344,7 +344,7 @@ impl Contact {
     fn note(&mut self, state: LinkState) {
         match state {
             LinkState::Connecting => {}
-            LinkState::Online => {
+            LinkState::Online { .. } => {
                 self.reached = true;
                 self.trouble = None;
             }

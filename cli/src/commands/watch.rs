@@ -57,7 +57,7 @@ pub(super) async fn run(
         while let Some(notice) = client.host_mut().notices.pop_front() {
             if let Notice::Link {
                 url,
-                state: LinkState::Online,
+                state: LinkState::Online { .. },
             } = &notice
             {
                 if !std::mem::replace(&mut reached, true) {
@@ -141,7 +141,7 @@ fn tell(notice: &Notice) {
     match notice {
         Notice::Link { url, state } => match state {
             LinkState::Connecting => {}
-            LinkState::Online => eprintln!("linked to {url}"),
+            LinkState::Online { over } => eprintln!("linked to {url} over {over}"),
             LinkState::Offline {
                 reason,
                 retry_in: Some(delay),

@@ -13,7 +13,7 @@ use tokio::time::{sleep_until, timeout, Instant};
 use super::{DialError, Host, LinkState, Notice, Refusal};
 use crate::connection::{Event, Links, Outboxes};
 use crate::outbox::Close;
-use crate::peers::{keep, Address};
+use crate::peers::{keep, Address, Upkeep, QUIC_PAUSE};
 use crate::tls::Trust;
 
 /// How long [`Client::close`] takes at most.
@@ -39,6 +39,7 @@ pub struct Client<H> {
     report: mpsc::UnboundedSender<(String, LinkState)>,
     dials: BTreeMap<String, Dial>,
     trust: Option<Trust>,
+    quic_pause: Duration,
     /// Appended, and not flushed yet.
     unflushed: BTreeMap<DocumentName, VersionVector>,
     /// What the host could not append, and what came after it, in order; and when to try again.
@@ -72,18 +73,26 @@ impl<H: Host> Client<H> {
             report,
             dials: BTreeMap::new(),
             trust: None,
+            quic_pause: QUIC_PAUSE,
             unflushed: BTreeMap::new(),
             unstored: VecDeque::new(),
             retry_at: None,
         }
     }
 
-    /// Whose certificates to believe where `wss://` is dialled from now on, in place of the public ones.
+    /// Whose certificates to believe where `wss://` or `quic://` is dialled from now on, in place of the public ones.
     pub fn set_trust(&mut self, trust: Trust) {
         self.trust = Some(trust);
     }
 
-    /// Keeps a link to a relay, `ws://host:port` or `wss://host` with or without `/sync`, from now on: dials at
+    /// After how long to try QUIC again where it did not get through, from the next [`dial`](Self::dial) on; five
+    /// minutes if nothing else is said.
+    pub fn set_quic_pause(&mut self, pause: Duration) {
+        self.quic_pause = pause;
+    }
+
+    /// Keeps a link to a relay, `ws://host:port`, `wss://host` (with or without `/sync`) or `quic://host`, which
+    /// is `wss://host` where QUIC does not get through, from now on: dials at
     /// once, and again with growing delays whenever the link is lost. Nothing happens if it is
     /// being dialled already.
     ///
@@ -99,12 +108,16 @@ impl<H: Host> Client<H> {
         }
         let (stop, stopped) = watch::channel(None);
         let (links, report) = (self.links.clone(), self.report.clone());
-        let trust = self.trust.clone();
+        let upkeep = Upkeep {
+            kind: LinkKind::Up,
+            trust: self.trust.clone(),
+            quic_pause: self.quic_pause,
+        };
         let name = url.to_owned();
         let task = tokio::spawn(async move {
             // Nobody listens any more when the client is gone.
             let report = |state| drop(report.send((name.clone(), state)));
-            keep(address, LinkKind::Up, trust, links, stopped, report).await;
+            keep(address, upkeep, links, stopped, report).await;
         });
         self.dials.insert(url.to_owned(), Dial { stop, task });
         Ok(())
@@ -290,7 +303,11 @@ impl<H: Host> Client<H> {
     /// Does what the node asks, and adds what the node must hear of it.
     fn carry_out(&mut self, output: Output, inputs: &mut VecDeque<Input>) {
         match output {
-            Output::Send { link, frame } => inputs.extend(self.outboxes.send(link, frame)),
+            Output::Send {
+                link,
+                channel,
+                frame,
+            } => inputs.extend(self.outboxes.send(link, channel, frame)),
             Output::Store {
                 document,
                 delta,

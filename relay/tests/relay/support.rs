@@ -381,7 +381,9 @@ impl Program {
             .expect("it says where it listens");
         let address = line
             .trim()
-            .strip_prefix("listening on ws://")
+            .strip_prefix("listening on ")
+            .and_then(|rest| rest.split_once("://"))
+            .map(|(_scheme, rest)| rest)
             .and_then(|rest| rest.strip_suffix("/sync"))
             .and_then(|address| address.parse().ok())
             .unwrap_or_else(|| panic!("unexpected first line: {line:?}"));

@@ -21,13 +21,13 @@ use crate::operation::{get, metric};
 use crate::support::{soon, until, Guest, Relay};
 
 /// Somebody who vouches for relays, and a folder for what they sign.
-struct Authority {
+pub(crate) struct Authority {
     folder: TempDir,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = TempDir::new().expect("temporary folder");
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("names");
@@ -38,16 +38,16 @@ impl Authority {
         Self { folder, issuer }
     }
 
-    fn ca(&self) -> PathBuf {
+    pub(crate) fn ca(&self) -> PathBuf {
         self.folder.path().join("ca")
     }
 
-    fn trust(&self) -> Trust {
+    pub(crate) fn trust(&self) -> Trust {
         Trust::from_file(&self.ca()).expect("certificates")
     }
 
     /// A certificate for this machine and its key, in these files.
-    fn sign(&self, cert: &Path, key: &Path) {
+    pub(crate) fn sign(&self, cert: &Path, key: &Path) {
         self.sign_for(&["localhost", "127.0.0.1"], cert, key);
     }
 
@@ -61,7 +61,7 @@ impl Authority {
     }
 
     /// A relay's settings with a certificate.
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let (cert, key) = (
             self.folder.path().join("cert"),
             self.folder.path().join("key"),

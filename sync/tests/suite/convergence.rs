@@ -26,6 +26,7 @@ struct Shape {
 fn build(seed: u64, shape: &Shape) -> World {
     let mut world = World::new(seed);
     world.guarded = shape.guarded;
+    world.lanes = seed % 4 >= 2;
     if seed.is_multiple_of(3) {
         // Nearly everything is too large for one message.
         world.setup = |config| {
@@ -136,6 +137,14 @@ fn step(world: &mut World) {
             let all = world.routes.clone();
             let route = *world.random.pick(&all);
             world.connect(route);
+        }
+        94 if world.random.one_in(2) => {
+            let all = clients(world);
+            let host = *world.random.pick(&all);
+            let document = DOCUMENTS[world.random.below(2)];
+            let effects = world.hosts[host].shut(world.now, &name(document));
+            world.apply(host, effects);
+            world.open(host, document);
         }
         94 => {
             let host = world.random.below(hosts);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Delta, Doc, Dot, MergeError, ReplicaId, VersionVector};
 use driftwood_sync::{
-    Config, DocumentName, ErrorCode, Frame, Grant, Input, Level, LinkId, Node, NodeId, Output,
-    PeerId, Reporter, Right, Rights, Role, Scope, Time, Token,
+    Channel, Config, DocumentName, ErrorCode, Frame, Grant, Input, Level, LinkId, Node, NodeId,
+    Output, PeerId, Reporter, Right, Rights, Role, Scope, Time, Token,
 };
 
 use crate::random::Random;
@@ -54,7 +54,7 @@ fn rights(token: &Token) -> Rights {
 
 /// What a host asks the world to do.
 pub(crate) enum Effect {
-    Send(LinkId, Frame),
+    Send(LinkId, Option<Channel>, Frame),
     Close(LinkId, u16, ErrorCode),
 }
 
@@ -129,7 +129,11 @@ impl Host {
 
     fn carry_out(&mut self, output: Output, effects: &mut Vec<Effect>, next: &mut VecDeque<Input>) {
         match output {
-            Output::Send { link, frame } => effects.push(Effect::Send(link, frame)),
+            Output::Send {
+                link,
+                channel,
+                frame,
+            } => effects.push(Effect::Send(link, channel, frame)),
             Output::Disconnect { link, code, reason } => {
                 effects.push(Effect::Close(link, code, reason));
             }
@@ -335,6 +339,15 @@ impl Host {
                 own,
             },
         )
+    }
+
+    /// A client closes a document in order.
+    pub(crate) fn shut(&mut self, now: Time, document: &DocumentName) -> Vec<Effect> {
+        let log = self.disk.entry(document.clone()).or_default();
+        log.flushed = log.deltas.len();
+        self.docs.remove(document);
+        let document = document.clone();
+        self.handle(now, Input::Shut { document })
     }
 
     /// The power goes: of what was not flushed, some of the oldest may have reached the disk.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use driftwood_sync::{
-    Config, DocumentName, ErrorCode, Frame, Input, Level, LinkId, LinkKind, Role, Time,
+    Channel, Config, DocumentName, ErrorCode, Frame, Input, Level, LinkId, LinkKind, Role, Time,
 };
 
 use crate::host::{Effect, Host};
@@ -21,11 +21,57 @@ pub(crate) struct Route {
     pub(crate) kinds: (LinkKind, LinkKind),
 }
 
+/// Frames under way to one end: each document in a lane of its own, beside the others.
+#[derive(Default)]
+struct Queue {
+    /// What is about no document.
+    common: VecDeque<Frame>,
+    pushed: u64,
+    taken: u64,
+    /// With how much of the above was sent before.
+    lanes: BTreeMap<Channel, VecDeque<(u64, Frame)>>,
+}
+
+impl Queue {
+    fn push(&mut self, channel: Option<Channel>, frame: Frame) {
+        let Some(channel) = channel else {
+            self.pushed += 1;
+            return self.common.push_back(frame);
+        };
+        let lane = self.lanes.entry(channel).or_default();
+        lane.push_back((self.pushed, frame));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.common.is_empty() && self.lanes.is_empty()
+    }
+
+    /// The next frame of any lane that need not wait.
+    fn pop(&mut self, random: &mut Random) -> Option<Frame> {
+        let common = (!self.common.is_empty()).then_some(None);
+        let ready = |(&channel, lane): (&Channel, &VecDeque<(u64, Frame)>)| {
+            (lane[0].0 <= self.taken).then_some(Some(channel))
+        };
+        let lanes = self.lanes.iter().filter_map(ready);
+        let ready: Vec<Option<Channel>> = common.into_iter().chain(lanes).collect();
+        let Some(channel) = *(!ready.is_empty()).then(|| random.pick(&ready))? else {
+            self.taken += 1;
+            return self.common.pop_front();
+        };
+        let lane = self.lanes.get_mut(&channel)?;
+        let frame = lane.pop_front().map(|(_, frame)| frame);
+        if lane.is_empty() {
+            self.lanes.remove(&channel);
+        }
+        frame
+    }
+}
+
 /// A connection: both ends have the same number for it.
 struct Wire {
     route: Route,
-    /// Frames under way to `to`, and to `from`.
-    queues: [VecDeque<Frame>; 2],
+    /// What is under way to `to`, and to `from`.
+    queues: [Queue; 2],
     /// The node at that end closed it.
     closed: [bool; 2],
 }
@@ -45,6 +91,8 @@ pub(crate) struct World {
     pub(crate) setup: fn(&mut Config),
     /// Whether one has to log in to relays.
     pub(crate) guarded: bool,
+    /// Whether documents travel beside each other, as over QUIC, and arrive in any order.
+    pub(crate) lanes: bool,
     wires: BTreeMap<LinkId, Wire>,
     last_number: u64,
     /// Every frame that was delivered, by its tag.
@@ -65,6 +113,7 @@ impl World {
             random: Random::new(seed),
             setup: |_| {},
             guarded: false,
+            lanes: false,
             wires: BTreeMap::new(),
             last_number: 0,
             delivered: BTreeMap::new(),
@@ -160,10 +209,11 @@ impl World {
     pub(crate) fn apply(&mut self, host: usize, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Send(link, frame) => {
+                Effect::Send(link, channel, frame) => {
+                    let channel = channel.filter(|_| self.lanes);
                     if let Some(wire) = self.wires.get_mut(&link) {
                         let side = usize::from(wire.end(0) == host);
-                        wire.queues[side].push_back(frame);
+                        wire.queues[side].push(channel, frame);
                     }
                 }
                 Effect::Close(link, code, reason) => {
@@ -172,7 +222,7 @@ impl World {
                         let side = usize::from(wire.end(0) != host);
                         wire.closed[side] = true;
                         // Nobody reads what was on its way here.
-                        wire.queues[side].clear();
+                        wire.queues[side] = Queue::default();
                     }
                 }
             }
@@ -261,7 +311,7 @@ impl World {
         let &(link, side) = self.random.pick(&full);
         let wire = self.wires.get_mut(&link).unwrap();
         let end = wire.end(side);
-        let Some(frame) = wire.queues[side].pop_front() else {
+        let Some(frame) = wire.queues[side].pop(&mut self.random) else {
             self.cut(link);
             return true;
         };
