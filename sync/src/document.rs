@@ -132,8 +132,8 @@ pub(crate) struct Party {
     pub(crate) target: Option<VersionVector>,
     /// Whether a load for them is under way.
     pub(crate) loading: bool,
-    /// A large delta on its way to them.
-    pub(crate) transfer: Option<Transfer>,
+    /// A large delta on its way to them; rare, and so in a box.
+    pub(crate) transfer: Option<Box<Transfer>>,
     /// Whether the last load brought nothing: more may come with the next flush.
     pub(crate) stalled: bool,
     /// Whether more became durable while a load was under way, which may be without it.

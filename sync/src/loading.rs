@@ -114,7 +114,7 @@ impl Node {
             progress = true;
             if bytes.len() > self.config.limits.chunk_bytes {
                 // What follows it is loaded again when it has been sent.
-                party.transfer = Some(Transfer::new(Arc::clone(bytes), to));
+                party.transfer = Some(Box::new(Transfer::new(Arc::clone(bytes), to)));
                 break;
             }
             let frame = self.frames.of(key, bytes);
