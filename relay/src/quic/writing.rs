@@ -112,19 +112,18 @@ impl Links {
         // When all is under way at once, pings are not to wait for documents.
         let _ = writer.common.set_priority(1);
         loop {
-            let queued = if writer.is_idle() {
+            if writer.is_idle() {
                 match outbox.next().await {
-                    Next::Frames(frames) => Some(frames),
+                    Next::Frames(frames) => writer.take(frames),
                     Next::Close(close) => {
                         writer.finish().await;
                         return Some(close);
                     }
                 }
-            } else {
-                outbox.ready()
-            };
-            for queued in queued.into_iter().flatten() {
-                writer.take(queued);
+            }
+            // All of it, so that what is for another stream does not wait behind what goes before.
+            while let Some(frames) = outbox.ready() {
+                writer.take(frames);
             }
             let bytes = writer.write().await.ok()?;
             if outbox.sent(bytes) {
@@ -142,7 +141,14 @@ impl Writer<'_> {
         self.queue.is_empty() && self.turns.is_empty()
     }
 
-    fn take(&mut self, (channel, frame): Queued) {
+    fn take(&mut self, frames: Vec<Queued>) {
+        for queued in frames {
+            self.put(queued);
+        }
+    }
+
+    /// Into the queue of its stream.
+    fn put(&mut self, (channel, frame): Queued) {
         let Some(channel) = channel else {
             self.given += 1;
             return self.queue.push_back(frame);
