@@ -16,8 +16,8 @@ use driftwood_sync::LinkKind;
 use futures_util::stream::FuturesUnordered;
 use futures_util::StreamExt as _;
 use quinn::{
-    ClientConfig, Connection, Endpoint, EndpointConfig, Incoming, ServerConfig,
-    TokioRuntime, TransportConfig, VarInt,
+    ClientConfig, Connection, Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime,
+    TransportConfig, VarInt,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use tokio::sync::watch;

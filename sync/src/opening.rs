@@ -151,6 +151,7 @@ impl Node {
         session.documents.remove(&key);
         session.queue.remove(&key);
         session.transfers.remove(&key);
+        session.crowded.remove(&key);
         self.remove_party(link, key);
     }
 

@@ -74,7 +74,7 @@ impl Lanes {
 struct Lane {
     stream: Option<SendStream>,
     /// What waits, and how many messages of the common stream go before each.
-    queue: VecDeque<(u64, Frame)>,
+    queue: VecDeque<(u64, Channel, Frame)>,
     /// How many went before the last one that was written.
     after: u64,
 }
@@ -125,9 +125,13 @@ impl Links {
             while let Some(frames) = outbox.ready() {
                 writer.take(frames);
             }
-            let bytes = writer.write().await.ok()?;
-            if outbox.sent(bytes) {
-                let input = Input::Drained { link };
+            let written = writer.write().await.ok()?;
+            let drained = outbox
+                .sent(written.bytes)
+                .then_some(Input::Drained { link });
+            let cleared = outbox.sent_of(&written.documents).into_iter();
+            let cleared = cleared.map(|channel| Input::Cleared { link, channel });
+            for input in drained.into_iter().chain(cleared) {
                 let permit = None;
                 let event = Event::Happened { input, permit };
                 self.events.send(event).await.ok()?;
@@ -161,34 +165,34 @@ impl Writer<'_> {
         if lane.queue.is_empty() {
             self.turns.push_back(number);
         }
-        lane.queue.push_back((self.given, frame));
+        lane.queue.push_back((self.given, channel, frame));
     }
 
-    /// Hands over what the common stream has, or else some of whose turn it is; how many bytes of messages.
-    async fn write(&mut self) -> Result<usize, WriteError> {
+    /// Hands over what the common stream has, or else some of whose turn it is.
+    async fn write(&mut self) -> Result<Written, WriteError> {
         if !self.queue.is_empty() {
             let mut pieces = Pieces::default();
             while let Some(frame) = self.queue.pop_front() {
                 pieces.varint(frame.len() as u64);
-                pieces.frame(frame);
+                pieces.frame(None, frame);
             }
             return pieces.write(&mut self.common).await;
         }
         let Some(number) = self.turns.pop_front() else {
-            return Ok(0);
+            return Ok(Written::default());
         };
         let lane = &mut self.lanes[number];
         if lane.stream.is_none() {
             lane.stream = Some(self.connection.open_uni().await?);
         }
         let mut pieces = Pieces::default();
-        while let Some((after, frame)) = lane.queue.pop_front() {
+        while let Some((after, channel, frame)) = lane.queue.pop_front() {
             pieces.varint(frame.len() as u64);
             pieces.varint(after - lane.after);
             lane.after = after;
-            pieces.frame(frame);
-            let next = lane.queue.front().map_or(0, |(_, frame)| frame.len());
-            if pieces.bytes + next > GATHER_BYTES {
+            pieces.frame(Some(channel), frame);
+            let next = lane.queue.front().map_or(0, |(.., frame)| frame.len());
+            if pieces.written.bytes + next > GATHER_BYTES {
                 break;
             }
         }
@@ -220,8 +224,15 @@ impl Writer<'_> {
 struct Pieces {
     done: Vec<Bytes>,
     open: BytesMut,
-    /// Of messages, without what frames them.
+    written: Written,
+}
+
+/// Bytes of messages, without what frames them.
+#[derive(Default)]
+struct Written {
     bytes: usize,
+    /// Those of them that are about documents.
+    documents: Vec<(Channel, usize)>,
 }
 
 impl Pieces {
@@ -233,8 +244,12 @@ impl Pieces {
         self.open.extend_from_slice(&[value as u8]);
     }
 
-    fn frame(&mut self, frame: Frame) {
-        self.bytes += frame.len();
+    fn frame(&mut self, channel: Option<Channel>, frame: Frame) {
+        let written = &mut self.written;
+        written.bytes += frame.len();
+        written
+            .documents
+            .extend(channel.map(|it| (it, frame.len())));
         if frame.len() < SHARED_BYTES_MIN {
             return self.open.extend_from_slice(&frame);
         }
@@ -242,12 +257,12 @@ impl Pieces {
         self.done.push(Bytes::from_owner(frame));
     }
 
-    async fn write(mut self, stream: &mut SendStream) -> Result<usize, WriteError> {
+    async fn write(mut self, stream: &mut SendStream) -> Result<Written, WriteError> {
         if !self.open.is_empty() {
             self.done.push(self.open.freeze());
         }
         stream.write_all_chunks(&mut self.done).await?;
-        Ok(self.bytes)
+        Ok(self.written)
     }
 }
 

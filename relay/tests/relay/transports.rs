@@ -20,11 +20,7 @@ fn relay(authority: &Authority, data: &std::path::Path) -> Program {
         format!("--tls-cert={}", cert.display()),
         format!("--tls-key={}", key.display()),
     ];
-    Program::start_with(
-        data,
-        "127.0.0.1:0",
-        &flags.each_ref().map(String::as_str),
-    )
+    Program::start_with(data, "127.0.0.1:0", &flags.each_ref().map(String::as_str))
 }
 
 fn guest(authority: &Authority, replica: u64, url: &str) -> Guest {
