@@ -17,7 +17,7 @@ pub(crate) struct Access {
     #[arg(long, global = true, value_name = "FILE", env = "DRIFTWOOD_TOKEN_FILE")]
     token_file: Option<PathBuf>,
 
-    /// Certificates in PEM that wss:// relays are believed by [default: the public ones]
+    /// Certificates in PEM that wss:// and quic:// relays are believed by [default: the public ones]
     #[arg(long, global = true, value_name = "FILE", env = "DRIFTWOOD_CA")]
     ca: Option<PathBuf>,
 }

@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::WebSocketStream;
 
 use crate::metrics::Report;
-use crate::outbox::{Close, Next, Outbox, Transport};
+use crate::outbox::{Close, Fullness, Next, Outbox, Transport};
 
 /// Beyond the protocol's own limit, so that a message which is a little too long is answered by the
 /// protocol.
@@ -130,8 +130,11 @@ impl Outboxes {
         channel: Option<Channel>,
         frame: Frame,
     ) -> Option<Input> {
-        let congested = self.outboxes.get(&link)?.push((channel, frame));
-        congested.then_some(Input::Congested { link })
+        match self.outboxes.get(&link)?.push((channel, frame)) {
+            Fullness::Room => None,
+            Fullness::Congested => Some(Input::Congested { link }),
+            Fullness::Crowded(channel) => Some(Input::Crowded { link, channel }),
+        }
     }
 
     /// Ends a link after what is queued for it.

@@ -367,6 +367,7 @@ mod tests {
         metrics.refused(ErrorCode::Forbidden);
         let report = Report {
             clients: 3,
+            over_quic: 1,
             ..Report::default()
         };
         let text = metrics.text(&report);
@@ -378,6 +379,11 @@ mod tests {
             text.contains("driftwood_connections{kind=\"client\"} 3"),
             "{text}"
         );
+        let over = |transport| format!("driftwood_connections_over{{transport=\"{transport}\"}}");
+        for (transport, wanted) in [("quic", 1), ("websocket", 2)] {
+            let line = format!("{} {wanted}", over(transport));
+            assert!(text.contains(&line), "{text}");
+        }
         assert!(text.ends_with("# EOF\n"));
     }
 }

@@ -5,7 +5,7 @@
 //! at once when too much is waiting; the connection says when all of it has gone out. Frames are
 //! shared, so a broadcast to a thousand links holds its bytes once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::{poll_fn, Future};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,9 @@ const GATHER_FRAMES: usize = 64;
 
 /// As many bytes go into one write, unless a single frame is longer.
 const GATHER_BYTES: usize = 64 << 10;
+
+/// A document by itself may have this part of what may wait on a link.
+const DOCUMENT_PART: usize = 4;
 
 /// What a link runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,27 @@ struct Queue {
     /// Of the frames in the queue and of those that are being written.
     bytes: usize,
     congested: bool,
+    /// What waits of each document, where they do not wait for each other.
+    documents: BTreeMap<Channel, Waiting>,
     close: Option<Close>,
+}
+
+/// What waits of a document.
+#[derive(Default)]
+struct Waiting {
+    bytes: usize,
+    crowded: bool,
+}
+
+/// What a frame that was added made of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fullness {
+    /// There is room.
+    Room,
+    /// The link is congested.
+    Congested,
+    /// Too much waits of this document.
+    Crowded(Channel),
 }
 
 /// How a connection is to be ended, once everything before has been sent.
@@ -96,13 +119,23 @@ impl Outbox {
         }
     }
 
-    /// Adds a frame. `true` when this made the link congested: from then on until
-    /// [`sent`](Self::sent) says so, no document data should be added.
-    pub(crate) fn push(&self, (channel, frame): Queued) -> bool {
+    /// Adds a frame. Says once when this made the link congested: from then on until
+    /// [`sent`](Self::sent) says so, no document data should be added; and the same of a document, of which
+    /// [`sent_of`](Self::sent_of) says when all is gone.
+    pub(crate) fn push(&self, (channel, frame): Queued) -> Fullness {
         let mut queue = self.queue();
         if queue.close.is_some() {
-            return false;
+            return Fullness::Room;
         }
+        let apart = channel.filter(|_| self.shared.transport == Transport::Quic);
+        let document_bytes_max = self.shared.backlog_bytes_max / DOCUMENT_PART;
+        let crowded = apart.is_some_and(|channel| {
+            let waiting = queue.documents.entry(channel).or_default();
+            waiting.bytes += frame.len();
+            let crowded = !waiting.crowded && waiting.bytes > document_bytes_max;
+            waiting.crowded |= crowded;
+            crowded
+        });
         let idle = queue.frames.is_empty();
         queue.bytes += frame.len();
         queue.frames.push_back((channel, frame));
@@ -113,7 +146,11 @@ impl Outbox {
         if idle {
             self.shared.writer.wake();
         }
-        congested
+        match apart.filter(|_| crowded) {
+            _ if congested => Fullness::Congested,
+            Some(channel) => Fullness::Crowded(channel),
+            None => Fullness::Room,
+        }
     }
 
     /// Ends the link after what is queued. The first call wins.
@@ -168,6 +205,23 @@ impl Outbox {
         drained
     }
 
+    /// Counts bytes of documents as written. Those that were crowded and of which nothing waits now.
+    pub(crate) fn sent_of(&self, documents: &[(Channel, usize)]) -> Vec<Channel> {
+        let mut queue = self.queue();
+        let mut cleared = Vec::new();
+        for &(channel, bytes) in documents {
+            let Some(waiting) = queue.documents.get_mut(&channel) else {
+                continue;
+            };
+            waiting.bytes -= bytes;
+            if waiting.bytes == 0 {
+                cleared.extend(waiting.crowded.then_some(channel));
+                queue.documents.remove(&channel);
+            }
+        }
+        cleared
+    }
+
     fn take(&self) -> Option<Next> {
         let mut queue = self.queue();
         let mut gathered = Vec::new();
@@ -216,16 +270,32 @@ mod tests {
     #[tokio::test]
     async fn it_says_once_that_it_is_congested_and_once_that_it_is_empty() {
         let outbox = outbox(100);
-        assert!(!outbox.push(frame(60)));
-        assert!(!outbox.push(frame(40)));
-        assert!(outbox.push(frame(1)), "this one is too much");
-        assert!(!outbox.push(frame(1)), "that is known by now");
+        assert_eq!(outbox.push(frame(60)), Fullness::Room);
+        assert_eq!(outbox.push(frame(40)), Fullness::Room);
+        assert_eq!(outbox.push(frame(1)), Fullness::Congested, "too much");
+        assert_eq!(outbox.push(frame(1)), Fullness::Room, "known by now");
         assert_eq!(frames(&outbox).await, 4);
         assert!(!outbox.sent(60), "what is being written still counts");
         assert!(outbox.sent(42));
-        assert!(!outbox.push(frame(100)));
+        assert_eq!(outbox.push(frame(100)), Fullness::Room);
         assert_eq!(frames(&outbox).await, 1);
         assert!(!outbox.sent(100), "it was not congested again");
+    }
+
+    #[test]
+    fn where_documents_do_not_wait_for_each_other_one_may_be_crowded() {
+        let outbox = Outbox::new(100, Transport::Quic);
+        let about = |channel, bytes| (Some(channel), frame(bytes).1);
+        assert_eq!(outbox.push(about(1, 25)), Fullness::Room);
+        assert_eq!(outbox.push(about(1, 1)), Fullness::Crowded(1));
+        assert_eq!(outbox.push(about(1, 1)), Fullness::Room, "known by now");
+        assert_eq!(outbox.push(about(2, 20)), Fullness::Room);
+        assert_eq!(outbox.push(about(2, 54)), Fullness::Congested);
+        assert!(outbox.sent_of(&[(1, 26), (2, 20)]).is_empty());
+        assert_eq!(outbox.sent_of(&[(1, 1), (2, 54)]), [1, 2]);
+        assert_eq!(outbox.push(about(1, 20)), Fullness::Room, "from the start");
+        assert_eq!(outbox.push(frame(5)), Fullness::Room, "about none");
+        assert!(outbox.sent_of(&[(1, 20)]).is_empty());
     }
 
     #[tokio::test]

@@ -243,13 +243,7 @@ impl Route {
         stop: impl Future<Output = Close>,
     ) -> (Ended, Option<Line>) {
         match line {
-            Line::Quic(dialled) => {
-                let ended = dialled.drive(links, kind, stop).await;
-                if dialled.fell_silent() {
-                    self.put_off("nothing came through any more");
-                }
-                (ended, None)
-            }
+            Line::Quic(dialled) => (dialled.drive(links, kind, stop).await, None),
             Line::Socket(socket) => {
                 let mut found = None;
                 let end = async {

@@ -16,8 +16,8 @@ use driftwood_sync::LinkKind;
 use futures_util::stream::FuturesUnordered;
 use futures_util::StreamExt as _;
 use quinn::{
-    ClientConfig, Connection, ConnectionError, Endpoint, EndpointConfig, Incoming, ServerConfig,
-    TokioRuntime, TransportConfig, VarInt,
+    ClientConfig, Connection, Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime,
+    TransportConfig, VarInt,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use tokio::sync::watch;
@@ -196,14 +196,6 @@ impl Dialled {
         // A process that ends now would take the last packet along.
         let _ = timeout(GOODBYE_TIME_MAX, self.endpoint.wait_idle()).await;
         ended
-    }
-
-    /// Whether it ended because nothing came through any more.
-    pub(crate) fn fell_silent(&self) -> bool {
-        matches!(
-            self.connection.close_reason(),
-            Some(ConnectionError::TimedOut)
-        )
     }
 }
 

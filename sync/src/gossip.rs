@@ -161,7 +161,7 @@ impl Node {
             if theirs.includes(to) {
                 continue;
             }
-            if session.is_busy() || !fits || !theirs.includes(from) {
+            if session.is_busy_with(key) || !fits || !theirs.includes(from) {
                 late.push(link);
                 continue;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
-use crate::{DocumentName, ErrorCode, LinkId, Rights, Token};
+use crate::{Channel, DocumentName, ErrorCode, LinkId, Rights, Token};
 
 /// What a link leads to, as far as the shell knows when it comes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,6 +167,20 @@ pub enum Input {
     Drained {
         /// Which link.
         link: LinkId,
+    },
+    /// Too much waits to be sent about one document, on a link where others need not wait for that.
+    Crowded {
+        /// Which link.
+        link: LinkId,
+        /// The document: the channel of [`Output::Send`](crate::Output::Send).
+        channel: Channel,
+    },
+    /// All that was waiting there about a crowded document has been sent.
+    Cleared {
+        /// Which link.
+        link: LinkId,
+        /// The document.
+        channel: Channel,
     },
     /// The moment of [`Node::next_deadline`](crate::Node::next_deadline) has come.
     Tick,

@@ -26,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) heard: Time,
     pub(crate) pinged: Option<Time>,
     pub(crate) congested: Option<Time>,
+    /// Documents of which too much waits to be sent, and since when.
+    pub(crate) crowded: BTreeMap<Key, Time>,
     /// They asked for silence until then.
     pub(crate) paused: Option<Time>,
     /// Another link leads to the same relay: this one answers, and pushes nothing.
@@ -58,6 +60,7 @@ impl Link {
             heard: now,
             pinged: None,
             congested: None,
+            crowded: BTreeMap::new(),
             paused: None,
             spare: false,
             channels: BTreeMap::new(),
@@ -78,6 +81,17 @@ impl Link {
     /// Whether document data has to wait.
     pub(crate) fn is_busy(&self) -> bool {
         self.congested.is_some() || self.paused.is_some()
+    }
+
+    /// Whether data of this document has to wait.
+    pub(crate) fn is_busy_with(&self, key: Key) -> bool {
+        self.is_busy() || self.crowded.contains_key(&key)
+    }
+
+    /// Since when the link, or a document on it, has been congested.
+    pub(crate) fn stuck_since(&self) -> Option<Time> {
+        let crowded = self.crowded.values().copied();
+        crowded.chain(self.congested).min()
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -117,7 +131,8 @@ impl Link {
             None => self.ping_due(limits),
         };
         let others = [
-            self.congested.map(|since| since + limits.congested_time),
+            self.stuck_since()
+                .map(|since| since + limits.congested_time),
             self.paused,
             self.exchange.deadline(),
             self.expires(),

@@ -37,9 +37,12 @@ impl Node {
             return;
         };
         while !session.is_busy() && session.loads < self.config.limits.loads {
-            let Some(key) = session.queue.pop_first() else {
+            let mut queue = session.queue.iter();
+            let next = queue.find(|&key| !session.crowded.contains_key(key));
+            let Some(key) = next.copied() else {
                 break;
             };
+            session.queue.remove(&key);
             let Some(document) = self.documents.get_mut(key) else {
                 continue;
             };

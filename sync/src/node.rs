@@ -131,6 +131,8 @@ impl Node {
             Input::Presence { document, state } => self.announce(&document, state),
             Input::Congested { link } => self.congested(link),
             Input::Drained { link } => self.drained(link),
+            Input::Crowded { link, channel } => self.crowded(link, channel),
+            Input::Cleared { link, channel } => self.cleared(link, channel),
             Input::Tick => self.tick(),
         }
     }
@@ -242,6 +244,7 @@ impl Node {
                 session.documents.remove(&key);
                 session.queue.remove(&key);
                 session.transfers.remove(&key);
+                session.crowded.remove(&key);
             }
             self.remove_party(link, key);
         }

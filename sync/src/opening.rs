@@ -150,6 +150,7 @@ impl Node {
         session.documents.remove(&key);
         session.queue.remove(&key);
         session.transfers.remove(&key);
+        session.crowded.remove(&key);
         self.remove_party(link, key);
     }
 

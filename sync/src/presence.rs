@@ -253,7 +253,8 @@ impl Node {
             let Some(session) = self.links.get(&link) else {
                 continue;
             };
-            if Some(link) != via && party.takes_part() && session.pushes() && !session.is_busy() {
+            let may = session.pushes() && !session.is_busy_with(key);
+            if Some(link) != via && party.takes_part() && may {
                 self.outbox.send_frame(link, Some(key), Arc::clone(&frame));
             }
         }

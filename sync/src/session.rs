@@ -236,6 +236,25 @@ impl Node {
         }
     }
 
+    pub(crate) fn crowded(&mut self, link: LinkId, key: Key) {
+        let now = self.now;
+        let session = self.links.get_mut(&link).filter(|_| RELAY);
+        // One that is no longer there has nothing that could wait.
+        if let Some(session) = session.filter(|it| it.documents.contains(&key)) {
+            session.crowded.entry(key).or_insert(now);
+            self.arm_link(link);
+        }
+    }
+
+    pub(crate) fn cleared(&mut self, link: LinkId, key: Key) {
+        let session = self.links.get_mut(&link).filter(|_| RELAY);
+        if session.is_some_and(|it| it.crowded.remove(&key).is_some()) {
+            self.arm_link(link);
+            self.push_parts(link, key);
+            self.pump(link);
+        }
+    }
+
     fn resume(&mut self, link: LinkId) {
         self.arm_link(link);
         self.resume_transfers(link);
@@ -259,7 +278,7 @@ impl Node {
             return self.fail(link, ErrorCode::Unauthenticated, 0);
         }
         let stuck = session
-            .congested
+            .stuck_since()
             .is_some_and(|at| self.now >= at + limits.congested_time);
         let silent = session
             .pinged

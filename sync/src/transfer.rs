@@ -15,6 +15,9 @@ use crate::node::Node;
 use crate::timer::Alarm;
 use crate::{Channel, DocumentName, ErrorCode, LinkId};
 
+/// So many parts are sent at one time.
+const STEP_PARTS: usize = 2;
+
 /// A large delta on its way to somebody.
 #[derive(Debug)]
 pub(crate) struct Transfer {
@@ -58,7 +61,10 @@ impl Node {
             return;
         };
         let total = transfer.bytes.len();
-        while !session.is_busy() && transfer.sent < transfer.granted.min(total) {
+        // Not all that may be under way at once: what it does to the link is known afterwards. Every part
+        // that arrives is answered, so this comes again.
+        let granted = transfer.granted.min(transfer.sent + STEP_PARTS * max);
+        while !session.is_busy_with(key) && transfer.sent < granted.min(total) {
             let end = total.min(transfer.sent + max);
             let part = Part {
                 channel: key,

@@ -77,3 +77,25 @@ fn a_token_and_the_certificate_are_needed_and_enough() {
         assert!(said.contains(path), "{said}");
     }
 }
+
+#[test]
+fn notes_go_over_quic_as_well() {
+    let relay = Relay::start_with(settings);
+    let file = |name: &str| text(&relay.folder().join(name)).to_owned();
+    let (writer, ca) = (file("writer"), file("cert"));
+    let url = relay.url().replace("wss://", "quic://");
+    let access = ["--relay", &url, "--ca", &ca, "--token-file", &writer];
+    let (here, there) = (Device::new(), Device::new());
+    here.run(&["new", "trip", "--text", "Boots\n"]);
+    here.run(&[&["sync"][..], &access].concat());
+    there.run(&[&["sync"][..], &access].concat());
+    assert_eq!(there.body("trip"), "Boots\n");
+
+    let watch = there.start(&[&["watch", "trip"][..], &access].concat());
+    watch.says(&format!("linked to {url} over QUIC"));
+    here.write("trip", "Boots and socks\n");
+    here.run(&["sync", "--ca", &ca, "--token-file", &writer]);
+    watch.prints("and socks");
+    #[cfg(unix)]
+    assert_eq!(watch.interrupt(), Some(0));
+}

@@ -5,7 +5,7 @@ use std::net::ToSocketAddrs as _;
 
 use super::{say, upkeep};
 use crate::auth::{self, Keys};
-use crate::config::Config;
+use crate::config::{Config, QUIC_OFF};
 use crate::peers::Address;
 use crate::store::{self, Kind};
 use crate::tls::{Identity, Trust};
@@ -119,6 +119,16 @@ fn tls(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         },
         (None, None) => {}
         _ => findings.wrong("--tls-cert and --tls-key go together")?,
+    }
+    match config.quic.as_deref() {
+        None | Some(QUIC_OFF) => {}
+        Some(_) if config.tls_cert.is_none() => {
+            findings.wrong("--quic needs --tls-cert and --tls-key")?;
+        }
+        Some(listen) => match listen.to_socket_addrs() {
+            Ok(_) => findings.good(&format!("--quic {listen}"))?,
+            Err(error) => findings.wrong(&format!("--quic {listen}: {error}"))?,
+        },
     }
     match config.peer_ca.as_deref().map(Trust::from_file) {
         Some(Err(error)) => findings.wrong(&format!("--peer-ca {error}")),

@@ -74,7 +74,7 @@ impl Lanes {
 struct Lane {
     stream: Option<SendStream>,
     /// What waits, and how many messages of the common stream go before each.
-    queue: VecDeque<(u64, Frame)>,
+    queue: VecDeque<(u64, Channel, Frame)>,
     /// How many went before the last one that was written.
     after: u64,
 }
@@ -112,23 +112,26 @@ impl Links {
         // When all is under way at once, pings are not to wait for documents.
         let _ = writer.common.set_priority(1);
         loop {
-            let queued = if writer.is_idle() {
+            if writer.is_idle() {
                 match outbox.next().await {
-                    Next::Frames(frames) => Some(frames),
+                    Next::Frames(frames) => writer.take(frames),
                     Next::Close(close) => {
                         writer.finish().await;
                         return Some(close);
                     }
                 }
-            } else {
-                outbox.ready()
-            };
-            for queued in queued.into_iter().flatten() {
-                writer.take(queued);
             }
-            let bytes = writer.write().await.ok()?;
-            if outbox.sent(bytes) {
-                let input = Input::Drained { link };
+            // All of it, so that what is for another stream does not wait behind what goes before.
+            while let Some(frames) = outbox.ready() {
+                writer.take(frames);
+            }
+            let written = writer.write().await.ok()?;
+            let drained = outbox
+                .sent(written.bytes)
+                .then_some(Input::Drained { link });
+            let cleared = outbox.sent_of(&written.documents).into_iter();
+            let cleared = cleared.map(|channel| Input::Cleared { link, channel });
+            for input in drained.into_iter().chain(cleared) {
                 let permit = None;
                 let event = Event::Happened { input, permit };
                 self.events.send(event).await.ok()?;
@@ -142,7 +145,14 @@ impl Writer<'_> {
         self.queue.is_empty() && self.turns.is_empty()
     }
 
-    fn take(&mut self, (channel, frame): Queued) {
+    fn take(&mut self, frames: Vec<Queued>) {
+        for queued in frames {
+            self.put(queued);
+        }
+    }
+
+    /// Into the queue of its stream.
+    fn put(&mut self, (channel, frame): Queued) {
         let Some(channel) = channel else {
             self.given += 1;
             return self.queue.push_back(frame);
@@ -155,34 +165,34 @@ impl Writer<'_> {
         if lane.queue.is_empty() {
             self.turns.push_back(number);
         }
-        lane.queue.push_back((self.given, frame));
+        lane.queue.push_back((self.given, channel, frame));
     }
 
-    /// Hands over what the common stream has, or else some of whose turn it is; how many bytes of messages.
-    async fn write(&mut self) -> Result<usize, WriteError> {
+    /// Hands over what the common stream has, or else some of whose turn it is.
+    async fn write(&mut self) -> Result<Written, WriteError> {
         if !self.queue.is_empty() {
             let mut pieces = Pieces::default();
             while let Some(frame) = self.queue.pop_front() {
                 pieces.varint(frame.len() as u64);
-                pieces.frame(frame);
+                pieces.frame(None, frame);
             }
             return pieces.write(&mut self.common).await;
         }
         let Some(number) = self.turns.pop_front() else {
-            return Ok(0);
+            return Ok(Written::default());
         };
         let lane = &mut self.lanes[number];
         if lane.stream.is_none() {
             lane.stream = Some(self.connection.open_uni().await?);
         }
         let mut pieces = Pieces::default();
-        while let Some((after, frame)) = lane.queue.pop_front() {
+        while let Some((after, channel, frame)) = lane.queue.pop_front() {
             pieces.varint(frame.len() as u64);
             pieces.varint(after - lane.after);
             lane.after = after;
-            pieces.frame(frame);
-            let next = lane.queue.front().map_or(0, |(_, frame)| frame.len());
-            if pieces.bytes + next > GATHER_BYTES {
+            pieces.frame(Some(channel), frame);
+            let next = lane.queue.front().map_or(0, |(.., frame)| frame.len());
+            if pieces.written.bytes + next > GATHER_BYTES {
                 break;
             }
         }
@@ -214,8 +224,15 @@ impl Writer<'_> {
 struct Pieces {
     done: Vec<Bytes>,
     open: BytesMut,
-    /// Of messages, without what frames them.
+    written: Written,
+}
+
+/// Bytes of messages, without what frames them.
+#[derive(Default)]
+struct Written {
     bytes: usize,
+    /// Those of them that are about documents.
+    documents: Vec<(Channel, usize)>,
 }
 
 impl Pieces {
@@ -227,8 +244,12 @@ impl Pieces {
         self.open.extend_from_slice(&[value as u8]);
     }
 
-    fn frame(&mut self, frame: Frame) {
-        self.bytes += frame.len();
+    fn frame(&mut self, channel: Option<Channel>, frame: Frame) {
+        let written = &mut self.written;
+        written.bytes += frame.len();
+        written
+            .documents
+            .extend(channel.map(|it| (it, frame.len())));
         if frame.len() < SHARED_BYTES_MIN {
             return self.open.extend_from_slice(&frame);
         }
@@ -236,12 +257,12 @@ impl Pieces {
         self.done.push(Bytes::from_owner(frame));
     }
 
-    async fn write(mut self, stream: &mut SendStream) -> Result<usize, WriteError> {
+    async fn write(mut self, stream: &mut SendStream) -> Result<Written, WriteError> {
         if !self.open.is_empty() {
             self.done.push(self.open.freeze());
         }
         stream.write_all_chunks(&mut self.done).await?;
-        Ok(self.bytes)
+        Ok(self.written)
     }
 }
 

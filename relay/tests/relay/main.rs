@@ -26,4 +26,6 @@ mod storm;
 mod stranger;
 mod support;
 mod tls;
+#[cfg(target_os = "linux")]
+mod transports;
 mod webhook;

@@ -402,6 +402,18 @@ impl Program {
             << 10
     }
 
+    /// The time that all its threads have had of a processor so far.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(stat).expect("it runs");
+        // After its name in brackets; `utime` and `stime` in hundredths of a second.
+        let fields = stat.rsplit(") ").next().expect("a name");
+        let ticks = fields.split(' ').skip(11).take(2);
+        let ticks = ticks.map(|text| text.parse::<u64>().expect("a number"));
+        Duration::from_millis(ticks.sum::<u64>() * 10)
+    }
+
     /// The peak of memory begins anew.
     pub(crate) fn reset_peak(&self) {
         let path = format!("/proc/{}/clear_refs", self.child.id());

@@ -155,27 +155,35 @@ fn step(world: &mut World) {
             if !links.is_empty() {
                 let link = *world.random.pick(&links);
                 let host = world.random.below(hosts);
-                world.input(host, Input::Congested { link });
+                let channel = 1 + world.random.below(4) as u64;
+                let input = if world.lanes && channel < 4 {
+                    Input::Crowded { link, channel }
+                } else {
+                    Input::Congested { link }
+                };
+                world.input(host, input);
             }
         }
-        96 => {
-            for link in world.links() {
-                for host in 0..hosts {
-                    world.input(host, Input::Drained { link });
-                }
-            }
-        }
+        96 => drain(world),
         97 => world.pass(Duration::from_secs(12)),
         _ => world.pass(Duration::from_millis(40)),
     }
 }
 
-fn heal(world: &mut World) {
+/// All that waited has been sent.
+fn drain(world: &mut World) {
     for link in world.links() {
         for host in 0..world.hosts.len() {
             world.input(host, Input::Drained { link });
+            for channel in 1..=3 {
+                world.input(host, Input::Cleared { link, channel });
+            }
         }
     }
+}
+
+fn heal(world: &mut World) {
+    drain(world);
     world.connect_all();
     // Time for those who believe in a dead link to notice, and for one audit.
     for _ in 0..3 {
