@@ -13,9 +13,12 @@ use crate::feed::Feed;
 use crate::link::Link;
 use crate::message::Message;
 use crate::outbox::Outbox;
+use crate::purge::Known;
 use crate::rate::Meters;
 use crate::timer::{Alarm, Timers};
-use crate::{Config, DocumentName, Input, Level, LinkId, LinkKind, NodeId, Output, Role, Time};
+use crate::{
+    Config, DocumentName, Input, Level, LinkId, LinkKind, NodeId, Output, RelayId, Role, Time,
+};
 
 /// One participant: any number of documents on any number of links.
 ///
@@ -28,6 +31,7 @@ pub struct Node {
     pub(crate) now: Time,
     pub(crate) documents: Documents,
     pub(crate) feed: Feed,
+    pub(crate) known: Known,
     pub(crate) links: BTreeMap<LinkId, Link>,
     /// Those of them that lead to other relays and are ready; few beside those to clients.
     pub(crate) mesh: BTreeSet<LinkId>,
@@ -50,6 +54,8 @@ pub struct LinkInfo {
     pub agent: String,
     /// Who is there, where one has to log in.
     pub principal: Option<Arc<str>>,
+    /// Which relay it is, once another relay has said so.
+    pub relay: Option<RelayId>,
     /// Whether document data waits, because the link is congested or the peer asked for a pause.
     pub busy: bool,
 }
@@ -69,6 +75,7 @@ impl Node {
             now: Time::default(),
             documents: Documents::default(),
             feed: Feed::default(),
+            known: Known::default(),
             links: BTreeMap::new(),
             mesh: BTreeSet::new(),
             timers: Timers::default(),
@@ -94,6 +101,9 @@ impl Node {
                 own,
             } => self.open(&document, &version, own),
             Input::Shut { document } => self.shut(&document),
+            Input::Mark { mark } => self.restore_mark(mark),
+            Input::Purge { document, lift } => self.ask_purge(&document, lift),
+            Input::Purged { ids } => self.purged(&ids),
             Input::Connected { link, kind } => self.connected(link, kind),
             Input::Address { link, address } => self.called_from(link, address),
             Input::Admitted { link, rights } => self.admitted(link, rights),
@@ -175,6 +185,7 @@ impl Node {
                 .rights
                 .as_ref()
                 .map(|rights| rights.principal.clone()),
+            relay: session.relay,
             busy: session.is_busy(),
         })
     }
@@ -185,6 +196,9 @@ impl Node {
     }
 
     fn open(&mut self, name: &DocumentName, version: &VersionVector, own: Option<ReplicaId>) {
+        if self.is_purged(name) {
+            return;
+        }
         let key = self
             .documents
             .key(name)
@@ -233,13 +247,7 @@ impl Node {
             if introduced {
                 self.outbox.send(link, &Message::Shut { channel: key });
             }
-            if let Some(session) = self.links.get_mut(&link) {
-                session.channels.retain(|_, known| *known != key);
-                session.documents.remove(&key);
-                session.queue.remove(&key);
-                session.transfers.remove(&key);
-            }
-            self.remove_party(link, key);
+            self.leave(link, key);
         }
         self.timers.set(Alarm::Document(key), None);
         let removed = self.documents.remove(key);

@@ -171,6 +171,7 @@ impl Node {
                 head,
                 items,
             } => self.on_unmatched(link, number, head, &items),
+            Message::Marks(marks) => self.on_marks(link, marks),
             Message::Presence {
                 channel,
                 peer,
@@ -214,6 +215,9 @@ impl Node {
             | ErrorCode::LimitReplicas
             | ErrorCode::LimitDelta
             | ErrorCode::FormatTooNew => self.refused_there(link, key),
+            // Another relay learns of it when it takes the mark, and asks again when that is lifted.
+            ErrorCode::Purged if self.mesh_link(link).is_some() => self.leave(link, key),
+            ErrorCode::Purged => self.refused_there(link, key),
             ErrorCode::DotConflict | ErrorCode::ReplicaForked | ErrorCode::ForgedReplica => {
                 self.forked(key);
             }
