@@ -43,6 +43,7 @@ mod metrics;
 mod origin;
 mod outbox;
 mod peers;
+mod purge;
 mod watch;
 mod webhook;
 

@@ -1,5 +1,6 @@
 //! Starting, serving and ending a relay.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftwood_crdt::ReplicaId;
-use driftwood_sync::{Input, LinkKind, Node, NodeId, Role, Token};
+use driftwood_sync::{Input, LinkKind, Mark, MarkId, Node, NodeId, Output, RelayId, Role, Token};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 use crate::api::Api;
 pub use crate::auth::KeyError;
 use crate::auth::Keys;
-use crate::committer::{Committer, Done};
+use crate::committer::{Committer, Done, Task};
 use crate::config::Config;
 use crate::connection::{Event, Links, WeakLinks};
 use crate::http::{Front, GOING_AWAY};
@@ -24,6 +25,7 @@ use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState};
+use crate::purge::Dialled;
 use crate::store::{self, Store, StoreError};
 use crate::tls::{Identity, TlsError, Trust};
 use crate::watch::watch;
@@ -143,10 +145,11 @@ impl Server {
             .await
             .map_err(|_panic| ServeError::Opening)??;
         let store: Arc<dyn Store> = store.into();
-        let server = Self::bind_with(config, Arc::clone(&store)).await?;
+        let relay = store::relay_id(&config.data).map_err(StoreError::Io)?;
+        let server = Self::bind_as(config, Arc::clone(&store), relay).await?;
         #[cfg(unix)]
         let server = Self {
-            door: crate::admin::Door::open(&config.data, store),
+            door: crate::admin::Door::open(&config.data, store, server.links.downgrade()),
             ..server
         };
         Ok(server)
@@ -157,6 +160,14 @@ impl Server {
     /// # Errors
     /// When the store cannot be read, the address is taken or a peer's address is malformed.
     pub async fn bind_with(config: &Config, store: Arc<dyn Store>) -> Result<Self, ServeError> {
+        Self::bind_as(config, store, RelayId(random())).await
+    }
+
+    async fn bind_as(
+        config: &Config,
+        store: Arc<dyn Store>,
+        relay: RelayId,
+    ) -> Result<Self, ServeError> {
         let peers: Vec<Address> = config
             .peers
             .iter()
@@ -198,14 +209,24 @@ impl Server {
             token,
             guarded: keys.is_some(),
             secret: [random(), random()],
+            relay,
             limits: config.rates.limits(),
             agent: concat!("driftwood-relay/", env!("CARGO_PKG_VERSION")).into(),
             ..driftwood_sync::Config::new(Role::Relay, NodeId(random()))
         };
         let (links, events) = Links::new(settings.limits.clone());
         let mut node = Node::new(settings);
+        let marks = store.marks()?;
+        let purged = marks.iter().filter(|mark| mark.is_purged());
+        let purged: BTreeSet<MarkId> = purged.map(|mark| mark.id).collect();
+        if !purged.is_empty() {
+            // What a process left that ended in the middle.
+            store.purge(&purged)?;
+            store.flush()?;
+        }
+        let to_do = restore_marks(&mut node, marks);
         let documents = store.documents()?;
-        tracing::info!(%address, documents = documents.len(), peers = peers.len(), "listening");
+        tracing::info!(%address, %relay, documents = documents.len(), peers = peers.len(), "listening");
         for stored in documents.into_iter().filter(|stored| !stored.damaged) {
             let input = Input::Open {
                 document: stored.name,
@@ -224,6 +245,7 @@ impl Server {
             node.handle(crate::now(), input).for_each(drop);
         }
         let (committer, done) = Committer::start(&store, &metrics).map_err(ServeError::Thread)?;
+        to_do.into_iter().for_each(|task| committer.ask(task));
         Ok(Self {
             listener,
             address,
@@ -265,6 +287,7 @@ impl Server {
         let (end, ending) = signal::channel(false);
         let (stop_dialling, stopped) = signal::channel(None);
         let (keys, metrics) = (self.keys, self.metrics);
+        let dialled = Dialled::default();
         let changed = self.webhook.is_some().then(Arc::<Changed>::default);
         let mut hub = Hub::new(
             self.node,
@@ -272,6 +295,7 @@ impl Server {
             keys.clone(),
             Arc::clone(&metrics),
             changed.clone(),
+            dialled.clone(),
         );
         let (mut events, mut done) = (self.events, self.done);
 
@@ -296,8 +320,12 @@ impl Server {
         for peer in self.peers {
             let (links, stop) = (self.links.clone(), stopped.clone());
             let trust = self.trust.clone();
+            let dialled = dialled.clone();
             tasks.spawn(async move {
-                let report = |state| log_peer(&peer, &state);
+                let report = |state| {
+                    dialled.note(peer.to_string(), matches!(state, LinkState::Online));
+                    log_peer(&peer, &state);
+                };
                 keep(peer.clone(), LinkKind::Mesh, trust, links, stop, report).await;
             });
         }
@@ -342,6 +370,19 @@ impl Server {
         }
         served.and(drained).map_err(ServeError::Store)
     }
+}
+
+/// Tells a node what was purged; what the store has yet to do.
+fn restore_marks(node: &mut Node, marks: Vec<Mark>) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for mark in marks {
+        let outputs = node.handle(crate::now(), Input::Mark { mark });
+        tasks.extend(outputs.filter_map(|output| match output {
+            Output::Purge { ids } => Some(Task::Purge { ids }),
+            _ => None,
+        }));
+    }
+    tasks
 }
 
 /// A token, without the line break that most files end with.

@@ -112,6 +112,8 @@ impl Node {
     fn take_marks(&mut self, marks: Vec<Mark>, from: Option<LinkId>) {
         let own = self.config.relay();
         let mut news = Vec::new();
+        // What is known here beyond what they told.
+        let mut answer = Vec::new();
         let mut to_remove = BTreeSet::new();
         for mark in marks {
             let old = self.known.marks.get(&mark.id);
@@ -129,14 +131,17 @@ impl Node {
             }
             self.outbox.push(Output::Mark { mark: now.clone() });
             self.known.put(now.clone());
+            answer.extend((now != mark).then(|| now.clone()));
             news.push(now);
         }
         if !to_remove.is_empty() {
             self.expel(&to_remove);
         }
         let mesh: Vec<LinkId> = self.mesh.iter().copied().collect();
-        for link in mesh.into_iter().filter(|&link| Some(link) != from) {
-            if self.links.get(&link).is_some_and(|it| !it.spare) {
+        for link in mesh {
+            if Some(link) == from {
+                self.tell_marks(link, &answer);
+            } else if self.links.get(&link).is_some_and(|it| !it.spare) {
                 self.tell_marks(link, &news);
             }
         }

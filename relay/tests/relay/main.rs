@@ -14,6 +14,7 @@ mod loopback;
 mod mesh;
 mod operation;
 mod proxy;
+mod purge;
 mod slow_reader;
 mod staged;
 mod store_contract;

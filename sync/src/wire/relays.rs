@@ -242,7 +242,12 @@ impl Mark {
         };
         for _ in 0..input.count(RELAYS_MAX, "relays", 9)? {
             let relay = RelayId(input.u64_le()?);
-            if mark.relays.keys().next_back().is_some_and(|last| *last >= relay) {
+            if mark
+                .relays
+                .keys()
+                .next_back()
+                .is_some_and(|last| *last >= relay)
+            {
                 return Err(input.error("relay out of order"));
             }
             let done = match input.byte()? {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Delta, Doc, Dot, MergeError, ReplicaId, VersionVector};
 use driftwood_sync::{
-    Config, DocumentName, ErrorCode, Frame, Grant, Input, Level, LinkId, Mark, MarkId, Node, NodeId,
-    Output, PeerId, Reporter, Right, Rights, Role, Scope, Time, Token,
+    Config, DocumentName, ErrorCode, Frame, Grant, Input, Level, LinkId, Mark, MarkId, Node,
+    NodeId, Output, PeerId, Reporter, Right, Rights, Role, Scope, Time, Token,
 };
 
 use crate::random::Random;

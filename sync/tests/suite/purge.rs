@@ -104,6 +104,10 @@ fn all_relays_of_a_line_purge_and_say_so() {
     assert_eq!(world.delivered.get(&MARKS), None);
     purge(&mut world, 1, true);
     world.settle();
+    for relay in 0..3 {
+        let mark = mark(&world, relay).expect("everybody knows");
+        assert!(mark.count == 2 && mark.is_done() && mark.relays.len() == 3);
+    }
     redial(&mut world);
     world.check_converged("trip");
     assert!(world.text(3, "trip").contains("late "));
@@ -135,7 +139,10 @@ fn a_relay_that_was_away_learns_of_it_and_of_nobody_else() {
     world.connect_all();
     world.settle();
     assert!((0..3).all(|relay| is_gone(&world, relay)));
-    assert!(mark(&world, 0).expect("known").is_done(), "told all along the line");
+    assert!(
+        mark(&world, 0).expect("known").is_done(),
+        "told all along the line"
+    );
     assert!(was_told(&world, 5));
 }
 
@@ -146,7 +153,10 @@ fn a_relay_that_crashes_in_the_middle_brings_it_to_its_end() {
     world.type_text(1, "trip", "secret ");
     world.settle();
     purge(&mut world, 0, false);
-    assert!(!world.hosts[0].jobs.is_empty(), "the store has yet to do it");
+    assert!(
+        !world.hosts[0].jobs.is_empty(),
+        "the store has yet to do it"
+    );
     world.crash(0);
     assert!(!mark(&world, 0).expect("kept").is_done());
     world.connect_all();

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use driftwood_crdt::codec::{Reader, Writer};
+use driftwood_sync::MarkId;
 
 use super::segments::{Segment, Segments};
 
@@ -24,6 +25,7 @@ pub(super) trait Table: Send + Sync {
 const META: u8 = 0;
 const HEAD: u8 = 1;
 const OWNER: u8 = 2;
+const MARK: u8 = 3;
 
 pub(super) fn head_key(document: u32) -> Vec<u8> {
     let mut key = vec![HEAD];
@@ -38,15 +40,25 @@ pub(super) fn owner_key(document: u32, replica: u64) -> Vec<u8> {
     key
 }
 
+pub(super) fn mark_key(id: MarkId) -> Vec<u8> {
+    let mut key = vec![MARK];
+    key.extend_from_slice(&id.0);
+    key
+}
+
 /// What an entry's key says.
 pub(super) enum Key {
     Head(u32),
     Owner(u32, u64),
+    Mark,
 }
 
 impl Key {
     pub(super) fn read(key: &[u8]) -> Option<Self> {
         let (kind, rest) = key.split_first()?;
+        if *kind == MARK {
+            return Some(Self::Mark);
+        }
         let (document, rest) = rest.split_first_chunk()?;
         let document = u32::from_be_bytes(*document);
         match (*kind, rest) {
