@@ -138,7 +138,7 @@ impl Hub {
             answer,
         } = event
         {
-            let _ = answer.send(self.purge(document, what));
+            let _ = answer.send(self.purge(&document, what));
             return;
         }
         let Some((input, permit)) = self.links.note(event) else {
@@ -238,13 +238,13 @@ impl Hub {
     }
 
     /// Purges a document or lifts that, if so asked; what is known of it.
-    fn purge(&mut self, document: DocumentName, what: Option<Lift>) -> Option<Purge> {
+    fn purge(&mut self, document: &DocumentName, what: Option<Lift>) -> Option<Purge> {
         if let Some(Lift(lift)) = what {
             tracing::info!(document = document.as_str(), lift, "asked to purge");
             let document = document.clone();
             self.handle(Input::Purge { document, lift });
         }
-        let mark = self.node.mark(&document)?;
+        let mark = self.node.mark(document)?;
         Some(Purge::of(&self.node, mark, &self.links, &self.dialled))
     }
 

@@ -245,7 +245,9 @@ impl Server {
             node.handle(crate::now(), input).for_each(drop);
         }
         let (committer, done) = Committer::start(&store, &metrics).map_err(ServeError::Thread)?;
-        to_do.into_iter().for_each(|task| committer.ask(task));
+        for task in to_do {
+            committer.ask(task);
+        }
         Ok(Self {
             listener,
             address,

@@ -209,15 +209,15 @@ impl Node {
         }
         let Some(key) = about else { return };
         match code {
+            // Another relay learns of it when it takes the mark, and asks again when that is lifted.
+            ErrorCode::Purged if self.mesh_link(link).is_some() => self.leave(link, key),
             ErrorCode::Forbidden
+            | ErrorCode::Purged
             | ErrorCode::LimitDocuments
             | ErrorCode::LimitName
             | ErrorCode::LimitReplicas
             | ErrorCode::LimitDelta
             | ErrorCode::FormatTooNew => self.refused_there(link, key),
-            // Another relay learns of it when it takes the mark, and asks again when that is lifted.
-            ErrorCode::Purged if self.mesh_link(link).is_some() => self.leave(link, key),
-            ErrorCode::Purged => self.refused_there(link, key),
             ErrorCode::DotConflict | ErrorCode::ReplicaForked | ErrorCode::ForgedReplica => {
                 self.forked(key);
             }

@@ -34,19 +34,19 @@ pub(super) fn run(args: Args, config: &Config, out: &mut dyn Write) -> anyhow::R
         wait: args.wait,
     };
     let data = &config.data;
-    let done = match admin::ask(data, &request, out)? {
-        Some(done) => done,
-        None => {
-            ensure!(
-                data.exists(),
-                "there is no data folder {}; name it with --data",
-                data.display()
-            );
-            let store = store::open(data, config.store)?;
-            let purge = at_rest(&*store, store::relay_id(data)?, &name, lift, &config.peers)?;
-            purge.tell(out)?;
-            purge.is_done()
-        }
+    let done = if let Some(done) = admin::ask(data, &request, out)? {
+        done
+    } else {
+        ensure!(
+            data.exists(),
+            "there is no data folder {}; name it with --data",
+            data.display()
+        );
+        let store = store::open(data, config.store)?;
+        let own = store::relay_id(data)?;
+        let purge = at_rest(&*store, own, &name, lift, &config.peers)?;
+        purge.tell(out)?;
+        purge.is_done()
     };
     if !done {
         say(

@@ -401,8 +401,9 @@ impl Store for RedbStore {
         let meant = |document: &DocumentName| ids.contains(&MarkId::of(document));
         let documents = self.documents.write();
         let mut documents = documents.unwrap_or_else(PoisonError::into_inner);
-        let gone = documents.extract_if(.., |name, _| meant(name));
-        let gone: Vec<Arc<Entry>> = gone.map(|(_, entry)| entry).collect();
+        let gone = documents.values().filter(|entry| meant(&entry.name));
+        let gone: Vec<Arc<Entry>> = gone.map(Arc::clone).collect();
+        documents.retain(|name, _| !meant(name));
         drop(documents);
         if gone.is_empty() {
             return Ok(());

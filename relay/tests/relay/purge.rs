@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use driftwood_crdt::ordered::BTreeMap;
 use driftwood_crdt::ReplicaId;
 use driftwood_relay::config::Config;
 use driftwood_relay::store::{MemoryStore, Store, StoreOptions};
@@ -28,7 +29,7 @@ fn mark(count: u64) -> Mark {
         count,
         time: Time::from_millis(1_000),
         by: RelayId(1),
-        relays: Default::default(),
+        relays: BTreeMap::default(),
     }
 }
 
@@ -170,6 +171,11 @@ async fn a_line_of_relays_purges_also_the_one_that_was_away() {
     ann.write(NAME, SECRET);
     until("it is everywhere", [&mut ann, &mut bob], |[ann, bob]| {
         bob.body(NAME) == SECRET && ann.saved(NAME, Level::Replicated)
+    })
+    .await;
+    bob.write(NAME, SECRET);
+    until("it is on his relay's disk", [&mut bob], |[bob]| {
+        bob.saved(NAME, Level::Relay)
     })
     .await;
     drop(bob);

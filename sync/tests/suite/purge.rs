@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use driftwood_crdt::ordered::BTreeMap;
 use driftwood_sync::{ErrorCode, Input, LinkKind, Mark, MarkId, RelayId, Reporter, Role, Time};
 
 use crate::random::Random;
@@ -190,7 +191,7 @@ fn marks_merge_to_the_same_in_any_order() {
             count: 1 + random.below(3) as u64,
             time: Time::from_millis(random.below(3) as u64),
             by: RelayId(random.below(3) as u64),
-            relays: Default::default(),
+            relays: BTreeMap::default(),
         };
         for _ in 0..random.below(4) {
             mark.note(RelayId(random.below(400) as u64), random.one_in(2));

@@ -37,6 +37,7 @@ impl Found {
 }
 
 /// Something that the index has one entry of.
+#[allow(clippy::struct_field_names)]
 pub(super) struct Indexed<T> {
     pub(super) it: T,
     /// The checksum of that entry, if there is one.

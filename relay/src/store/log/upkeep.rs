@@ -68,7 +68,7 @@ impl LogStore {
         };
         let moved = self.write_base(entry, contents)?;
         self.log.flush()?;
-        moved.map(Self::take_over);
+        moved.into_iter().for_each(Self::take_over);
         Ok(())
     }
 

@@ -180,9 +180,10 @@ impl Tables {
         for pair in table.iter().map_err(engine)? {
             let (id, value) = pair.map_err(engine)?;
             let mark = unseal(id.value(), value.value()).ok();
-            match mark.and_then(|mark| Mark::decode(mark).ok()) {
-                Some(mark) => drop(marks.insert(mark.id, mark)),
-                None => tracing::error!("dropped a damaged mark of a document that was purged"),
+            if let Some(mark) = mark.and_then(|mark| Mark::decode(mark).ok()) {
+                marks.insert(mark.id, mark);
+            } else {
+                tracing::error!("dropped a damaged mark of a document that was purged");
             }
         }
         Ok(marks)
