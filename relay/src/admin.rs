@@ -19,6 +19,12 @@ pub(crate) enum Request {
     Verify,
     /// List documents, or tell of one.
     Inspect { document: Option<String> },
+    /// Purge a document or lift that, and wait so many seconds for the other relays.
+    Purge {
+        document: String,
+        lift: bool,
+        wait: u64,
+    },
 }
 
 /// Follows the text of an answer and comes before what became of it.
@@ -36,6 +42,7 @@ pub(crate) fn carry_out(
         Request::Backup => backup::write(store, out, stop).map(|_| true),
         Request::Verify => inspect::verify(store, out, stop),
         Request::Inspect { document } => inspect::run(store, document.as_deref(), out),
+        Request::Purge { .. } => unreachable!("that is for whoever owns the node"),
     }
 }
 
@@ -54,9 +61,13 @@ mod socket {
     use std::time::Duration;
 
     use anyhow::Context as _;
+    use driftwood_sync::DocumentName;
     use tokio::net::UnixListener;
+    use tokio::runtime::Handle;
 
     use super::*;
+    use crate::connection::WeakLinks;
+    use crate::purge::Lift;
 
     const NAME: &str = "relay.sock";
 
@@ -68,13 +79,14 @@ mod socket {
         listener: UnixListener,
         path: PathBuf,
         store: Arc<dyn Store>,
+        links: WeakLinks,
         stop: Arc<AtomicBool>,
     }
 
     impl Door {
         /// Opens it; there is none where the folder's path is too long for one. The store is ours, so
         /// what lies there is of a process that is gone.
-        pub(crate) fn open(data: &Path, store: Arc<dyn Store>) -> Option<Self> {
+        pub(crate) fn open(data: &Path, store: Arc<dyn Store>, links: WeakLinks) -> Option<Self> {
             let path = data.join(NAME);
             let _ = fs::remove_file(&path);
             let bound = UnixListener::bind(&path).and_then(|listener| {
@@ -86,6 +98,7 @@ mod socket {
                     listener,
                     path,
                     store,
+                    links,
                     stop: Arc::default(),
                 }),
                 Err(error) => {
@@ -104,9 +117,11 @@ mod socket {
                     continue;
                 };
                 let (store, stop) = (Arc::clone(&self.store), Arc::clone(&self.stop));
+                let links = self.links.clone();
                 tokio::task::spawn_blocking(move || {
                     let answered = stream.into_std().map_err(anyhow::Error::from);
-                    let answered = answered.and_then(|stream| answer(&stream, &*store, &stop));
+                    let answered =
+                        answered.and_then(|stream| answer(&stream, (&*store, &links), &stop));
                     if let Err(error) = answered {
                         tracing::info!(%error, "a command was not answered");
                     }
@@ -122,7 +137,29 @@ mod socket {
         }
     }
 
-    fn answer(stream: &UnixStream, store: &dyn Store, stop: &AtomicBool) -> anyhow::Result<()> {
+    /// Purges a document or lifts that.
+    fn purge(
+        links: &WeakLinks,
+        document: &str,
+        what: Lift,
+        wait: Duration,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<bool> {
+        let document = DocumentName::new(document)?;
+        let done = Handle::current().block_on(links.purge(document, Some(what), wait));
+        let Some(done) = done.context("the relay is ending")? else {
+            writeln!(out, "it was not purged")?;
+            return Ok(true);
+        };
+        done.tell(out)?;
+        Ok(done.is_done())
+    }
+
+    fn answer(
+        stream: &UnixStream,
+        (store, links): (&dyn Store, &WeakLinks),
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -131,7 +168,17 @@ mod socket {
         let request = serde_json::from_str(&line)?;
         let binary = matches!(request, Request::Backup);
         let mut out = std::io::BufWriter::new(stream);
-        let done = carry_out(request, store, &mut out, stop);
+        let done = match request {
+            Request::Purge {
+                document,
+                lift,
+                wait,
+            } => {
+                let wait = Duration::from_secs(wait);
+                purge(links, &document, Lift(lift), wait, &mut out)
+            }
+            request => carry_out(request, store, &mut out, stop),
+        };
         if !binary {
             let word: &[u8] = match &done {
                 Ok(true) => b"ok",

@@ -26,6 +26,7 @@ use crate::backup;
 use crate::connection::Commit;
 use crate::http::{bearer, Front};
 use crate::json::from_value;
+use crate::purge::Lift;
 use crate::store::{Store, StoreError, Stored};
 
 /// The largest body of a request.
@@ -39,6 +40,9 @@ const READERS_MAX: usize = 2;
 
 /// Who waits longer for a turn is told to come again.
 const TURN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Relays that have not purged a document after this are said not to have.
+const PURGE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Documents on one page of the list, when nobody says.
 const PAGE: usize = 1_000;
@@ -64,7 +68,7 @@ pub(crate) fn all() -> MethodRouter<(Front, IpAddr)> {
 
 /// `/api/documents/NAME`
 pub(crate) fn one() -> MethodRouter<(Front, IpAddr)> {
-    get(read).post(write)
+    get(read).post(write).delete(purge)
 }
 
 /// Why a request is not answered with what it asks for.
@@ -80,6 +84,8 @@ enum Problem {
     Bad(String),
     #[error("there is no such document")]
     Unknown,
+    #[error("the document was deleted for good")]
+    Gone,
     #[error("the document has changed since")]
     Changed,
     #[error("the body is longer than {BODY_BYTES_MAX} bytes, or came too slowly")]
@@ -105,6 +111,7 @@ impl Problem {
             Self::Login => StatusCode::UNAUTHORIZED,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::Unknown => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::Changed => StatusCode::PRECONDITION_FAILED,
             Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -204,8 +211,9 @@ async fn read(
         }
         let api = Arc::clone(&front.api);
         let known = headers.get(header::IF_NONE_MATCH).cloned();
-        api.read(move |store, replica| {
-            let doc = open(store, &name, replica)?.ok_or(Problem::Unknown)?;
+        let document = name.clone();
+        let read = api.read(move |store, replica| {
+            let doc = open(store, &document, replica)?.ok_or(Problem::Unknown)?;
             let tag = tag(&doc);
             if known.is_some_and(|known| known == tag) {
                 let mut answer = Response::new(Body::empty());
@@ -214,8 +222,19 @@ async fn read(
                 return Ok(answer);
             }
             Ok(say(&from_value(&doc.to_value()), Some(tag)))
-        })
-        .await
+        });
+        match read.await {
+            Err(Problem::Unknown) => {
+                let asked = front.links.purge(name, None, Duration::ZERO).await;
+                let purged = asked.flatten().is_some_and(|known| known.purged);
+                Err(if purged {
+                    Problem::Gone
+                } else {
+                    Problem::Unknown
+                })
+            }
+            read => read,
+        }
     };
     read.await
         .unwrap_or_else(|problem: Problem| problem.answer())
@@ -254,6 +273,31 @@ async fn write(
         .unwrap_or_else(|problem: Problem| problem.answer())
 }
 
+/// Deletes a document for good, on all relays; says which have done it.
+async fn purge(
+    State((front, _)): State<(Front, IpAddr)>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let purged = async {
+        let caller = caller(&front, &headers)?;
+        let name = document(&name)?;
+        if !caller.may(&name, Right::Admin) {
+            return Err(Problem::Forbidden);
+        }
+        let purge = front.links.purge(name, Some(Lift(false)), PURGE_TIME_MAX);
+        let purge = purge.await.flatten().ok_or(Problem::Busy)?;
+        let mut answer = say(&purge.to_json(), None);
+        if !purge.is_done() {
+            *answer.status_mut() = StatusCode::ACCEPTED;
+        }
+        Ok(answer)
+    };
+    purged
+        .await
+        .unwrap_or_else(|problem: Problem| problem.answer())
+}
+
 /// Makes changes and waits until they are on disk.
 async fn make(
     front: Front,
@@ -284,7 +328,10 @@ async fn make(
             last,
         };
         let stored = front.links.commit(commit).await.ok_or(Problem::Busy)?;
-        stored.map_err(Problem::NotStored)?;
+        stored.map_err(|code| match code {
+            ErrorCode::Purged => Problem::Gone,
+            code => Problem::NotStored(code),
+        })?;
     }
     let body = json!({ "changed": !delta.is_empty() });
     Ok(say(&body, Some(tag)))

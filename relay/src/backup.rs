@@ -3,24 +3,27 @@
 //! `driftwood-backup 1`, a line break, then frames of `length (4) ‖ crc32 (4) ‖ body`, numbers little
 //! endian. The first byte of a body says what it is: 0 a delta (`str name`, then its bytes), in the order in
 //! which they are merged and with the documents one after the other; 1 the end (`varint documents ‖ varint
-//! deltas ‖ varint documents that were left out as damaged`). What has no end was cut off.
+//! deltas ‖ varint documents that were left out as damaged`); 2 a mark of a document that was purged,
+//! before the end. What has no end was cut off.
 //!
 //! Whose the replica ids are is left out: a relay that comes back with an old state has to take what its
 //! readers bring back, whoever wrote it.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{bail, ensure, Context as _};
 use driftwood_crdt::codec::{Reader as Fields, Writer as Body};
 use driftwood_crdt::{Delta, Doc, ReplicaId};
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, Mark, MarkId};
 
 use crate::store::{Store, StoreError};
 
 const MAGIC: &[u8] = b"driftwood-backup 1\n";
 const DELTA: u8 = 0;
 const END: u8 = 1;
+const MARK: u8 = 2;
 
 /// The longest body: a delta as long as it may be, and its name.
 const BODY_BYTES_MAX: u32 = 80 << 20;
@@ -66,6 +69,12 @@ pub(crate) fn write(
             frame(out, &body.into_vec())?;
         }
     }
+    for mark in store.marks()? {
+        let mut body = Body::new();
+        body.byte(MARK);
+        body.raw(&mark.encode());
+        frame(out, &body.into_vec())?;
+    }
     let mut body = Body::new();
     body.byte(END);
     for number in [summary.documents, summary.deltas, summary.left_out] {
@@ -82,10 +91,16 @@ fn frame(out: &mut dyn Write, body: &[u8]) -> std::io::Result<()> {
     out.write_all(body)
 }
 
-/// Reads a backup to its end and hands on every delta; fails on anything that is not whole.
+/// What a backup is made of.
+pub(crate) enum Part<'a> {
+    Delta(&'a DocumentName, &'a [u8]),
+    Mark(Mark),
+}
+
+/// Reads a backup to its end and hands on every part; fails on anything that is not whole.
 pub(crate) fn read(
     mut input: impl Read,
-    mut each: impl FnMut(&DocumentName, &[u8]) -> anyhow::Result<()>,
+    mut each: impl FnMut(Part<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Summary> {
     let mut magic = [0; MAGIC.len()];
     let is_backup = input.read_exact(&mut magic).is_ok() && magic == MAGIC;
@@ -103,9 +118,10 @@ pub(crate) fn read(
                 let name = DocumentName::new(fields.str()?)?;
                 summary.deltas += 1;
                 summary.documents += u64::from(last.as_ref() != Some(&name));
-                each(&name, fields.raw(fields.remaining())?)?;
+                each(Part::Delta(&name, fields.raw(fields.remaining())?))?;
                 last = Some(name);
             }
+            MARK => each(Part::Mark(Mark::decode(fields.raw(fields.remaining())?)?))?,
             END => {
                 let said = (fields.varint()?, fields.varint()?);
                 summary.left_out = fields.varint()?;
@@ -141,7 +157,10 @@ fn body(input: &mut impl Read) -> anyhow::Result<Vec<u8>> {
 /// Merges everything in a backup, to see that it can be.
 pub(crate) fn verify(input: impl Read) -> anyhow::Result<Summary> {
     let mut open: Option<(DocumentName, Doc)> = None;
-    read(input, |name, bytes| {
+    read(input, |part| {
+        let Part::Delta(name, bytes) = part else {
+            return Ok(());
+        };
         if open.as_ref().is_none_or(|(last, _)| last != name) {
             open = Some((name.clone(), reader()));
         }
@@ -153,7 +172,15 @@ pub(crate) fn verify(input: impl Read) -> anyhow::Result<Summary> {
 /// Puts everything in a backup into an empty store, and returns when it is on disk.
 pub(crate) fn restore(input: impl Read, store: &dyn Store) -> anyhow::Result<Summary> {
     let mut unflushed = 0;
-    let summary = read(input, |name, bytes| {
+    let mut purged = BTreeSet::new();
+    let summary = read(input, |part| {
+        let (name, bytes) = match part {
+            Part::Delta(name, bytes) => (name, bytes),
+            Part::Mark(mark) => {
+                purged.extend(mark.is_purged().then_some(mark.id));
+                return Ok(store.mark(&mark)?);
+            }
+        };
         let delta = Delta::decode(bytes)?;
         store.append(name, bytes, delta.to())?;
         unflushed += bytes.len();
@@ -163,8 +190,20 @@ pub(crate) fn restore(input: impl Read, store: &dyn Store) -> anyhow::Result<Sum
         }
         Ok(())
     })?;
+    // It may have been purged while the backup was made.
+    get_rid(store, &purged)?;
     store.flush()?;
     Ok(summary)
+}
+
+/// Deletes what was purged.
+fn get_rid(store: &dyn Store, purged: &BTreeSet<MarkId>) -> anyhow::Result<()> {
+    if !purged.is_empty() {
+        store.purge(purged)?;
+        store.flush()?;
+        store.scrub()?;
+    }
+    Ok(())
 }
 
 /// Puts everything in a store into an empty one, and returns when it is on disk. Calls `damaged` for
@@ -176,7 +215,13 @@ pub(crate) fn copy(
 ) -> anyhow::Result<Summary> {
     let mut summary = Summary::default();
     let mut unflushed = 0;
-    for stored in old.documents()? {
+    let mut purged = BTreeSet::new();
+    for mark in old.marks()? {
+        purged.extend(mark.is_purged().then_some(mark.id));
+        new.mark(&mark)?;
+    }
+    let all = old.documents()?.into_iter();
+    for stored in all.filter(|stored| !purged.contains(&MarkId::of(&stored.name))) {
         let deltas = match old.load(&stored.name) {
             Ok(deltas) => deltas,
             Err(error @ StoreError::Corrupt { .. }) => {
@@ -197,7 +242,8 @@ pub(crate) fn copy(
             new.flush()?;
         }
     }
-    for owner in old.owners()? {
+    let owners = old.owners()?.into_iter();
+    for owner in owners.filter(|owner| !purged.contains(&MarkId::of(&owner.document))) {
         new.bind(&owner.document, owner.replica, &owner.principal)?;
     }
     new.flush()?;

@@ -1,6 +1,7 @@
 //! What `driftwood-relay` does beside running: one file a command.
 
 mod doctor;
+mod purge;
 mod token;
 mod upkeep;
 
@@ -33,6 +34,8 @@ pub enum Command {
         /// The backup
         file: PathBuf,
     },
+    /// Delete a document for good, here and on all relays; tells which have done it, also later
+    Purge(purge::Args),
     /// Put everything of one data folder into a new one, kept as --store says; no relay may be running
     Migrate {
         /// The old folder
@@ -61,6 +64,7 @@ impl Command {
             Self::Doctor => doctor::run(config, out),
             Self::Backup { file } => upkeep::backup(config, &file, out),
             Self::Restore { file } => upkeep::restore(config, &file, out),
+            Self::Purge(args) => purge::run(args, config, out),
             Self::Migrate { from, to } => upkeep::migrate(config, &from, &to, out),
             Self::Verify { file } => upkeep::verify(config, file.as_deref(), out),
         }

@@ -1,7 +1,7 @@
 //! Changes that were made here and wait to be on disk.
 
 use driftwood_crdt::{Dot, VersionVector};
-use driftwood_sync::{DocumentName, ErrorCode};
+use driftwood_sync::{DocumentName, ErrorCode, MarkId};
 use tokio::sync::oneshot;
 
 /// Who waits.
@@ -24,6 +24,15 @@ impl Commits {
     /// Nothing more of a document could be stored.
     pub(crate) fn failed(&mut self, document: &DocumentName, code: ErrorCode) {
         self.answer(document, Err(code), |_| true);
+    }
+
+    /// These were purged.
+    pub(crate) fn purged(&mut self, ids: &[MarkId]) {
+        let meant =
+            |(document, ..): &mut (DocumentName, Dot, Answer)| ids.contains(&MarkId::of(document));
+        for (.., answer) in self.0.extract_if(.., meant) {
+            let _ = answer.send(Err(ErrorCode::Purged));
+        }
     }
 
     fn answer(

@@ -1,21 +1,23 @@
 //! Group commit: everything that arrived while the disk was syncing is appended together and synced
 //! once.
 //!
-//! Three threads, for the store blocks: one appends and syncs, one reads, one makes checkpoints. An
+//! Four threads, for the store blocks: one appends and syncs, one reads, one makes checkpoints, one gets
+//! rid of what was purged. An
 //! answer comes only after the sync that makes it true; so what was read waits for the group that may
 //! be part of it. Else a power cut could leave with readers what the relay itself has lost.
 
 mod recent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{mpsc as blocking, Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use driftwood_crdt::{Delta, Doc, Dot, ReplicaId, VersionVector};
-use driftwood_sync::{DocumentName, ErrorCode, LinkId};
+use driftwood_sync::{DocumentName, ErrorCode, LinkId, Mark, MarkId};
 use tokio::sync::mpsc;
 
 use self::recent::Recent;
@@ -31,6 +33,9 @@ const SYNC_PERIOD: Duration = Duration::from_millis(5);
 
 /// As much is read for one load; the node asks again for what follows, when the link can take it.
 const LOAD_BYTES: usize = 128 << 10;
+
+/// A purge that found no room is tried again after this.
+const SCRUB_AGAIN: Duration = Duration::from_secs(10);
 
 /// As much is read before one wait for the sync; what is asked for meanwhile shares the next.
 const LOADS_BYTES: usize = 4 << 20;
@@ -51,6 +56,10 @@ pub(crate) enum Task {
         replica: ReplicaId,
         principal: Arc<str>,
     },
+    /// Remember what became of a document that was purged.
+    Mark { mark: Mark },
+    /// Delete these, so that nothing is left.
+    Purge { ids: Vec<MarkId> },
     /// Read what a link lacks.
     Load {
         link: LinkId,
@@ -81,6 +90,8 @@ pub(crate) enum Done {
         document: DocumentName,
         deltas: Vec<Arc<[u8]>>,
     },
+    /// Nothing is left of these, and all loads that were asked for before were answered.
+    Purged { ids: Vec<MarkId> },
     /// The store cannot go on. Nothing more is acknowledged.
     Broken(StoreError),
 }
@@ -106,6 +117,7 @@ impl Committer {
         let (tasks, to_append) = blocking::channel();
         let (loads, to_load) = blocking::channel();
         let (wake, woken) = blocking::sync_channel(1);
+        let (scrubs, to_scrub) = blocking::channel();
         let stopping = Arc::new(AtomicBool::new(false));
         let groups = Arc::new(Groups::default());
         let recent = Arc::new(Recent::default());
@@ -141,7 +153,11 @@ impl Committer {
         )?;
         spawn(
             "store-load",
-            Box::new(move |store, done| load((store, &known), &to_load, &synced, done)),
+            Box::new(move |store, done| load((store, &known), &to_load, &synced, &scrubs, done)),
+        )?;
+        spawn(
+            "store-purge",
+            Box::new(move |store, done| scrub(store, &to_scrub, done)),
         )?;
         let stop = Arc::clone(&stopping);
         spawn(
@@ -240,6 +256,7 @@ fn append(
         let mut reads = Vec::new();
         let mut bytes = 0;
         let mut moments = Vec::new();
+        let mut marked = false;
         for task in std::iter::once(first).chain(tasks.try_iter().take(GROUP_MAX - 1)) {
             let (document, kept) = match task {
                 Task::Append {
@@ -264,6 +281,26 @@ fn append(
                     let bound = store.bind(&document, replica, &principal);
                     (document, bound.map(|()| None))
                 }
+                Task::Mark { mark } => {
+                    marked = true;
+                    if let Err(error) = store.mark(&mark) {
+                        let _ = done.send(Done::Broken(error));
+                        return;
+                    }
+                    continue;
+                }
+                Task::Purge { ref ids } => {
+                    let ids: BTreeSet<MarkId> = ids.iter().copied().collect();
+                    if let Err(error) = store.purge(&ids) {
+                        let _ = done.send(Done::Broken(error));
+                        return;
+                    }
+                    recent.forget();
+                    versions.retain(|document, _| !ids.contains(&MarkId::of(document)));
+                    // Behind what is to be read before.
+                    reads.push(task);
+                    continue;
+                }
                 Task::Load { .. } => {
                     reads.push(task);
                     continue;
@@ -282,7 +319,7 @@ fn append(
                 }
             }
         }
-        if !versions.is_empty() {
+        if !versions.is_empty() || marked {
             let begun = Instant::now();
             last_sync = Some(begun);
             if let Err(error) = store.flush() {
@@ -332,6 +369,7 @@ fn load(
     (store, recent): (&dyn Store, &Recent),
     loads: &blocking::Receiver<Task>,
     groups: &Groups,
+    scrubs: &blocking::Sender<Vec<MarkId>>,
     done: &Results,
 ) {
     while let Ok(first) = loads.recv() {
@@ -356,7 +394,50 @@ fn load(
             return;
         }
         for answer in answers {
-            let _ = done.send(answer);
+            let _ = match answer {
+                Done::Purged { ids } => scrubs.send(ids).map_err(drop),
+                answer => done.send(answer).map_err(drop),
+            };
+        }
+    }
+}
+
+/// Gets rid of what was purged.
+fn scrub(store: &dyn Store, to_scrub: &blocking::Receiver<Vec<MarkId>>, done: &Results) {
+    let mut ids = Vec::new();
+    loop {
+        let more = if ids.is_empty() {
+            to_scrub.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            to_scrub.recv_timeout(SCRUB_AGAIN)
+        };
+        match more {
+            Ok(more) => ids.extend(more),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        ids.extend(to_scrub.try_iter().flatten());
+        match store.scrub() {
+            Ok(true) => {
+                let ids = std::mem::take(&mut ids);
+                let _ = done.send(Done::Purged { ids });
+            }
+            Ok(false) => {
+                tracing::error!(
+                    "something of what was purged may be left in a damaged piece of the store; \
+                     `driftwood-relay migrate` puts all that is whole into a new folder"
+                );
+                ids.clear();
+            }
+            Err(StoreError::Full) => {
+                tracing::warn!(
+                    "what was purged stays on disk until there is room to write the rest anew"
+                );
+            }
+            Err(error) => {
+                let _ = done.send(Done::Broken(error));
+                return;
+            }
         }
     }
 }
@@ -367,6 +448,10 @@ fn read(
     task: Task,
     answers: &mut Vec<Done>,
 ) -> Result<usize, StoreError> {
+    if let Task::Purge { ids } = task {
+        answers.push(Done::Purged { ids });
+        return Ok(0);
+    }
     let Task::Load {
         link,
         document,

@@ -25,6 +25,7 @@ use tokio_tungstenite::WebSocketStream;
 
 use crate::metrics::Report;
 use crate::outbox::{Close, Fullness, Next, Outbox, Transport};
+use crate::purge::{purge, Lift, Purge};
 
 /// Beyond the protocol's own limit, so that a message which is a little too long is answered by the
 /// protocol.
@@ -74,6 +75,12 @@ pub(crate) enum Event {
         commit: Commit,
         answer: oneshot::Sender<Result<(), ErrorCode>>,
     },
+    /// A document is to be purged or lifted, or only asked about.
+    Purge {
+        document: DocumentName,
+        what: Option<Lift>,
+        answer: oneshot::Sender<Option<Purge>>,
+    },
     /// Somebody wants to know how it goes.
     Ask { answer: oneshot::Sender<Report> },
 }
@@ -90,6 +97,7 @@ pub(crate) struct Commit {
 #[derive(Default)]
 pub(crate) struct Outboxes {
     outboxes: BTreeMap<LinkId, Outbox>,
+    addresses: BTreeMap<LinkId, IpAddr>,
 }
 
 impl Outboxes {
@@ -100,13 +108,24 @@ impl Outboxes {
                 self.outboxes.insert(link, outbox);
                 (Input::Connected { link, kind }, None)
             }
-            Event::Happened { input, permit } => (input, permit),
+            Event::Happened { input, permit } => {
+                if let Input::Address { link, address } = input {
+                    self.addresses.insert(link, address);
+                }
+                (input, permit)
+            }
             Event::Down { link } => {
                 self.outboxes.remove(&link);
+                self.addresses.remove(&link);
                 (Input::Disconnected { link }, None)
             }
-            Event::Commit { .. } | Event::Ask { .. } => return None,
+            Event::Commit { .. } | Event::Purge { .. } | Event::Ask { .. } => return None,
         })
+    }
+
+    /// Where who dialled us called from.
+    pub(crate) fn address(&self, link: LinkId) -> Option<IpAddr> {
+        self.addresses.get(&link).copied()
     }
 
     /// What waits in all queues, in bytes, and how many of them are congested.
@@ -158,9 +177,20 @@ pub(crate) struct Links {
 }
 
 /// A way to tell the node something while it runs.
+#[derive(Clone)]
 pub(crate) struct WeakLinks(mpsc::WeakSender<Event>);
 
 impl WeakLinks {
+    /// Purges a document, lifts that, or asks about it; see [`Links::purge`].
+    pub(crate) async fn purge(
+        &self,
+        document: DocumentName,
+        what: Option<Lift>,
+        wait: Duration,
+    ) -> Option<Option<Purge>> {
+        purge(&self.0.upgrade()?, document, what, wait).await
+    }
+
     pub(crate) async fn tell(&self, input: Input) {
         if let Some(events) = self.0.upgrade() {
             let permit = None;
@@ -233,6 +263,17 @@ impl Links {
         let event = Event::Commit { commit, answer };
         self.events.send(event).await.ok()?;
         answered.await.ok()
+    }
+
+    /// Purges a document, lifts that, or asks about it, and waits so long for all relays to have done it.
+    /// None if the relay ends; and what is known, if anything.
+    pub(crate) async fn purge(
+        &self,
+        document: DocumentName,
+        what: Option<Lift>,
+        wait: Duration,
+    ) -> Option<Option<Purge>> {
+        purge(&self.events, document, what, wait).await
     }
 
     /// How it goes; none if the node's task does not answer.

@@ -6,7 +6,9 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use driftwood_crdt::VersionVector;
-use driftwood_sync::{Input, Level, LinkId, LinkKind, Node, Output, Token};
+use driftwood_sync::{
+    DocumentName, ErrorCode, Input, Level, LinkId, LinkKind, Node, Output, Token,
+};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, Instant};
 
@@ -15,6 +17,7 @@ use crate::commits::{Answer, Commits};
 use crate::committer::{Committer, Done, Task};
 use crate::connection::{Commit, Event, Outboxes};
 use crate::metrics::{Metrics, Report, Unreplicated};
+use crate::purge::{Dialled, Lift, Purge};
 use crate::store::StoreError;
 use crate::webhook::Changed;
 
@@ -36,6 +39,7 @@ pub(crate) struct Hub {
     commits: Commits,
     /// Who is told what changes, if anybody is.
     changed: Option<Arc<Changed>>,
+    dialled: Dialled,
     unstored_bytes: usize,
     /// Empty; its room is used again.
     outputs: Vec<Output>,
@@ -48,6 +52,7 @@ impl Hub {
         keys: Option<Arc<Keys>>,
         metrics: Arc<Metrics>,
         changed: Option<Arc<Changed>>,
+        dialled: Dialled,
     ) -> Self {
         Self {
             node,
@@ -58,6 +63,7 @@ impl Hub {
             unreplicated: Unreplicated::default(),
             commits: Commits::default(),
             changed,
+            dialled,
             unstored_bytes: 0,
             outputs: Vec::new(),
         }
@@ -126,6 +132,15 @@ impl Hub {
         if let Event::Commit { commit, answer } = event {
             return self.commit(commit, answer);
         }
+        if let Event::Purge {
+            document,
+            what,
+            answer,
+        } = event
+        {
+            let _ = answer.send(self.purge(&document, what));
+            return;
+        }
         let Some((input, permit)) = self.links.note(event) else {
             return;
         };
@@ -181,6 +196,7 @@ impl Hub {
                     deltas,
                 });
             }
+            Done::Purged { ids } => self.handle(Input::Purged { ids }),
             Done::Broken(error) => return Err(error),
         }
         Ok(())
@@ -206,6 +222,10 @@ impl Hub {
             delta,
             last,
         } = commit;
+        if self.node.is_purged(&document) {
+            let _ = answer.send(Err(ErrorCode::Purged));
+            return;
+        }
         if self.node.version(&document).is_none() {
             self.handle(Input::Open {
                 document: document.clone(),
@@ -215,6 +235,17 @@ impl Hub {
         }
         self.commits.wait(document.clone(), last, answer);
         self.handle(Input::Local { document, delta });
+    }
+
+    /// Purges a document or lifts that, if so asked; what is known of it.
+    fn purge(&mut self, document: &DocumentName, what: Option<Lift>) -> Option<Purge> {
+        if let Some(Lift(lift)) = what {
+            tracing::info!(document = document.as_str(), lift, "asked to purge");
+            let document = document.clone();
+            self.handle(Input::Purge { document, lift });
+        }
+        let mark = self.node.mark(document)?;
+        Some(Purge::of(&self.node, mark, &self.links, &self.dialled))
     }
 
     /// How it goes. O(documents + links).
@@ -281,6 +312,12 @@ impl Hub {
                     replica,
                     principal,
                 });
+            }
+            Output::Mark { mark } => self.committer.ask(Task::Mark { mark }),
+            Output::Purge { ids } => {
+                self.commits.purged(&ids);
+                self.unreplicated.forget(&ids);
+                self.committer.ask(Task::Purge { ids });
             }
             Output::Store {
                 document,

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, MarkId};
 
 use crate::backup;
 use crate::store::{Store, Stored};
@@ -37,7 +37,17 @@ fn all(store: &dyn Store, out: &mut dyn Write) -> Result<bool> {
             if stored.damaged { "  DAMAGED" } else { "" },
         )?;
     }
-    writeln!(out, "{bytes:>12} bytes in {} documents", documents.len())?;
+    let marks = store.marks()?;
+    let purged = marks.iter().filter(|mark| mark.is_purged()).count();
+    let purged = match purged {
+        0 => String::new(),
+        purged => format!(", {purged} purged"),
+    };
+    writeln!(
+        out,
+        "{bytes:>12} bytes in {} documents{purged}",
+        documents.len()
+    )?;
     Ok(documents.iter().all(|stored| !stored.damaged))
 }
 
@@ -45,7 +55,16 @@ fn one(store: &dyn Store, document: &str, out: &mut dyn Write) -> Result<bool> {
     let name = DocumentName::new(document)?;
     let mut documents = store.documents()?.into_iter();
     let stored = documents.find(|stored| stored.name == name);
-    let stored = stored.with_context(|| format!("there is no document `{document}`"))?;
+    let id = MarkId::of(&name);
+    let mark = store.marks()?.into_iter().find(|mark| mark.id == id);
+    let was = mark.map_or("there is no", |mark| {
+        if mark.is_purged() {
+            "nothing is left of the purged"
+        } else {
+            "there is nothing yet in the lifted"
+        }
+    });
+    let stored = stored.with_context(|| format!("{was} document `{document}`"))?;
     writeln!(out, "document  {}", document.escape_debug())?;
     writeln!(out, "bytes     {}", stored.bytes)?;
     writeln!(out, "changes   {}", changes(&stored))?;

@@ -44,7 +44,9 @@ mod metrics;
 mod origin;
 mod outbox;
 mod peers;
+mod purge;
 mod quic;
+mod restore;
 mod watch;
 mod webhook;
 

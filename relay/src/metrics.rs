@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::{Duration, Instant};
 
 use driftwood_crdt::VersionVector;
-use driftwood_sync::{DocumentName, ErrorCode, Output, Reporter};
+use driftwood_sync::{DocumentName, ErrorCode, MarkId, Output, Reporter};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -285,6 +285,12 @@ impl Unreplicated {
         } else {
             *missing = left;
         }
+    }
+
+    /// These were purged.
+    pub(crate) fn forget(&mut self, ids: &[MarkId]) {
+        self.documents
+            .retain(|document, _| !ids.contains(&MarkId::of(document)));
     }
 
     /// Nobody is there who could have them.

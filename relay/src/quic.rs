@@ -230,15 +230,14 @@ impl Links {
                 std::future::pending::<()>().await;
             };
             let write = async {
-                match self.write_streams(link, &outbox, connection).await {
-                    Some(close) => close,
-                    // What was received before the connection broke is read yet.
-                    None => {
-                        // It has not, and the other side does not want to hear us.
-                        close_with(connection, UNHEARD);
-                        std::future::pending().await
-                    }
+                let sent = self.write_streams(link, &outbox, connection).await;
+                if let Some(close) = sent {
+                    return close;
                 }
+                // The connection broke, and what was received before is read yet; or it has not, and the
+                // other side does not want to hear us.
+                close_with(connection, UNHEARD);
+                std::future::pending().await
             };
             tokio::select! {
                 () = self.read_streams(link, connection) => {}

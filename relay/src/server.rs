@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftwood_crdt::ReplicaId;
-use driftwood_sync::{Input, LinkKind, Node, NodeId, Role, Token};
+use driftwood_sync::{Input, LinkKind, Node, NodeId, RelayId, Role, Token};
 use quinn::Endpoint;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch as signal};
@@ -27,7 +27,9 @@ use crate::listen::Ports;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState, Upkeep, QUIC_PAUSE};
+use crate::purge::Dialled;
 use crate::quic;
+use crate::restore::restore;
 use crate::store::{self, Store, StoreError};
 use crate::tls::{Identity, TlsError, Trust};
 use crate::watch::watch;
@@ -162,10 +164,11 @@ impl Server {
             .await
             .map_err(|_panic| ServeError::Opening)??;
         let store: Arc<dyn Store> = store.into();
-        let server = Self::bind_with(config, Arc::clone(&store)).await?;
+        let relay = store::relay_id(&config.data).map_err(StoreError::Io)?;
+        let server = Self::bind_as(config, Arc::clone(&store), relay).await?;
         #[cfg(unix)]
         let server = Self {
-            door: crate::admin::Door::open(&config.data, store),
+            door: crate::admin::Door::open(&config.data, store, server.links.downgrade()),
             ..server
         };
         Ok(server)
@@ -176,6 +179,14 @@ impl Server {
     /// # Errors
     /// When the store cannot be read, the address is taken or a peer's address is malformed.
     pub async fn bind_with(config: &Config, store: Arc<dyn Store>) -> Result<Self, ServeError> {
+        Self::bind_as(config, store, RelayId(random())).await
+    }
+
+    async fn bind_as(
+        config: &Config,
+        store: Arc<dyn Store>,
+        relay: RelayId,
+    ) -> Result<Self, ServeError> {
         let peers: Vec<Address> = config
             .peers
             .iter()
@@ -219,32 +230,19 @@ impl Server {
             token,
             guarded: keys.is_some(),
             secret: [random(), random()],
+            relay,
             limits: config.rates.limits(),
             agent: concat!("driftwood-relay/", env!("CARGO_PKG_VERSION")).into(),
             ..driftwood_sync::Config::new(Role::Relay, NodeId(random()))
         };
         let (links, events) = Links::new(settings.limits.clone());
         let mut node = Node::new(settings);
-        let documents = store.documents()?;
-        tracing::info!(%address, documents = documents.len(), peers = peers.len(), "listening");
-        for stored in documents.into_iter().filter(|stored| !stored.damaged) {
-            let input = Input::Open {
-                document: stored.name,
-                version: stored.version,
-                own: None,
-            };
-            // Without a link there is nothing to answer.
-            node.handle(crate::now(), input).for_each(drop);
-        }
-        for owner in store.owners()? {
-            let input = Input::Bound {
-                document: owner.document,
-                replica: owner.replica,
-                principal: owner.principal,
-            };
-            node.handle(crate::now(), input).for_each(drop);
-        }
+        let to_do = restore(&mut node, &*store)?;
+        tracing::info!(%address, %relay, documents = node.documents().count(), peers = peers.len(), "listening");
         let (committer, done) = Committer::start(&store, &metrics).map_err(ServeError::Thread)?;
+        for task in to_do {
+            committer.ask(task);
+        }
         Ok(Self {
             listener,
             address,
@@ -292,6 +290,7 @@ impl Server {
         let (end, ending) = signal::channel(false);
         let (stop_dialling, stopped) = signal::channel(None);
         let (keys, metrics) = (self.keys, self.metrics);
+        let dialled = Dialled::default();
         let changed = self.webhook.is_some().then(Arc::<Changed>::default);
         let mut hub = Hub::new(
             self.node,
@@ -299,6 +298,7 @@ impl Server {
             keys.clone(),
             Arc::clone(&metrics),
             changed.clone(),
+            dialled.clone(),
         );
         let (mut events, mut done) = (self.events, self.done);
 
@@ -332,8 +332,13 @@ impl Server {
                 trust: self.trust.clone(),
                 quic_pause: QUIC_PAUSE,
             };
+            let dialled = dialled.clone();
             tasks.spawn(async move {
-                let report = |state| log_peer(&peer, &state);
+                let report = |state| {
+                    let online = matches!(state, LinkState::Online { .. });
+                    dialled.note(peer.to_string(), online);
+                    log_peer(&peer, &state);
+                };
                 keep(peer.clone(), upkeep, links, stop, report).await;
             });
         }

@@ -27,15 +27,17 @@ mod sled;
 mod world;
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use driftwood_crdt::{ReplicaId, VersionVector};
-use driftwood_sync::{DocumentName, ErrorCode};
+use driftwood_sync::{DocumentName, ErrorCode, Mark, MarkId};
 
 use self::checkpoint::Piece;
 pub use self::log::LogStore;
+pub(crate) use self::mark::relay_id;
 pub use self::mark::Kind;
 pub use self::memory::MemoryStore;
 pub use self::redb::RedbStore;
@@ -284,7 +286,40 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read.
     fn owners(&self) -> Result<Vec<Owner>, StoreError>;
 
-    /// Returns once everything appended or bound before the call is safe on disk.
+    /// Remembers a mark of a document, in place of the one before.
+    ///
+    /// # Errors
+    /// Always fatal.
+    fn mark(&self, mark: &Mark) -> Result<(), StoreError> {
+        Err(no_marks(mark.id))
+    }
+
+    /// All marks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn marks(&self) -> Result<Vec<Mark>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Deletes documents that are marked, and whose their replica ids are; they are unknown from now on. O(documents).
+    ///
+    /// # Errors
+    /// Always fatal.
+    fn purge(&self, ids: &BTreeSet<MarkId>) -> Result<(), StoreError> {
+        ids.first().map_or(Ok(()), |id| Err(no_marks(*id)))
+    }
+
+    /// Returns when nothing of what was purged is left in any file; `false` if something may be, in a
+    /// piece that is damaged. Takes as long as it takes to read all that is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] leaves some of it; others are fatal.
+    fn scrub(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Returns once everything appended, bound, marked or purged before the call is safe on disk.
     ///
     /// # Errors
     /// Always fatal.
@@ -348,6 +383,11 @@ pub trait Store: Send + Sync {
     fn tidy(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+/// The first kind of store is only read.
+fn no_marks(id: MarkId) -> StoreError {
+    StoreError::Engine(format!("this kind of store cannot keep the mark {id}"))
 }
 
 /// What is behind the stores' locks is whole: nothing there panics between two writes to it.

@@ -138,6 +138,12 @@ impl Assembly {
         lost
     }
 
+    /// Gives up all that came for a document.
+    pub(crate) fn forget(&mut self, document: &DocumentName) {
+        self.partials
+            .retain(|subject, _| subject.document != *document);
+    }
+
     /// Gives up what nobody has gone on with for too long.
     pub(crate) fn expire(&mut self, now: Time, limits: &Limits) {
         let old = |partial: &Partial| now >= partial.touched + limits.assembly_time;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::sketch::Secret;
-use crate::{Limits, NodeId};
+use crate::{Limits, NodeId, RelayId};
 
 /// What a node is to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,10 @@ pub struct Config {
     /// learn. Relays only, and only with the feature `relay`.
     #[cfg(feature = "relay")]
     pub secret: [u64; 2],
+    /// Which relay this is: a number that stays when the process ends. Relays only, and only with the
+    /// feature `relay`.
+    #[cfg(feature = "relay")]
+    pub relay: RelayId,
     /// Bounds and periods.
     pub limits: Limits,
     /// The name and version of the program, for the other side's log; at most 128 bytes are sent.
@@ -49,6 +53,8 @@ impl Config {
             guarded: false,
             #[cfg(feature = "relay")]
             secret: [node.0; 2],
+            #[cfg(feature = "relay")]
+            relay: RelayId(node.0),
             limits: Limits::default(),
             agent: concat!("driftwood/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
@@ -67,6 +73,17 @@ impl Config {
     #[cfg(feature = "relay")]
     pub(crate) fn secret(&self) -> Secret {
         Secret(self.secret)
+    }
+
+    #[cfg(feature = "relay")]
+    pub(crate) fn relay(&self) -> RelayId {
+        self.relay
+    }
+
+    #[cfg(not(feature = "relay"))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn relay(&self) -> RelayId {
+        RelayId(0)
     }
 
     #[cfg(not(feature = "relay"))]

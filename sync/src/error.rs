@@ -80,6 +80,8 @@ codes! {
     NodeIdClash = 16, "NODE_ID_CLASH";
     /// The other side went silent, or did not read for too long.
     Timeout = 17, "TIMEOUT";
+    /// That document was deleted for good.
+    Purged = 18, "PURGED";
     /// Containers nested too deep.
     LimitDepth = 32, "LIMIT_DEPTH";
     /// A key too long.

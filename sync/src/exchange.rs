@@ -58,6 +58,7 @@ impl Node {
             return;
         }
         self.mesh.insert(link);
+        self.tell_digest(link);
         let remote = self.links.get(&link).and_then(|session| session.remote);
         let second = self.links.iter().any(|(&other, session)| {
             other != link && session.is_mesh() && session.pushes() && session.remote == remote
@@ -193,6 +194,11 @@ impl Node {
             return self.arm_link(link);
         }
         for listed in changes.documents {
+            if self.is_purged(&listed.document) {
+                // Until they know that, or we that it is lifted.
+                differed.get_or_insert(listed.number - 1);
+                continue;
+            }
             let key = self
                 .documents
                 .key(&listed.document)
@@ -258,6 +264,7 @@ impl Node {
         let ask = exchange.due.take_if(|at| now >= *at).is_some();
         let survey = exchange.survey_due.take_if(|at| now >= *at).is_some();
         if ask {
+            self.tell_digest(link);
             self.ask_since(link, cursor.unwrap_or(0));
         }
         if survey {

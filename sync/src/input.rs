@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
-use crate::{Channel, DocumentName, ErrorCode, LinkId, Rights, Token};
+use crate::{Channel, DocumentName, ErrorCode, LinkId, Mark, MarkId, Rights, Token};
 
 /// What a link leads to, as far as the shell knows when it comes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +41,26 @@ pub enum Input {
     Shut {
         /// Which document.
         document: DocumentName,
+    },
+    /// What was stored for [`Output::Mark`](crate::Output::Mark): to be told at the start, before any
+    /// document. Relays only.
+    Mark {
+        /// It.
+        mark: Mark,
+    },
+    /// A document is to be deleted for good on all relays, or may be there again. Whether it is so,
+    /// [`Node::mark`](crate::Node::mark) says. Relays only.
+    Purge {
+        /// Which document.
+        document: DocumentName,
+        /// Whether it may be there again.
+        lift: bool,
+    },
+    /// The answer to [`Output::Purge`](crate::Output::Purge), after all answers that were asked for
+    /// before it.
+    Purged {
+        /// Of what nothing is left.
+        ids: Vec<MarkId>,
     },
     /// A link came up.
     Connected {

@@ -95,6 +95,7 @@ mod limits;
 mod link;
 mod loading;
 mod login;
+mod mark;
 mod message;
 mod name;
 mod node;
@@ -102,6 +103,7 @@ mod opening;
 mod outbox;
 mod output;
 mod presence;
+mod purge;
 mod rate;
 mod rights;
 mod session;
@@ -118,7 +120,10 @@ pub use config::{Config, Role};
 pub use error::{ErrorCode, ProtocolError, Reporter};
 pub use input::{Input, LinkKind};
 pub use limits::{Allowance, Limits, Pace};
-pub use message::{Changes, Channel, Hello, Listed, Message, Part, Symbols, PROTOCOL_VERSIONS};
+pub use mark::{Mark, MarkId, RelayId};
+pub use message::{
+    Changes, Channel, Hello, Listed, Marks, Message, Part, Symbols, PROTOCOL_VERSIONS,
+};
 pub use name::{DocumentName, LinkId, NameError, NodeId, PeerId, NAME_BYTES_MAX};
 pub use node::{LinkInfo, Node};
 pub use output::{Frame, Level, Output};

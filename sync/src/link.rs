@@ -5,7 +5,7 @@ use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 use crate::document::Key;
 use crate::exchange::Exchange;
 use crate::rate::{Bucket, Source};
-use crate::{Channel, Limits, LinkKind, NodeId, Rights, Time};
+use crate::{Channel, Limits, LinkKind, NodeId, RelayId, Rights, Time};
 
 /// One connection.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct Link {
     pub(crate) dialled: bool,
     /// Who is there; none until their hello.
     pub(crate) remote: Option<NodeId>,
+    /// Which relay it is, once they said so.
+    pub(crate) relay: Option<RelayId>,
     pub(crate) agent: String,
     /// Whether they may go on after their hello.
     pub(crate) admitted: bool,
@@ -52,6 +54,7 @@ impl Link {
             kind,
             dialled: matches!(kind, LinkKind::Up | LinkKind::Mesh),
             remote: None,
+            relay: None,
             agent: String::new(),
             admitted: false,
             rights: None,

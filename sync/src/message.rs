@@ -5,7 +5,7 @@ use std::sync::Arc;
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
 use crate::sketch::Symbol;
-use crate::{DocumentName, ErrorCode, Level, NodeId, PeerId, Role, Token};
+use crate::{DocumentName, ErrorCode, Level, Mark, NodeId, PeerId, RelayId, Role, Token};
 
 /// The oldest and the newest version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);
@@ -77,6 +77,17 @@ pub struct Symbols {
     pub from: u64,
     /// These; none if there will be no more.
     pub symbols: Vec<Symbol>,
+}
+
+/// What a relay knows of documents that were deleted for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Which relay it is.
+    pub relay: RelayId,
+    /// The sum of what all its marks hash to.
+    pub digest: u64,
+    /// Some of them; none asks for those that the sender may not know.
+    pub marks: Vec<Mark>,
 }
 
 /// Some of the bytes of a large delta.
@@ -190,6 +201,8 @@ pub enum Message {
         /// Your items that I do not have, ascending.
         items: Vec<u64>,
     },
+    /// Between relays: what was deleted for good.
+    Marks(Marks),
     /// Somebody's presence.
     Presence {
         /// The sender's number of the document.
@@ -240,6 +253,7 @@ impl Message {
             | Self::Survey { .. }
             | Self::Symbols(_)
             | Self::Unmatched { .. }
+            | Self::Marks(_)
             | Self::Ping { .. }
             | Self::Pong { .. } => None,
         }

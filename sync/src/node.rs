@@ -14,9 +14,12 @@ use crate::frames::Frames;
 use crate::link::Link;
 use crate::message::Message;
 use crate::outbox::Outbox;
+use crate::purge::Known;
 use crate::rate::Meters;
 use crate::timer::{Alarm, Timers};
-use crate::{Config, DocumentName, Input, Level, LinkId, LinkKind, NodeId, Output, Role, Time};
+use crate::{
+    Config, DocumentName, Input, Level, LinkId, LinkKind, NodeId, Output, RelayId, Role, Time,
+};
 
 /// One participant: any number of documents on any number of links.
 ///
@@ -29,6 +32,7 @@ pub struct Node {
     pub(crate) now: Time,
     pub(crate) documents: Documents,
     pub(crate) feed: Feed,
+    pub(crate) known: Known,
     /// In boxes, as documents are.
     pub(crate) links: BTreeMap<LinkId, Box<Link>>,
     /// Those of them that lead to other relays and are ready; few beside those to clients.
@@ -53,6 +57,8 @@ pub struct LinkInfo {
     pub agent: String,
     /// Who is there, where one has to log in.
     pub principal: Option<Arc<str>>,
+    /// Which relay it is, once another relay has said so.
+    pub relay: Option<RelayId>,
     /// Whether document data waits, because the link is congested or the peer asked for a pause.
     pub busy: bool,
 }
@@ -72,6 +78,7 @@ impl Node {
             now: Time::default(),
             documents: Documents::default(),
             feed: Feed::default(),
+            known: Known::default(),
             links: BTreeMap::new(),
             mesh: BTreeSet::new(),
             timers: Timers::default(),
@@ -98,6 +105,9 @@ impl Node {
                 own,
             } => self.open(&document, &version, own),
             Input::Shut { document } => self.shut(&document),
+            Input::Mark { mark } => self.restore_mark(mark),
+            Input::Purge { document, lift } => self.ask_purge(&document, lift),
+            Input::Purged { ids } => self.purged(&ids),
             Input::Connected { link, kind } => self.connected(link, kind),
             Input::Address { link, address } => self.called_from(link, address),
             Input::Admitted { link, rights } => self.admitted(link, rights),
@@ -181,6 +191,7 @@ impl Node {
                 .rights
                 .as_ref()
                 .map(|rights| rights.principal.clone()),
+            relay: session.relay,
             busy: session.is_busy(),
         })
     }
@@ -191,6 +202,9 @@ impl Node {
     }
 
     fn open(&mut self, name: &DocumentName, version: &VersionVector, own: Option<ReplicaId>) {
+        if self.is_purged(name) {
+            return;
+        }
         let key = self
             .documents
             .key(name)
@@ -239,14 +253,7 @@ impl Node {
             if introduced {
                 self.outbox.send(link, &Message::Shut { channel: key });
             }
-            if let Some(session) = self.links.get_mut(&link) {
-                session.channels.retain(|_, known| *known != key);
-                session.documents.remove(&key);
-                session.queue.remove(&key);
-                session.transfers.remove(&key);
-                session.crowded.remove(&key);
-            }
-            self.remove_party(link, key);
+            self.leave(link, key);
         }
         self.timers.set(Alarm::Document(key), None);
         let removed = self.documents.remove(key);

@@ -76,6 +76,9 @@ impl Node {
         if !session.may(name, Right::Read) {
             return self.refuse(link, name, channel, ErrorCode::Forbidden, 0);
         }
+        if self.is_purged(name) {
+            return self.refuse(link, name, channel, ErrorCode::Purged, 0);
+        }
         if let (Some(key), Some(own)) = (known, own) {
             if self.is_forged(link, key, own) {
                 return self.forged(link, name, Some(channel));
@@ -144,13 +147,20 @@ impl Node {
             return;
         };
         // A channel that we do not know was shut on our side already: the messages crossed.
-        let Some(key) = session.channels.remove(&channel) else {
-            return;
-        };
-        session.documents.remove(&key);
-        session.queue.remove(&key);
-        session.transfers.remove(&key);
-        session.crowded.remove(&key);
+        if let Some(key) = session.channels.remove(&channel) {
+            self.leave(link, key);
+        }
+    }
+
+    /// Forgets a document on a link.
+    pub(crate) fn leave(&mut self, link: LinkId, key: Key) {
+        if let Some(session) = self.links.get_mut(&link) {
+            session.channels.retain(|_, known| *known != key);
+            session.documents.remove(&key);
+            session.queue.remove(&key);
+            session.transfers.remove(&key);
+            session.crowded.remove(&key);
+        }
         self.remove_party(link, key);
     }
 

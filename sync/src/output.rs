@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
-use crate::{Channel, DocumentName, ErrorCode, LinkId, PeerId, ProtocolError, Token};
+use crate::{Channel, DocumentName, ErrorCode, LinkId, Mark, MarkId, PeerId, ProtocolError, Token};
 
 /// One encoded message, shared by all links it goes to.
 pub type Frame = Arc<[u8]>;
@@ -54,6 +54,18 @@ pub enum Output {
         replica: ReplicaId,
         /// Whose it is.
         principal: Arc<str>,
+    },
+    /// Remember a mark in place of what was known of the document, durably before the `Purge` after it is
+    /// carried out, and tell so at the next start ([`Input::Mark`](crate::Input::Mark)). Relays only.
+    Mark {
+        /// It.
+        mark: Mark,
+    },
+    /// Delete all that is stored of these documents, so that nothing is left of it, and answer
+    /// [`Input::Purged`](crate::Input::Purged). Relays only.
+    Purge {
+        /// Which documents; some may be unknown.
+        ids: Vec<MarkId>,
     },
     /// Append a delta to what is stored (a client merges it into its document first), make it
     /// durable, then answer [`Input::Flushed`](crate::Input::Flushed).

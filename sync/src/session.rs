@@ -171,6 +171,7 @@ impl Node {
                 head,
                 items,
             } => self.on_unmatched(link, number, head, &items),
+            Message::Marks(marks) => self.on_marks(link, marks),
             Message::Presence {
                 channel,
                 peer,
@@ -208,7 +209,10 @@ impl Node {
         }
         let Some(key) = about else { return };
         match code {
+            // Another relay learns of it when it takes the mark, and asks again when that is lifted.
+            ErrorCode::Purged if self.mesh_link(link).is_some() => self.leave(link, key),
             ErrorCode::Forbidden
+            | ErrorCode::Purged
             | ErrorCode::LimitDocuments
             | ErrorCode::LimitName
             | ErrorCode::LimitReplicas

@@ -121,7 +121,8 @@ impl Message {
             | Self::Changes(_)
             | Self::Survey { .. }
             | Self::Symbols(_)
-            | Self::Unmatched { .. } => relays::write(self, &mut out),
+            | Self::Unmatched { .. }
+            | Self::Marks(_) => relays::write(self, &mut out),
             Self::Presence {
                 channel,
                 peer,

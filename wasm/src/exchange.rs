@@ -153,8 +153,11 @@ impl Client {
                 }
                 self.retire(replica);
             }
-            // Only relays ask who somebody is.
-            Output::Login { .. } | Output::Bind { .. } => {}
+            // Only relays ask who somebody is, and purge.
+            Output::Login { .. }
+            | Output::Bind { .. }
+            | Output::Mark { .. }
+            | Output::Purge { .. } => {}
             Output::Problem {
                 document,
                 link: _,

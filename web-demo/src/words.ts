@@ -92,6 +92,11 @@ export function relayTrouble(error: unknown): Trouble {
         title: "The relay does not let you change this notebook, or not read it",
         advice: "Changes stay on this device. Another token may help.",
       };
+    case "PURGED":
+      return {
+        title: "This notebook was deleted for good on the relay",
+        advice: "Your copy stays on this device alone. Copy what you want to keep into a notebook of another name.",
+      };
     case "UNSUPPORTED_VERSION":
       return { title: "The relay speaks another version", advice: "Reload the page, or update the relay." };
     case "CLOCK_AHEAD":

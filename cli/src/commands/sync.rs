@@ -390,6 +390,10 @@ fn explain(error: ProtocolError) -> String {
         }
         ErrorCode::UnsupportedVersion => "the relay speaks another version of the protocol",
         ErrorCode::Forbidden => "it is not permitted",
+        ErrorCode::Purged => {
+            "it was deleted for good on the relay; this copy stays here alone, and what is to be kept of it can go \
+             into a document of another name"
+        }
         ErrorCode::ForgedReplica => "it was changed here under an id of somebody else's",
         ErrorCode::StorageFull => "the relay's disk is full",
         ErrorCode::StoreCorrupt => "the relay's copy is damaged",

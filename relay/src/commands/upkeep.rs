@@ -54,7 +54,7 @@ pub(super) fn backup(config: &Config, file: &Path, out: &mut dyn Write) -> anyho
     drop(writer);
     made.sync_all()?;
     let written = File::open(partial)?;
-    let summary = backup::read(BufReader::new(written), |_, _| Ok(()));
+    let summary = backup::read(BufReader::new(written), |_| Ok(()));
     let summary = summary.context("the backup did not get through whole; try again")?;
     fs::rename(partial, file)?;
     say(out, &told(&summary))?;

@@ -53,6 +53,11 @@ impl Recent {
         }
     }
 
+    /// Keeps nothing of what came so far.
+    pub(super) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tails::default();
+    }
+
     /// As [`Store::load_some`](crate::store::Store::load_some), if all that is lacked is here.
     pub(super) fn since(
         &self,
@@ -127,6 +132,10 @@ mod tests {
         note(&recent, &other, 1, BYTES_MAX - 4 * (10 + COST));
         assert_eq!(since(&recent, &trip, 4, 100), None);
         assert_eq!(since(&recent, &trip, 5, 100), Some(vec![6, 7, 8]));
+        recent.forget();
+        assert_eq!(since(&recent, &trip, 7, 100), None);
+        note(&recent, &trip, 9, 10);
+        assert_eq!(since(&recent, &trip, 8, 100), Some(vec![9]));
         note(&recent, &other, 2, BYTES_MAX);
         assert_eq!(since(&recent, &trip, 7, 100), None);
         assert_eq!(since(&recent, &other, 1, 100), None, "too much to keep");

@@ -357,8 +357,11 @@ impl<H: Host> Client<H> {
                 });
             }
             Output::Disconnect { link, code, reason } => self.outboxes.close(link, code, reason),
-            // Only relays ask who somebody is.
-            Output::Login { .. } | Output::Bind { .. } => {}
+            // Only relays ask who somebody is, and purge.
+            Output::Login { .. }
+            | Output::Bind { .. }
+            | Output::Mark { .. }
+            | Output::Purge { .. } => {}
             Output::Saved {
                 document,
                 level,

@@ -15,6 +15,7 @@ mod head;
 mod index;
 #[cfg(test)]
 mod power_cut;
+mod purge;
 mod recover;
 mod segments;
 mod upkeep;
@@ -26,13 +27,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use driftwood_crdt::{ReplicaId, VersionVector};
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, Mark, MarkId};
 
 use self::disk::{Disk, Folder};
 use self::frame::{Delta, Owned, Record, What};
-use self::head::{Binding, Head};
+use self::head::{Binding, Head, Purged};
 use self::index::{SledTable, Table};
-use self::recover::{recover, FoundBinding};
+use self::recover::{recover, Indexed};
 use self::segments::{Log, Sizes};
 use self::upkeep::Index;
 use super::checkpoint::Piece;
@@ -55,7 +56,10 @@ const LOCK: &str = "LOCK";
 pub struct LogStore {
     log: Log,
     documents: RwLock<Documents>,
-    owners: Mutex<BTreeMap<(u32, u64), Bound>>,
+    owners: Mutex<BTreeMap<(u32, u64), Indexed<Binding>>>,
+    marks: Mutex<BTreeMap<MarkId, Indexed<Purged>>>,
+    /// The numbers of documents that were purged, which are not given again.
+    gone: Mutex<BTreeSet<u32>>,
     due: Mutex<BTreeSet<DocumentName>>,
     /// One checkpoint, or other upkeep, at a time: it holds whole documents in memory.
     index: Mutex<Index>,
@@ -98,13 +102,8 @@ struct State {
     indexed: Option<u32>,
     /// Whether that is no longer true.
     changed: bool,
-}
-
-/// An owner, with what the index knows of it.
-struct Bound {
-    binding: Binding,
-    indexed: Option<u32>,
-    changed: bool,
+    /// Whether it was purged.
+    gone: bool,
 }
 
 /// A document as it is in the log: what its records hold, and where they are.
@@ -175,6 +174,7 @@ impl LogStore {
                 damaged: None,
                 indexed: found.indexed,
                 changed: found.changed,
+                gone: false,
             };
             if std::mem::take(&mut state.head.damaged) {
                 state.changed = true;
@@ -182,13 +182,8 @@ impl LogStore {
             let entry = documents.add(number, name, state);
             doubtful.extend(doubt.then_some(entry));
         }
-        let bound = |found: FoundBinding| Bound {
-            binding: found.binding,
-            indexed: found.indexed,
-            changed: found.changed,
-        };
-        let owners = found.owners.into_iter();
-        let owners = owners.map(|(key, found)| (key, bound(found))).collect();
+        let gone = found.gone.last().copied().unwrap_or(0);
+        documents.last = documents.last.max(gone);
         let log = Log::open(
             disk,
             sizes.clone(),
@@ -200,7 +195,9 @@ impl LogStore {
         let store = Self {
             log,
             documents: RwLock::new(documents),
-            owners: Mutex::new(owners),
+            owners: Mutex::new(found.owners),
+            marks: Mutex::new(found.marks),
+            gone: Mutex::new(found.gone),
             due: Mutex::new(due),
             index: Mutex::new(Index::new(table, found.meta)),
             indexed: AtomicU64::new(indexed),
@@ -429,8 +426,8 @@ impl Store for LogStore {
         };
         owners.insert(
             key,
-            Bound {
-                binding,
+            Indexed {
+                it: binding,
                 indexed: None,
                 changed: true,
             },
@@ -443,12 +440,12 @@ impl Store for LogStore {
     fn owners(&self) -> Result<Vec<Owner>, StoreError> {
         let documents = read(&self.documents);
         let owners = lock(&self.owners);
-        let owner = |((number, replica), bound): (&(u32, u64), &Bound)| {
+        let owner = |((number, replica), bound): (&(u32, u64), &Indexed<Binding>)| {
             let entry = documents.by_number.get(number)?;
             Some(Owner {
                 document: entry.name.clone(),
                 replica: ReplicaId::new(*replica),
-                principal: Arc::clone(&bound.binding.principal),
+                principal: Arc::clone(&bound.it.principal),
             })
         };
         let mut owners: Vec<Owner> = owners.iter().filter_map(owner).collect();
@@ -458,6 +455,24 @@ impl Store for LogStore {
 
     fn flush(&self) -> Result<(), StoreError> {
         Ok(self.log.flush()?)
+    }
+
+    fn mark(&self, mark: &Mark) -> Result<(), StoreError> {
+        self.add_mark(mark)
+    }
+
+    fn marks(&self) -> Result<Vec<Mark>, StoreError> {
+        let marks = lock(&self.marks);
+        Ok(marks.values().map(|it| it.it.marked.mark.clone()).collect())
+    }
+
+    fn purge(&self, ids: &BTreeSet<MarkId>) -> Result<(), StoreError> {
+        self.take_out(ids)
+    }
+
+    fn scrub(&self) -> Result<bool, StoreError> {
+        let mut index = lock(&self.index);
+        self.get_rid(&mut index)
     }
 
     fn load_some(
@@ -489,12 +504,14 @@ impl Store for LogStore {
 
     fn is_untidy(&self) -> bool {
         let end = self.log.end();
-        end - self.indexed.load(Ordering::Relaxed) > self.sizes.index_step
+        !self.unclean().is_empty()
+            || end - self.indexed.load(Ordering::Relaxed) > self.sizes.index_step
             || end >= self.gave_up.load(Ordering::Relaxed) && self.log.is_untidy()
     }
 
     fn tidy(&self) -> Result<(), StoreError> {
         let mut index = lock(&self.index);
+        self.get_rid(&mut index)?;
         self.give_back()?;
         if self.log.end() - self.indexed.load(Ordering::Relaxed) > self.sizes.index_step {
             self.write_index(&mut index)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use driftwood_sync::RelayId;
 use fs4::fs_std::FileExt as _;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use super::StoreError;
 const MARK: &str = "FORMAT";
 const MARK_NEW: &str = "FORMAT.new";
 const MARK_TEXT: &str = "driftwood-store ";
+
+/// The file with the number of the relay whose folder it is.
+const RELAY: &str = "relay-id";
 
 /// The newest format that this program knows.
 pub(super) const NEWEST: u8 = 3;
@@ -113,6 +117,24 @@ fn make(path: &Path, kind: Kind) -> Result<(), StoreError> {
     file.sync_all()?;
     fs::rename(&new, path.join(MARK))?;
     Ok(sync_folder(path)?)
+}
+
+/// Which relay's the folder is: a number that is drawn once. Whoever calls has the folder open.
+pub(crate) fn relay_id(path: &Path) -> std::io::Result<RelayId> {
+    let file = path.join(RELAY);
+    if let Ok(text) = fs::read_to_string(&file) {
+        if let Ok(id) = u64::from_str_radix(text.trim(), 16) {
+            return Ok(RelayId(id));
+        }
+    }
+    let relay = RelayId(getrandom::u64().map_err(std::io::Error::other)?);
+    let new = path.join("relay-id.new");
+    let mut made = File::create(&new)?;
+    writeln!(made, "{relay}")?;
+    made.sync_all()?;
+    fs::rename(&new, &file)?;
+    sync_folder(path)?;
+    Ok(relay)
 }
 
 /// Makes names that were added to a folder durable.

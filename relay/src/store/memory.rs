@@ -1,19 +1,20 @@
 //! A store that forgets: for tests, and for a relay that only passes things on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use driftwood_crdt::{ReplicaId, VersionVector};
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, Mark, MarkId};
 
 use super::checkpoint::{self, Piece};
-use super::{is_due, Missing, Owner, Store, StoreError, Stored, TAIL_RECORDS};
+use super::{is_due, lock, Missing, Owner, Store, StoreError, Stored, TAIL_RECORDS};
 
 /// Keeps everything in memory; [`flush`](Store::flush) has nothing to do.
 #[derive(Default)]
 pub struct MemoryStore {
     logs: Mutex<BTreeMap<DocumentName, Log>>,
     owners: Mutex<BTreeMap<(DocumentName, ReplicaId), Arc<str>>>,
+    marks: Mutex<BTreeMap<MarkId, Mark>>,
 }
 
 #[derive(Default)]
@@ -93,6 +94,22 @@ impl Store for MemoryStore {
                 principal: Arc::clone(principal),
             };
         Ok(owners.iter().map(owner).collect())
+    }
+
+    fn mark(&self, mark: &Mark) -> Result<(), StoreError> {
+        lock(&self.marks).insert(mark.id, mark.clone());
+        Ok(())
+    }
+
+    fn marks(&self) -> Result<Vec<Mark>, StoreError> {
+        Ok(lock(&self.marks).values().cloned().collect())
+    }
+
+    fn purge(&self, ids: &BTreeSet<MarkId>) -> Result<(), StoreError> {
+        let stays = |document: &DocumentName| !ids.contains(&MarkId::of(document));
+        self.logs().retain(|document, _| stays(document));
+        lock(&self.owners).retain(|(document, _), _| stays(document));
+        Ok(())
     }
 
     fn flush(&self) -> Result<(), StoreError> {

@@ -1,9 +1,9 @@
 //! What a store must keep when the power is cut, at any moment of its work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use driftwood_crdt::{Delta, Doc, ReplicaId};
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, Mark, MarkId, RelayId, Time};
 
 use super::world::{Dice, Image, Op, Platter, Promise, World, LOSSES};
 use super::Store;
@@ -56,7 +56,7 @@ fn work(open: Open, steps: u64, dice: &mut Dice) -> (Vec<Op>, Vec<Author>) {
     let store = open(&world);
     let mut authors: Vec<Author> = (1..=3).map(Author::new).collect();
     let mut promise = Promise::default();
-    let mut owners = 0;
+    let mut owners = [0; DOCUMENTS.len()];
     for step in 0..steps {
         // One is written most, and one is let be after a while.
         let at = [0, 0, 0, 1, 1, 2][dice.roll(if step < steps / 3 { 6 } else { 5 }) as usize];
@@ -70,7 +70,7 @@ fn work(open: Open, steps: u64, dice: &mut Dice) -> (Vec<Op>, Vec<Author>) {
         if dice.roll(40) == 0 {
             let replica = ReplicaId::new(100 + step);
             store.bind(&document, replica, "ada").expect("bound");
-            owners += 1;
+            owners[at] += 1;
         }
         store
             .append(&document, &delta.encode(), delta.to())
@@ -80,12 +80,30 @@ fn work(open: Open, steps: u64, dice: &mut Dice) -> (Vec<Op>, Vec<Author>) {
             .insert(document.clone(), authors[at].doc.version().clone());
         if dice.roll(3) == 0 {
             store.flush().expect("flushed");
-            promise.owners = owners;
+            promise.owners = owners.iter().sum();
             world.act(Op::Promise(promise.clone()));
             store.tidy().expect("tidied");
         }
         if dice.roll(25) == 0 {
             store.checkpoint(&document).expect("made");
+        }
+        if dice.roll(50) == 0 {
+            store.flush().expect("flushed");
+            // Until that is flushed again it may be there or not.
+            owners[at] = 0;
+            promise.owners = promise.owners.min(owners.iter().sum());
+            promise.versions.remove(&document);
+            world.act(Op::Promise(promise.clone()));
+            purge(&*store, &document, step);
+            let old = authors[at].doc.replica();
+            promise.gone.push((document, old));
+            world.act(Op::Promise(promise.clone()));
+            if dice.roll(2) == 0 {
+                assert!(store.scrub().expect("room"), "nothing is damaged");
+            }
+            let states = std::mem::take(&mut authors[at].states);
+            authors[at] = Author::new(10_000 + step);
+            authors[at].states.extend(states);
         }
     }
     drop(store);
@@ -93,11 +111,34 @@ fn work(open: Open, steps: u64, dice: &mut Dice) -> (Vec<Op>, Vec<Author>) {
     (trace, authors)
 }
 
+/// Deletes a document for good, durably.
+fn purge(store: &dyn Store, document: &DocumentName, step: u64) {
+    let mark = Mark {
+        id: MarkId::of(document),
+        count: 2 * step + 1,
+        time: Time::from_millis(step),
+        by: RelayId(1),
+        relays: driftwood_crdt::ordered::BTreeMap::new(),
+    };
+    store.mark(&mark).expect("marked");
+    store.purge(&BTreeSet::from([mark.id])).expect("purged");
+    store.flush().expect("flushed");
+    assert_eq!(store.version(document).expect("unknown"), None);
+}
+
 /// What must hold after every power cut; the store then, on its disk.
 fn check(open: Open, image: Image, promise: &Promise, authors: &[Author]) -> (World, Vec<Author>) {
     let world = World::of(image);
     let store = open(&world);
     assert!(store.owners().expect("read").len() >= promise.owners);
+    let marks = store.marks().expect("read");
+    for (document, replica) in &promise.gone {
+        let id = MarkId::of(document);
+        assert!(marks.iter().any(|mark| mark.id == id), "a mark is lost");
+        let version = store.version(document).expect("not damaged");
+        let seq = version.map_or(0, |version| version.get(*replica));
+        assert_eq!(seq, 0, "what was purged is back");
+    }
     let mut found = Vec::new();
     for (document, author) in DOCUMENTS.iter().zip(authors) {
         let document = name(document);

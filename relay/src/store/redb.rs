@@ -3,7 +3,8 @@
 //! What is appended waits in memory for the next sync, which is one transaction. Tables: `names`
 //! (number → name), `records` (number, place in the document's log → what is new, delta), `states`
 //! (number → the checkpoint, and up to where it goes), `heads` (number → what the log comes to),
-//! `owners`. Every value has a checksum of its own, because redb looks at its own only after a crash.
+//! `owners`, `marks`, and `gone`, which says that the file is to be written anew: pages that are free keep what
+//! was in them. Every value has a checksum of its own, because redb looks at its own only after a crash.
 
 #[cfg(test)]
 mod power_cut;
@@ -13,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use driftwood_crdt::{ReplicaId, VersionVector};
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, Mark, MarkId};
 
 use self::tables::{Head, Merged, Tables};
 use super::checkpoint::{self, Piece};
@@ -40,11 +41,12 @@ const WRITE_BYTES_MORE: u64 = 16 << 10;
 
 /// Keeps the logs in a redb database in a folder. One process at a time can have it open.
 pub struct RedbStore {
-    tables: Tables,
+    tables: RwLock<Tables>,
     documents: RwLock<BTreeMap<DocumentName, Arc<Entry>>>,
     /// The highest number of a document.
     last: AtomicU32,
     owners: Mutex<Owners>,
+    marks: Mutex<Marks>,
     due: Mutex<BTreeSet<DocumentName>>,
     /// What is to be written at the next sync.
     unwritten: Mutex<BTreeMap<u32, Arc<Entry>>>,
@@ -62,6 +64,12 @@ struct Owners {
     unwritten: Vec<Owner>,
 }
 
+#[derive(Default)]
+struct Marks {
+    all: BTreeMap<MarkId, Mark>,
+    unwritten: BTreeSet<MarkId>,
+}
+
 struct Entry {
     number: u32,
     name: DocumentName,
@@ -74,6 +82,8 @@ struct State {
     /// The newest records, up to `head.last`, that are not in a table yet.
     waiting: Vec<Piece>,
     damaged: Option<&'static str>,
+    /// Whether it was purged.
+    gone: bool,
 }
 
 impl State {
@@ -144,6 +154,7 @@ impl RedbStore {
                 damaged: head.is_none().then_some("what is known of it is damaged"),
                 head: head.unwrap_or_default(),
                 waiting: Vec::new(),
+                gone: false,
             };
             if state.is_due() && state.damaged.is_none() {
                 due.insert(name.clone());
@@ -157,9 +168,14 @@ impl RedbStore {
             documents.insert(name, Arc::new(entry));
         }
         let all = tables.owners(&names)?;
+        let marks = Marks {
+            all: tables.marks()?,
+            ..Marks::default()
+        };
         let last = names.last_key_value().map_or(0, |(&number, _)| number);
         Ok(Self {
-            tables,
+            tables: RwLock::new(tables),
+            marks: Mutex::new(marks),
             documents: RwLock::new(documents),
             last: AtomicU32::new(last),
             owners: Mutex::new(Owners {
@@ -173,6 +189,10 @@ impl RedbStore {
             place,
             _lock: lock,
         })
+    }
+
+    fn tables(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(&self, document: &DocumentName) -> Option<Arc<Entry>> {
@@ -230,7 +250,7 @@ impl RedbStore {
             state.check(&entry.name)?;
             (state.waiting.clone(), state.written())
         };
-        let mut pieces = (self.tables.pieces(entry.number, written)?)
+        let mut pieces = (self.tables().pieces(entry.number, written)?)
             .map_err(|reason| self.damaged(entry, reason))?;
         pieces.extend(waiting);
         Ok(pieces)
@@ -240,12 +260,23 @@ impl RedbStore {
     fn write(&self, besides: Option<(&Entry, &Merged)>) -> Result<(), StoreError> {
         let entries = std::mem::take(&mut *lock(&self.unwritten));
         let owners = std::mem::take(&mut lock(&self.owners).unwritten);
-        if entries.is_empty() && owners.is_empty() {
+        let marks = {
+            let mut marks = lock(&self.marks);
+            let unwritten = std::mem::take(&mut marks.unwritten);
+            let marks = unwritten.iter().filter_map(|id| marks.all.get(id));
+            marks.cloned().collect::<Vec<_>>()
+        };
+        if entries.is_empty() && owners.is_empty() && marks.is_empty() {
             return Ok(());
         }
         let mut counts = Vec::new();
-        let mut change = self.tables.change()?;
-        for entry in entries.values() {
+        let mut change = self.tables().change()?;
+        for mark in &marks {
+            change.mark(mark)?;
+        }
+        let is_gone = |entry: &Entry| lock(&entry.state).gone;
+        let entries: Vec<_> = entries.into_values().filter(|it| !is_gone(it)).collect();
+        for entry in &entries {
             let state = lock(&entry.state);
             counts.push(state.waiting.len());
             let (waiting, head) = (state.waiting.clone(), state.head.clone());
@@ -257,14 +288,15 @@ impl RedbStore {
             }
         }
         for owner in &owners {
-            let entry = self.entry(&owner.document).expect("documents stay");
-            change.owner(entry.number, owner)?;
+            if let Some(entry) = self.entry(&owner.document) {
+                change.owner(entry.number, owner)?;
+            }
         }
-        if let Some((entry, merged)) = besides {
+        if let Some((entry, merged)) = besides.filter(|(entry, _)| !is_gone(entry)) {
             change.state(entry.number, merged)?;
         }
         change.commit()?;
-        for (entry, count) in entries.values().zip(counts) {
+        for (entry, count) in entries.iter().zip(counts) {
             lock(&entry.state).waiting.drain(..count);
         }
         Ok(())
@@ -352,6 +384,60 @@ impl Store for RedbStore {
         Ok(lock(&self.owners).all.iter().cloned().collect())
     }
 
+    fn mark(&self, mark: &Mark) -> Result<(), StoreError> {
+        let mut marks = lock(&self.marks);
+        marks.unwritten.insert(mark.id);
+        marks.all.insert(mark.id, mark.clone());
+        Ok(())
+    }
+
+    fn marks(&self) -> Result<Vec<Mark>, StoreError> {
+        Ok(lock(&self.marks).all.values().cloned().collect())
+    }
+
+    fn purge(&self, ids: &BTreeSet<MarkId>) -> Result<(), StoreError> {
+        let _alone = lock(&self.writing);
+        self.write(None)?;
+        let meant = |document: &DocumentName| ids.contains(&MarkId::of(document));
+        let documents = self.documents.write();
+        let mut documents = documents.unwrap_or_else(PoisonError::into_inner);
+        let gone = documents.values().filter(|entry| meant(&entry.name));
+        let gone: Vec<Arc<Entry>> = gone.map(Arc::clone).collect();
+        documents.retain(|name, _| !meant(name));
+        drop(documents);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut change = self.tables().change()?;
+        for entry in gone {
+            lock(&entry.state).gone = true;
+            lock(&self.due).remove(&entry.name);
+            lock(&self.owners)
+                .all
+                .retain(|it| it.document != entry.name);
+            change.purge(entry.number)?;
+        }
+        change.commit()
+    }
+
+    fn scrub(&self) -> Result<bool, StoreError> {
+        let Some((folder, _)) = &self.place else {
+            return Ok(true);
+        };
+        let _alone = lock(&self.writing);
+        if !self.tables().is_to_be_written_anew()? {
+            return Ok(true);
+        }
+        let tables = self.tables().write_anew(&folder.join(FILE))?;
+        *self.tables.write().unwrap_or_else(PoisonError::into_inner) = tables;
+        Ok(true)
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        // What a process left undone that ended in the middle.
+        self.scrub().map(drop)
+    }
+
     fn flush(&self) -> Result<(), StoreError> {
         let _alone = lock(&self.writing);
         self.write(None)
@@ -388,7 +474,7 @@ impl Store for RedbStore {
         if upto <= old {
             return Ok(());
         }
-        let mut pieces = (self.tables.pieces(entry.number, written)?)
+        let mut pieces = (self.tables().pieces(entry.number, written)?)
             .map_err(|reason| self.damaged(&entry, reason))?;
         let count = usize::from(old > 0) + (upto - old) as usize;
         pieces.truncate(count);

@@ -15,6 +15,8 @@ const SECTOR: usize = 512;
 pub(super) struct Promise {
     pub(super) versions: BTreeMap<DocumentName, VersionVector>,
     pub(super) owners: usize,
+    /// Documents that were purged, and under which replica they were written before.
+    pub(super) gone: Vec<(DocumentName, driftwood_crdt::ReplicaId)>,
 }
 
 /// Entries of a table that is written whole.

@@ -261,7 +261,7 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
     );
     assert_eq!(ask(&relay, "POST", &here, &[], "{}").await.status, 415);
     assert_eq!(ask(&relay, "POST", &here, &[JSON], "{").await.status, 400);
-    assert_eq!(ask(&relay, "DELETE", &here, &[], "").await.status, 405);
+    assert_eq!(ask(&relay, "PUT", &here, &[], "").await.status, 405);
     assert_eq!(get(&relay, "nowhere", &[]).await.status, 404);
     assert_eq!(get(&relay, &"n".repeat(5_000), &[]).await.status, 400);
     assert_eq!(

@@ -14,6 +14,7 @@ mod loopback;
 mod mesh;
 mod operation;
 mod proxy;
+mod purge;
 mod quic;
 mod quic_hostile;
 mod slow_reader;

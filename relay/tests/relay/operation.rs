@@ -22,7 +22,7 @@ use crate::store_log::{find, segments};
 use crate::support::{name, soon, until, Author, Guest, Program, Relay};
 
 /// What a command on a data folder prints, and whether it found all well; or why it could not.
-fn command(data: &Path, args: &[&str]) -> Result<(bool, String), String> {
+pub(crate) fn command(data: &Path, args: &[&str]) -> Result<(bool, String), String> {
     let data = data.to_str().expect("utf-8");
     let args = ["driftwood-relay"].into_iter().chain(args.iter().copied());
     let parsed = Args::try_parse_from(args.chain(["--data", data])).expect("flags parse");

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::{name, noise, Author};
 
 /// How a kind of store on disk is opened.
-type Open = fn(&Path, &StoreOptions) -> Result<Box<dyn Store>, StoreError>;
+pub(crate) type Open = fn(&Path, &StoreOptions) -> Result<Box<dyn Store>, StoreError>;
 
 /// Those on disk, by name.
 pub(crate) const ON_DISK: [(&str, Open); 3] = [

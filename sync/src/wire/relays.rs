@@ -1,18 +1,23 @@
 //! The bytes of what only relays say to each other. Without the feature `relay` there is none of it.
 
 use driftwood_crdt::codec::{Reader, Writer};
+use driftwood_crdt::ordered::BTreeMap;
 use driftwood_crdt::DecodeError;
 
 use super::read_name;
 use crate::config::RELAY;
-use crate::message::{Changes, Listed, Message, Symbols};
+use crate::mark::RELAYS_MAX;
+use crate::message::{Changes, Listed, Marks, Message, Symbols};
+use crate::purge::MARKS_MAX;
 use crate::sketch::Symbol;
+use crate::{Mark, MarkId, RelayId, Time};
 
 const CHANGES: u8 = 0x09;
 const SINCE: u8 = 0x10;
 const SURVEY: u8 = 0x11;
 const SYMBOLS: u8 = 0x12;
 const UNMATCHED: u8 = 0x13;
+const MARKS: u8 = 0x14;
 
 pub(super) fn write(message: &Message, out: &mut Writer) {
     match message {
@@ -41,6 +46,15 @@ pub(super) fn write(message: &Message, out: &mut Writer) {
                 out.u64_le(item);
             }
         }
+        Message::Marks(marks) => {
+            out.byte(MARKS);
+            out.u64_le(marks.relay.0);
+            out.u64_le(marks.digest);
+            out.varint(marks.marks.len() as u64);
+            for mark in &marks.marks {
+                mark.write(out);
+            }
+        }
         _ => {} // written by those who asked
     }
 }
@@ -61,6 +75,7 @@ pub(super) fn read(tag: u8, input: &mut Reader<'_>) -> Result<Message, DecodeErr
             head: input.varint()?,
             items: read_items(input)?,
         },
+        MARKS if RELAY => Message::Marks(read_marks(input)?),
         _ => return Err(Reader::new(&[]).error("unknown tag")),
     })
 }
@@ -161,4 +176,87 @@ fn read_items(input: &mut Reader<'_>) -> Result<Vec<u64>, DecodeError> {
         items.push(item);
     }
     Ok(items)
+}
+
+fn read_marks(input: &mut Reader<'_>) -> Result<Marks, DecodeError> {
+    let relay = RelayId(input.u64_le()?);
+    let digest = input.u64_le()?;
+    let count = input.count(MARKS_MAX, "marks", 27)?;
+    let mut marks = Vec::with_capacity(count);
+    for _ in 0..count {
+        marks.push(Mark::read(input)?);
+    }
+    Ok(Marks {
+        relay,
+        digest,
+        marks,
+    })
+}
+
+/// The same in messages, stores and backups.
+impl Mark {
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        self.write(&mut out);
+        out.into_vec()
+    }
+
+    /// Reads what [`encode`](Self::encode) has written.
+    ///
+    /// # Errors
+    /// When the bytes are anything else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut input = Reader::new(bytes);
+        let mark = Self::read(&mut input)?;
+        input.finish()?;
+        Ok(mark)
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.raw(&self.id.0);
+        out.varint(self.count);
+        out.varint(self.time.as_millis());
+        out.u64_le(self.by.0);
+        out.varint(self.relays.len() as u64);
+        for (relay, &done) in &self.relays {
+            out.u64_le(relay.0);
+            out.byte(u8::from(done));
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut id = [0; 16];
+        id.copy_from_slice(input.raw(16)?);
+        let count = input.varint()?;
+        // A mark that counts on past the end could never be lifted or set again.
+        if count == 0 || count > u64::MAX / 2 {
+            return Err(input.error("a mark that counts nothing"));
+        }
+        let mut mark = Self {
+            id: MarkId(id),
+            count,
+            time: Time::from_millis(input.varint()?),
+            by: RelayId(input.u64_le()?),
+            relays: BTreeMap::new(),
+        };
+        for _ in 0..input.count(RELAYS_MAX, "relays", 9)? {
+            let relay = RelayId(input.u64_le()?);
+            if mark
+                .relays
+                .keys()
+                .next_back()
+                .is_some_and(|last| *last >= relay)
+            {
+                return Err(input.error("relay out of order"));
+            }
+            let done = match input.byte()? {
+                0 => false,
+                1 => true,
+                _ => return Err(input.error("neither done nor to do")),
+            };
+            mark.relays.insert(relay, done);
+        }
+        Ok(mark)
+    }
 }

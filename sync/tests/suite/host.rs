@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Delta, Doc, Dot, MergeError, ReplicaId, VersionVector};
 use driftwood_sync::{
-    Channel, Config, DocumentName, ErrorCode, Frame, Grant, Input, Level, LinkId, Node, NodeId,
-    Output, PeerId, Reporter, Right, Rights, Role, Scope, Time, Token,
+    Channel, Config, DocumentName, ErrorCode, Frame, Grant, Input, Level, LinkId, Mark, MarkId,
+    Node, NodeId, Output, PeerId, Reporter, Right, Rights, Role, Scope, Time, Token,
 };
 
 use crate::random::Random;
@@ -67,6 +67,8 @@ pub(crate) enum Job {
         since: VersionVector,
         anchors: Vec<Dot>,
     },
+    /// Nothing is to be left of these.
+    Purge(Vec<MarkId>),
     /// What was loaded is on its way to the node, which may hear of other things before.
     Answer(Input),
 }
@@ -87,6 +89,8 @@ pub(crate) struct Host {
     pub(crate) problems: Vec<(ErrorCode, Reporter)>,
     /// Stores are refused with this.
     pub(crate) broken: Option<ErrorCode>,
+    /// On disk, at once.
+    pub(crate) marks: BTreeMap<MarkId, Mark>,
     pub(crate) stores: usize,
     pub(crate) loads: usize,
 }
@@ -109,6 +113,7 @@ impl Host {
             forked: Vec::new(),
             problems: Vec::new(),
             broken: None,
+            marks: BTreeMap::new(),
             stores: 0,
             loads: 0,
         }
@@ -195,6 +200,8 @@ impl Host {
                 replica,
                 principal,
             } => self.owners.push((document, replica, principal)),
+            Output::Mark { mark } => drop(self.marks.insert(mark.id, mark)),
+            Output::Purge { ids } => self.jobs.push_back(Job::Purge(ids)),
             Output::Problem { error, .. } => self.problems.push((error.code, error.reporter)),
         }
     }
@@ -259,6 +266,18 @@ impl Host {
                 effects
             }
             Job::Answer(loaded) => self.handle(now, loaded),
+            Job::Purge(ids) => {
+                // What was asked for before is answered before, or it does not matter.
+                let meant = |document: &DocumentName| ids.contains(&MarkId::of(document));
+                self.jobs.retain(|job| match job {
+                    Job::Flush(document)
+                    | Job::Load { document, .. }
+                    | Job::Answer(Input::Loaded { document, .. }) => !meant(document),
+                    _ => true,
+                });
+                self.disk.retain(|document, _| !meant(document));
+                self.handle(now, Input::Purged { ids })
+            }
         }
     }
 
@@ -363,6 +382,14 @@ impl Host {
         self.node = Node::new(config);
         self.jobs.clear();
         self.present.clear();
+        let purged = |document: &DocumentName| {
+            let mark = self.marks.get(&MarkId::of(document));
+            mark.is_some_and(Mark::is_purged)
+        };
+        self.disk.retain(|document, _| !purged(document));
+        for mark in self.marks.clone().into_values() {
+            assert!(self.handle(now, Input::Mark { mark }).is_empty());
+        }
         let opened: Vec<DocumentName> = match self.role {
             Role::Client => std::mem::take(&mut self.docs).into_keys().collect(),
             Role::Relay => self.disk.keys().cloned().collect(),

@@ -9,6 +9,7 @@ mod lone;
 mod mesh;
 mod parts;
 mod presence;
+mod purge;
 mod random;
 mod refusals;
 mod saving;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 use driftwood_sync::{
-    Changes, DocumentName, ErrorCode, Hello, Level, Listed, Message, NodeId, Part, Role, Symbol,
-    Symbols, Token, WireError,
+    Changes, DocumentName, ErrorCode, Hello, Level, Listed, Mark, MarkId, Marks, Message, NodeId,
+    Part, RelayId, Role, Symbol, Symbols, Time, Token, WireError,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -98,6 +98,28 @@ fn unmatched() -> impl Strategy<Value = Message> {
     })
 }
 
+fn marks() -> impl Strategy<Value = Message> {
+    let relays = btree_map(any::<u64>(), any::<bool>(), 0..5);
+    let numbers = (1..1u64 << 60, any::<u64>(), any::<u64>());
+    let mark = (any::<[u8; 16]>(), numbers, relays).prop_map(|(id, (count, time, by), relays)| {
+        let relays = relays.into_iter().map(|(id, done)| (RelayId(id), done));
+        Mark {
+            id: MarkId(id),
+            count,
+            time: Time::from_millis(time),
+            by: RelayId(by),
+            relays: relays.collect(),
+        }
+    });
+    (any::<u64>(), any::<u64>(), vec(mark, 0..9)).prop_map(|(relay, digest, marks)| {
+        Message::Marks(Marks {
+            relay: RelayId(relay),
+            digest,
+            marks,
+        })
+    })
+}
+
 fn part() -> impl Strategy<Value = Message> {
     let bytes = vec(any::<u8>(), 1..300);
     (
@@ -166,6 +188,7 @@ fn message() -> impl Strategy<Value = Message> {
         (any::<u64>(), any::<u64>()).prop_map(|(from, number)| Message::Survey { from, number }),
         symbols(),
         unmatched(),
+        marks(),
         part(),
         (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(channel, hash, offset)| {
             Message::Want {
@@ -272,7 +295,7 @@ fn the_golden_messages_have_the_bytes_they_always_had() {
         assert_eq!(message.encode().to_vec(), bytes, "{line}");
         tags.push(bytes[0]);
     }
-    assert_eq!(tags, (1..=19).collect::<Vec<u8>>(), "one of each");
+    assert_eq!(tags, (1..=20).collect::<Vec<u8>>(), "one of each");
 }
 
 #[test]
@@ -285,6 +308,7 @@ fn counts_are_believed_only_as_far_as_there_are_bytes() {
         &[0x09, 0, 0, 0],
         &[0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         &[0x13, 0, 0],
+        &[0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         &[0x0a, 1],
     ] {
         let bytes = [head, &huge].concat();

@@ -10,6 +10,8 @@
 //!   1 base    str name ‖ varint at ‖ byte merged ‖ n × (varint segment ‖ varint bytes): what it replaces ‖
 //!             n × (version: what is new ‖ bytes delta)
 //!   2 owner   str name ‖ replica (8) ‖ str principal
+//!   3 mark    byte clean ‖ n × varint document: those that were purged, whose records do not count
+//!             wherever they are ‖ the mark (`driftwood_sync::Mark`)
 //! ```
 //!
 //! A document's records are numbered from 1 by `at`. A *base* holds all of them up to its own `at` in
@@ -19,7 +21,7 @@
 
 use driftwood_crdt::codec::{Reader, Writer};
 use driftwood_crdt::{DecodeError, ReplicaId, VersionVector};
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, Mark};
 
 use super::super::checkpoint::Piece;
 
@@ -27,11 +29,12 @@ use super::super::checkpoint::Piece;
 pub(super) const HEADER_BYTES: usize = 9;
 
 /// Makes it quick to find where records go on after damage.
-const MARK: u8 = 0xd7;
+const BEGIN: u8 = 0xd7;
 
 const DELTA: u8 = 0;
 const BASE: u8 = 1;
 const OWNER: u8 = 2;
+const MARK: u8 = 3;
 
 /// More than this no record replaces or holds; a base has what a log may have before a checkpoint is
 /// made in any case, and some.
@@ -49,6 +52,7 @@ pub(super) enum What {
     Delta(Delta),
     Base(Base),
     Owner(Owned),
+    Mark(Marked),
 }
 
 #[derive(Debug)]
@@ -78,6 +82,43 @@ pub(super) struct Owned {
     pub(super) principal: String,
 }
 
+/// What is known of a document that was purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Marked {
+    pub(super) mark: Mark,
+    /// The numbers it had here, which are not given again.
+    pub(super) documents: Vec<u32>,
+    /// Nothing of them is in the log any more.
+    pub(super) clean: bool,
+}
+
+impl Marked {
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.byte(u8::from(self.clean));
+        out.varint(self.documents.len() as u64);
+        for document in &self.documents {
+            out.varint(u64::from(*document));
+        }
+        out.raw(&self.mark.encode());
+    }
+
+    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let clean = input.byte()? == 1;
+        let count = input.count(COUNT_MAX, "documents", 1)?;
+        let mut documents = Vec::new();
+        for _ in 0..count {
+            let document = u32::try_from(input.varint()?);
+            documents.push(document.map_err(|_| input.error("document"))?);
+        }
+        let mark = Mark::decode(input.raw(input.remaining())?)?;
+        Ok(Self {
+            mark,
+            documents,
+            clean,
+        })
+    }
+}
+
 impl Record {
     /// The bytes for this place in the log.
     pub(super) fn frame(&self, place: u64, synced: u64) -> Vec<u8> {
@@ -87,6 +128,7 @@ impl Record {
             What::Delta(_) => DELTA,
             What::Base(_) => BASE,
             What::Owner(_) => OWNER,
+            What::Mark(_) => MARK,
         });
         out.varint(u64::from(self.document));
         out.varint(place - synced);
@@ -120,10 +162,11 @@ impl Record {
                 out.u64_le(owner.replica.get());
                 out.str(&owner.principal);
             }
+            What::Mark(marked) => marked.write(&mut out),
         }
         let mut frame = out.into_vec();
         let (header, body) = frame.split_at_mut(HEADER_BYTES);
-        header[0] = MARK;
+        header[0] = BEGIN;
         header[1..5].copy_from_slice(&(body.len() as u32).to_le_bytes());
         header[5..].copy_from_slice(&checksum(place, body).to_le_bytes());
         frame
@@ -147,6 +190,7 @@ impl Record {
                 replica: ReplicaId::new(input.u64_le()?),
                 principal: input.str()?.to_owned(),
             }),
+            MARK => What::Mark(Marked::read(&mut input)?),
             _ => return Err(input.error("kind")),
         };
         input.finish()?;
@@ -216,7 +260,7 @@ fn checksum(place: u64, body: &[u8]) -> u32 {
 
 /// How long the frame is that begins with these bytes, if they can be the beginning of one.
 pub(super) fn length(header: &[u8]) -> Option<usize> {
-    let [MARK, a, b, c, d, ..] = *header else {
+    let [BEGIN, a, b, c, d, ..] = *header else {
         return None;
     };
     Some(HEADER_BYTES + u32::from_le_bytes([a, b, c, d]) as usize)
@@ -238,10 +282,20 @@ pub(super) fn parse(place: u64, bytes: &[u8]) -> Option<(Record, usize, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use driftwood_sync::{MarkId, RelayId, Time};
+
     use super::*;
 
     fn records() -> Vec<Record> {
         let name = DocumentName::new("trip").expect("a name");
+        let mut mark = Mark {
+            id: MarkId::of(&name),
+            count: 3,
+            time: Time::from_millis(1_000),
+            by: RelayId(5),
+            relays: driftwood_crdt::ordered::BTreeMap::new(),
+        };
+        mark.note(RelayId(5), true);
         let piece = |seq| {
             let mut to = VersionVector::new();
             to.advance(ReplicaId::new(9), seq);
@@ -276,6 +330,14 @@ mod tests {
                     name,
                     replica: ReplicaId::new(u64::MAX),
                     principal: "ada".into(),
+                }),
+            },
+            Record {
+                document: 0,
+                what: What::Mark(Marked {
+                    mark,
+                    documents: vec![7, 300],
+                    clean: true,
                 }),
             },
         ]

@@ -7,7 +7,7 @@ use driftwood_crdt::{DecodeError, VersionVector};
 use driftwood_sync::DocumentName;
 
 use super::super::is_due;
-use super::frame::{Base, Delta};
+use super::frame::{Base, Delta, Marked};
 
 /// Where the log of a document stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -132,5 +132,28 @@ impl Binding {
         let place = input.varint()?;
         input.finish()?;
         Ok(Self { principal, place })
+    }
+}
+
+/// What is known of a document that was purged, and where that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Purged {
+    pub(super) marked: Marked,
+    pub(super) place: u64,
+}
+
+impl Purged {
+    pub(super) fn write(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.varint(self.place);
+        self.marked.write(&mut out);
+        out.into_vec()
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut input = Reader::new(bytes);
+        let place = input.varint()?;
+        let marked = Marked::read(&mut input)?;
+        Ok(Self { marked, place })
     }
 }

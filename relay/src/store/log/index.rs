@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use driftwood_crdt::codec::{Reader, Writer};
+use driftwood_sync::MarkId;
 
 use super::segments::{Segment, Segments};
 
@@ -31,6 +32,7 @@ const LET_GO_PAUSE: Duration = Duration::from_millis(5);
 const META: u8 = 0;
 const HEAD: u8 = 1;
 const OWNER: u8 = 2;
+const MARK: u8 = 3;
 
 pub(super) fn head_key(document: u32) -> Vec<u8> {
     let mut key = vec![HEAD];
@@ -45,15 +47,25 @@ pub(super) fn owner_key(document: u32, replica: u64) -> Vec<u8> {
     key
 }
 
+pub(super) fn mark_key(id: MarkId) -> Vec<u8> {
+    let mut key = vec![MARK];
+    key.extend_from_slice(&id.0);
+    key
+}
+
 /// What an entry's key says.
 pub(super) enum Key {
     Head(u32),
     Owner(u32, u64),
+    Mark,
 }
 
 impl Key {
     pub(super) fn read(key: &[u8]) -> Option<Self> {
         let (kind, rest) = key.split_first()?;
+        if *kind == MARK {
+            return Some(Self::Mark);
+        }
         let (document, rest) = rest.split_first_chunk()?;
         let document = u32::from_be_bytes(*document);
         match (*kind, rest) {

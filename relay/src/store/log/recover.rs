@@ -6,14 +6,14 @@
 //! whatever happens to stand behind it. Anywhere else it is damage, and refuses the documents that
 //! lack a record because of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, MarkId};
 
 use super::disk::Disk;
 use super::frame::{Record, What};
-use super::head::{Binding, Head};
+use super::head::{Binding, Head, Purged};
 use super::index::{checksum, Key, Meta, Table};
 use super::segments::{file_name, read_all, start_of, steps, take_off, Segment, Segments, Step};
 
@@ -36,9 +36,13 @@ impl Found {
     }
 }
 
-pub(super) struct FoundBinding {
-    pub(super) binding: Binding,
+/// Something that the index has one entry of.
+#[allow(clippy::struct_field_names)]
+pub(super) struct Indexed<T> {
+    pub(super) it: T,
+    /// The checksum of that entry, if there is one.
     pub(super) indexed: Option<u32>,
+    /// Whether it no longer says what is so.
     pub(super) changed: bool,
 }
 
@@ -46,7 +50,10 @@ pub(super) struct FoundBinding {
 #[derive(Default)]
 pub(super) struct Recovered {
     pub(super) documents: BTreeMap<u32, Found>,
-    pub(super) owners: BTreeMap<(u32, u64), FoundBinding>,
+    pub(super) owners: BTreeMap<(u32, u64), Indexed<Binding>>,
+    pub(super) marks: BTreeMap<MarkId, Indexed<Purged>>,
+    /// Documents that were purged.
+    pub(super) gone: BTreeSet<u32>,
     /// What the index says of itself, if it is of any use.
     pub(super) meta: Option<Meta>,
     pub(super) segments: Segments,
@@ -74,6 +81,16 @@ pub(super) fn recover(disk: &dyn Disk, table: &mut dyn Table) -> io::Result<Reco
             found.segments.insert(*start, Segment { bytes, live: 0 });
         }
     }
+    let purged = found.marks.values();
+    let purged = purged.flat_map(|mark| &mark.it.marked.documents);
+    found.gone = purged.copied().collect();
+    let gone = &found.gone;
+    found
+        .documents
+        .retain(|document, _| !gone.contains(document));
+    found
+        .owners
+        .retain(|(document, _), _| !gone.contains(document));
     // A place is never used twice, whatever has become of the end.
     if found.end < upto {
         found.end = upto;
@@ -100,12 +117,22 @@ fn from_index(table: &mut dyn Table) -> Option<Recovered> {
                 found.documents.insert(document, document_found);
             }
             Key::Owner(document, replica) => {
-                let owner = FoundBinding {
-                    binding: Binding::read(value).ok()?,
+                let owner = Indexed {
+                    it: Binding::read(value).ok()?,
                     indexed,
                     changed: false,
                 };
                 found.owners.insert((document, replica), owner);
+            }
+            Key::Mark => {
+                let it = Purged::read(value).ok()?;
+                let (id, changed) = (it.marked.mark.id, false);
+                let mark = Indexed {
+                    it,
+                    indexed,
+                    changed,
+                };
+                found.marks.insert(id, mark);
             }
         }
     }
@@ -162,6 +189,17 @@ impl Recovered {
     fn record(&mut self, start: u64, place: u64, length: u64, record: Record) {
         self.segments.entry(start).or_default().live += length;
         let document = record.document;
+        if let What::Mark(marked) = record.what {
+            let id = marked.mark.id;
+            let indexed = self.marks.get(&id).and_then(|found| found.indexed);
+            let mark = Indexed {
+                it: Purged { marked, place },
+                indexed,
+                changed: true,
+            };
+            self.marks.insert(id, mark);
+            return;
+        }
         let found = self.documents.entry(document).or_default();
         match record.what {
             What::Delta(delta) => {
@@ -193,13 +231,14 @@ impl Recovered {
                 };
                 let key = (document, owner.replica.get());
                 let indexed = self.owners.get(&key).and_then(|found| found.indexed);
-                let found = FoundBinding {
-                    binding,
+                let found = Indexed {
+                    it: binding,
                     indexed,
                     changed: true,
                 };
                 self.owners.insert(key, found);
             }
+            What::Mark(_) => unreachable!("taken before"),
         }
     }
 }

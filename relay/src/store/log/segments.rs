@@ -209,6 +209,20 @@ impl Log {
         if length < self.sizes.segment_max && length < tail.sum.bytes / 16 {
             return Ok(());
         }
+        self.end_segment(tail)
+    }
+
+    /// Begins the next segment, so that all others can be given back; those.
+    pub(super) fn begin_anew(&self) -> io::Result<Vec<u64>> {
+        let mut tail = self.tail();
+        if tail.end() > tail.start {
+            self.once_only(self.end_segment(&mut tail))?;
+        }
+        let ended = tail.segments.keys().filter(|start| **start != tail.start);
+        Ok(ended.copied().collect())
+    }
+
+    fn end_segment(&self, tail: &mut Tail) -> io::Result<()> {
         tail.write_out()?;
         tail.file.sync()?;
         self.synced.fetch_max(tail.written, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::super::{checkpoint, StoreError, TAIL_RECORDS};
 use super::frame::{Base, Owned, Record, What};
-use super::index::{head_key, owner_key, Meta, Table};
+use super::index::{head_key, mark_key, owner_key, Meta, Table};
 use super::segments::{steps, Step};
 use super::{lock, read, Contents, Entry, LogStore, RECORD_BYTES_MORE};
 
@@ -20,9 +20,9 @@ const MOVED_BYTES: usize = 16 << 20;
 pub(super) struct Index {
     table: Box<dyn Table>,
     /// `None` when all of it is to be written.
-    meta: Option<Meta>,
+    pub(super) meta: Option<Meta>,
     /// It failed, and is let be.
-    broken: bool,
+    pub(super) broken: bool,
 }
 
 impl Index {
@@ -68,12 +68,16 @@ impl LogStore {
         };
         let moved = self.write_base(entry, contents)?;
         self.log.flush()?;
-        Self::take_over(moved);
+        moved.into_iter().for_each(Self::take_over);
         Ok(())
     }
 
-    /// Writes all of a document in one record.
-    fn write_base(&self, entry: &Arc<Entry>, contents: Contents) -> Result<Moved, StoreError> {
+    /// Writes all of a document in one record, unless it was purged meanwhile.
+    fn write_base(
+        &self,
+        entry: &Arc<Entry>,
+        contents: Contents,
+    ) -> Result<Option<Moved>, StoreError> {
         let bytes = contents.pieces.iter();
         let bytes: usize = bytes
             .map(|piece| piece.bytes.len() + 12 * piece.to.len() + 16)
@@ -89,15 +93,21 @@ impl LogStore {
                 pieces: contents.pieces,
             }),
         };
+        // Nothing of it is written behind the record that it is gone.
+        let state = lock(&entry.state);
+        if state.gone {
+            return Ok(None);
+        }
         let (place, _) = self.log.append(&record)?;
+        drop(state);
         let What::Base(base) = record.what else {
             unreachable!("it was made so");
         };
-        Ok(Moved {
+        Ok(Some(Moved {
             entry: Arc::clone(entry),
             place,
             base,
-        })
+        }))
     }
 
     /// The new base is safe on disk: from now on it is read.
@@ -130,7 +140,7 @@ impl LogStore {
     }
 
     /// Writes again what is live in a segment; `false` if some of it cannot be.
-    fn move_out(&self, start: u64) -> Result<bool, StoreError> {
+    pub(super) fn move_out(&self, start: u64) -> Result<bool, StoreError> {
         let bytes = self.log.segment_bytes(start)?;
         let mut live: BTreeMap<u32, Arc<Entry>> = BTreeMap::new();
         let mut all = true;
@@ -140,6 +150,13 @@ impl LogStore {
                 all = false;
                 continue;
             };
+            if let What::Mark(marked) = &record.what {
+                self.move_mark(place, marked.mark.id)?;
+                continue;
+            }
+            if lock(&self.gone).contains(&record.document) {
+                continue;
+            }
             let entry = read(&self.documents)
                 .by_number
                 .get(&record.document)
@@ -179,7 +196,7 @@ impl LogStore {
                 .iter()
                 .map(|it| it.bytes.len())
                 .sum::<usize>();
-            moved.push(self.write_base(&entry, contents)?);
+            moved.extend(self.write_base(&entry, contents)?);
             if moved_bytes > MOVED_BYTES {
                 self.log.flush()?;
                 moved.drain(..).for_each(Self::take_over);
@@ -194,14 +211,14 @@ impl LogStore {
     fn move_owner(&self, entry: &Entry, place: u64, owner: Owned) -> Result<(), StoreError> {
         let mut owners = lock(&self.owners);
         let key = (entry.number, owner.replica.get());
-        let Some(bound) = owners.get_mut(&key).filter(|it| it.binding.place == place) else {
+        let Some(bound) = owners.get_mut(&key).filter(|it| it.it.place == place) else {
             return Ok(());
         };
         let (place, _) = self.log.append(&Record {
             document: entry.number,
             what: What::Owner(owner),
         })?;
-        bound.binding.place = place;
+        bound.it.place = place;
         bound.changed = true;
         Ok(())
     }
@@ -231,10 +248,20 @@ impl LogStore {
         for ((document, replica), bound) in &mut *lock(&self.owners) {
             if bound.changed || alone {
                 let key = owner_key(*document, *replica);
-                let value = bound.binding.write();
+                let value = bound.it.write();
                 let old = if alone { None } else { bound.indexed };
                 bound.indexed = Some(meta.count(&key, &value, old));
                 bound.changed = false;
+                entries.push((key, value));
+            }
+        }
+        for (id, marked) in &mut *lock(&self.marks) {
+            if marked.changed || alone {
+                let key = mark_key(*id);
+                let value = marked.it.write();
+                let old = if alone { None } else { marked.indexed };
+                marked.indexed = Some(meta.count(&key, &value, old));
+                marked.changed = false;
                 entries.push((key, value));
             }
         }

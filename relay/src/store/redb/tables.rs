@@ -5,9 +5,10 @@ use std::path::Path;
 
 use driftwood_crdt::codec::{Reader, Writer};
 use driftwood_crdt::{DecodeError, ReplicaId, VersionVector};
-use driftwood_sync::DocumentName;
+use driftwood_sync::{DocumentName, Mark, MarkId};
 use redb::{
-    Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction,
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition, WriteTransaction,
 };
 
 use super::super::checkpoint::Piece;
@@ -19,6 +20,9 @@ const HEADS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("heads");
 const STATES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("states");
 const RECORDS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("records");
 const OWNERS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("owners");
+const MARKS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("marks");
+/// Documents that were purged since the file was last written anew.
+const GONE: TableDefinition<'_, u32, ()> = TableDefinition::new("gone");
 
 /// Page cache of the engine; its own default is a gigabyte.
 const CACHE_BYTES: usize = 64 << 20;
@@ -102,6 +106,21 @@ fn engine(error: impl Into<redb::Error>) -> StoreError {
     }
 }
 
+/// Puts a table into another database.
+fn copy<K: redb::Key + 'static>(
+    from: &redb::ReadTransaction,
+    to: &WriteTransaction,
+    table: TableDefinition<'_, K, &'static [u8]>,
+) -> Result<(), StoreError> {
+    let from = from.open_table(table).map_err(engine)?;
+    let mut to = to.open_table(table).map_err(engine)?;
+    for pair in from.iter().map_err(engine)? {
+        let (key, value) = pair.map_err(engine)?;
+        to.insert(key.value(), value.value()).map_err(engine)?;
+    }
+    Ok(())
+}
+
 /// The open database.
 pub(super) struct Tables {
     database: Database,
@@ -122,6 +141,54 @@ impl Tables {
         Self::of(builder.create(path).map_err(engine)?)
     }
 
+    /// Puts all that is in it into a new file, which takes the place of the old one: what was deleted is
+    /// in no page of it. Nobody may change anything meanwhile. O(all that is stored).
+    pub(super) fn write_anew(&self, path: &Path) -> Result<Self, StoreError> {
+        let new = path.with_extension("new");
+        let _ = std::fs::remove_file(&new);
+        let mut builder = Builder::new();
+        builder.set_cache_size(CACHE_BYTES);
+        let tables = Self::of(builder.create(&new).map_err(engine)?)?;
+        let view = self.database.begin_read().map_err(engine)?;
+        let change = tables.database.begin_write().map_err(engine)?;
+        copy(&view, &change, NAMES)?;
+        copy(&view, &change, HEADS)?;
+        copy(&view, &change, STATES)?;
+        copy(&view, &change, RECORDS)?;
+        copy(&view, &change, OWNERS)?;
+        copy(&view, &change, MARKS)?;
+        change.commit().map_err(engine)?;
+        std::fs::File::open(&new)?.sync_all()?;
+        std::fs::rename(&new, path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        super::mark::sync_folder(folder)?;
+        Ok(tables)
+    }
+
+    /// Whether something was purged since the file was last written anew.
+    pub(super) fn is_to_be_written_anew(&self) -> Result<bool, StoreError> {
+        let view = self.database.begin_read().map_err(engine)?;
+        let gone = view.open_table(GONE).map_err(engine)?;
+        Ok(!gone.is_empty().map_err(engine)?)
+    }
+
+    /// All marks that are whole. One that is damaged comes back from other relays.
+    pub(super) fn marks(&self) -> Result<BTreeMap<MarkId, Mark>, StoreError> {
+        let view = self.database.begin_read().map_err(engine)?;
+        let mut marks = BTreeMap::new();
+        let table = view.open_table(MARKS).map_err(engine)?;
+        for pair in table.iter().map_err(engine)? {
+            let (id, value) = pair.map_err(engine)?;
+            let mark = unseal(id.value(), value.value()).ok();
+            if let Some(mark) = mark.and_then(|mark| Mark::decode(mark).ok()) {
+                marks.insert(mark.id, mark);
+            } else {
+                tracing::error!("dropped a damaged mark of a document that was purged");
+            }
+        }
+        Ok(marks)
+    }
+
     pub(super) fn of(database: Database) -> Result<Self, StoreError> {
         let change = database.begin_write().map_err(engine)?;
         change.open_table(NAMES).map_err(engine)?;
@@ -129,6 +196,8 @@ impl Tables {
         change.open_table(STATES).map_err(engine)?;
         change.open_table(RECORDS).map_err(engine)?;
         change.open_table(OWNERS).map_err(engine)?;
+        change.open_table(MARKS).map_err(engine)?;
+        change.open_table(GONE).map_err(engine)?;
         change.commit().map_err(engine)?;
         Ok(Self { database })
     }
@@ -296,6 +365,31 @@ impl Change {
         owners
             .insert((document, replica), &value[..])
             .map_err(engine)?;
+        Ok(())
+    }
+
+    pub(super) fn mark(&mut self, mark: &Mark) -> Result<(), StoreError> {
+        let mut marks = self.0.open_table(MARKS).map_err(engine)?;
+        let value = seal(&mark.id.0, &mark.encode());
+        marks.insert(&mark.id.0[..], &value[..]).map_err(engine)?;
+        Ok(())
+    }
+
+    /// Takes everything of a document out.
+    pub(super) fn purge(&mut self, document: u32) -> Result<(), StoreError> {
+        let mut names = self.0.open_table(NAMES).map_err(engine)?;
+        names.remove(document).map_err(engine)?;
+        let mut heads = self.0.open_table(HEADS).map_err(engine)?;
+        heads.remove(document).map_err(engine)?;
+        let mut states = self.0.open_table(STATES).map_err(engine)?;
+        states.remove(document).map_err(engine)?;
+        let all = (document, 0)..=(document, u64::MAX);
+        let mut records = self.0.open_table(RECORDS).map_err(engine)?;
+        (records.retain_in(all.clone(), |_, _| false)).map_err(engine)?;
+        let mut owners = self.0.open_table(OWNERS).map_err(engine)?;
+        owners.retain_in(all, |_, _| false).map_err(engine)?;
+        let mut gone = self.0.open_table(GONE).map_err(engine)?;
+        gone.insert(document, ()).map_err(engine)?;
         Ok(())
     }
 
