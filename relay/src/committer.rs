@@ -84,6 +84,8 @@ pub(crate) enum Done {
         document: DocumentName,
         code: ErrorCode,
     },
+    /// A document is damaged, and is begun anew.
+    Lost { document: DocumentName },
     /// The answer to [`Task::Load`].
     Loaded {
         link: LinkId,
@@ -315,7 +317,7 @@ fn append(
                         return;
                     };
                     tracing::warn!(document = document.as_str(), %code, "a change was not stored");
-                    let _ = done.send(Done::Failed { document, code });
+                    let _ = done.send(failed(store, recent, document, code));
                 }
             }
         }
@@ -346,6 +348,15 @@ fn append(
     }
 }
 
+/// What became of a document that cannot be written or read.
+fn failed(store: &dyn Store, recent: &Recent, document: DocumentName, code: ErrorCode) -> Done {
+    if code == ErrorCode::StoreCorrupt && store.begins_anew() {
+        recent.forget();
+        return Done::Lost { document };
+    }
+    Done::Failed { document, code }
+}
+
 /// Appends a delta if it follows what is held. It does not when one before it could not be kept;
 /// the node learns of that and asks for both again.
 fn keep(
@@ -356,7 +367,12 @@ fn keep(
     from: &VersionVector,
     to: &VersionVector,
 ) -> Result<bool, StoreError> {
-    let held = store.version(document)?.unwrap_or_default();
+    let held = match store.version(document) {
+        // Whoever knows that it is begun anew sends what begins with nothing.
+        Err(StoreError::Corrupt { .. }) if store.begins_anew() && from.is_empty() => None,
+        held => held?,
+    };
+    let held = held.unwrap_or_default();
     if !held.includes(from) {
         return Ok(false);
     }
@@ -473,8 +489,7 @@ fn read(
         Ok(deltas) => deltas,
         Err(error) => {
             let code = error.code().ok_or(error)?;
-            let document = document.clone();
-            answers.push(Done::Failed { document, code });
+            answers.push(failed(store, recent, document.clone(), code));
             Vec::new()
         }
     };

@@ -181,6 +181,10 @@ impl Hub {
                     self.metrics.acknowledged(moment);
                 }
             }
+            Done::Lost { document } => {
+                self.commits.failed(&document, ErrorCode::StoreCorrupt);
+                self.handle(Input::Lost { document });
+            }
             Done::Failed { document, code } => {
                 self.commits.failed(&document, code);
                 self.handle(Input::StoreFailed { document, code });

@@ -34,7 +34,7 @@ fn all(store: &dyn Store, out: &mut dyn Write) -> Result<bool> {
             changes(stored),
             stored.version.len(),
             stored.name.as_str().escape_debug(),
-            if stored.damaged { "  DAMAGED" } else { "" },
+            state(stored),
         )?;
     }
     let marks = store.marks()?;
@@ -48,7 +48,16 @@ fn all(store: &dyn Store, out: &mut dyn Write) -> Result<bool> {
         "{bytes:>12} bytes in {} documents{purged}",
         documents.len()
     )?;
-    Ok(documents.iter().all(|stored| !stored.damaged))
+    Ok(documents.iter().all(|stored| state(stored).is_empty()))
+}
+
+/// What is wrong with a document, if anything is.
+fn state(stored: &Stored) -> &'static str {
+    match stored {
+        Stored { damaged: true, .. } => "  DAMAGED",
+        Stored { healing: true, .. } => "  HEALING",
+        _ => "",
+    }
 }
 
 fn one(store: &dyn Store, document: &str, out: &mut dyn Write) -> Result<bool> {
@@ -72,7 +81,12 @@ fn one(store: &dyn Store, document: &str, out: &mut dyn Write) -> Result<bool> {
     if stored.damaged {
         writeln!(
             out,
-            "DAMAGED: it comes back from another relay, or from clients, into a new folder"
+            "DAMAGED: it comes back from other relays and from clients, when they connect"
+        )?;
+    } else if stored.healing {
+        writeln!(
+            out,
+            "HEALING: it was damaged, and not all of it has come back from other relays and clients yet"
         )?;
     }
     let owners = store.owners()?;
@@ -87,7 +101,7 @@ fn one(store: &dyn Store, document: &str, out: &mut dyn Write) -> Result<bool> {
             owner.unwrap_or_default()
         )?;
     }
-    Ok(!stored.damaged)
+    Ok(state(&stored).is_empty())
 }
 
 fn changes(stored: &Stored) -> u64 {

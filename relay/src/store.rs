@@ -12,7 +12,7 @@
 //! 2. [`Store::load_since`] gives records in append order, so a reader that holds `version` can
 //!    merge them one by one and never meets a gap.
 //! 3. A failed append leaves no trace.
-//! 4. A damaged record refuses its own document and no other.
+//! 4. A damaged record refuses its own document and no other; where the store begins it anew, until the next append.
 
 mod checkpoint;
 mod log;
@@ -141,8 +141,10 @@ pub struct Stored {
     /// What its log takes, its checkpoint included.
     pub bytes: u64,
     /// Whether a record of it failed its checksum; every use of it then answers
-    /// [`StoreError::Corrupt`].
+    /// [`StoreError::Corrupt`], but for an append where [`Store::begins_anew`].
     pub damaged: bool,
+    /// Whether it was damaged and begun anew, and not all that it held is here again.
+    pub healing: bool,
 }
 
 /// Whose a replica id is.
@@ -285,6 +287,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn owners(&self) -> Result<Vec<Owner>, StoreError>;
+
+    /// Whether a document that is damaged is begun anew by the next append. What was there of it is left as
+    /// it is.
+    fn begins_anew(&self) -> bool {
+        false
+    }
 
     /// Remembers a mark of a document, in place of the one before.
     ///

@@ -136,6 +136,11 @@ pub enum Input {
         /// What is durable; it may be partial, entries are only ever raised.
         version: VersionVector,
     },
+    /// A relay's store found that a document is damaged, and begins it anew: nothing of it is held.
+    Lost {
+        /// Which one.
+        document: DocumentName,
+    },
     /// Storing failed: nothing is acknowledged.
     ///
     /// A relay goes back to what was durable, tells those who take part, and asks them again a few

@@ -124,6 +124,7 @@ impl Node {
             Input::Local { document, delta } => self.local(&document, delta),
             Input::Flushed { document, version } => self.flushed(&document, &version),
             Input::StoreFailed { document, code } => self.store_failed(&document, code),
+            Input::Lost { document } => self.lost(&document),
             Input::Loaded {
                 link,
                 document,

@@ -2,6 +2,7 @@
 
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
+use crate::config::RELAY;
 use crate::document::Key;
 use crate::node::Node;
 use crate::timer::Alarm;
@@ -98,6 +99,19 @@ impl Node {
             }
         }
         self.arm_document(key);
+    }
+
+    /// What a relay held is gone: it is asked for again, from everybody who takes part.
+    pub(crate) fn lost(&mut self, name: &DocumentName) {
+        let document = self.documents.key(name).filter(|_| RELAY);
+        let document = document.and_then(|key| self.documents.get_mut(key));
+        if let Some(document) = document {
+            document.durable = VersionVector::new();
+            if let Some(entry) = document.listed.take() {
+                self.unlist(name, entry);
+            }
+        }
+        self.store_failed(name, ErrorCode::StoreCorrupt);
     }
 
     /// The host's document did not take what it was given.

@@ -53,10 +53,10 @@ fn data(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
             let sum = said.lines().last().unwrap_or_default().trim();
             let kind = store::kind_of(&config.data)?.map_or("nothing", Kind::name);
             findings.good(&format!("{path}: {sum}, kept in `{kind}`"))?;
-            let damaged = said.lines().filter(|line| line.ends_with("DAMAGED"));
-            for line in damaged.filter(|_| !whole) {
+            let is_hurt = |line: &&str| line.ends_with("DAMAGED") || line.ends_with("HEALING");
+            for line in said.lines().filter(is_hurt).filter(|_| !whole) {
                 findings.wrong(&format!(
-                    "{}: what other relays and clients have of it comes back into a new folder",
+                    "{}: let a relay run on it; what other relays and clients have of it comes back from them",
                     line.trim()
                 ))?;
             }

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use driftwood_crdt::{ReplicaId, VersionVector};
+use driftwood_crdt::{Delta as Change, ReplicaId, VersionVector};
 use driftwood_sync::{DocumentName, Mark, MarkId};
 
 use self::disk::{Disk, Folder};
@@ -78,8 +78,11 @@ pub struct LogStore {
 
 #[derive(Default)]
 struct Documents {
+    /// Of those with one name the newest: the others are damaged.
     by_name: BTreeMap<DocumentName, Arc<Entry>>,
     by_number: BTreeMap<u32, Arc<Entry>>,
+    /// What those held that were damaged and begun anew.
+    before: BTreeMap<DocumentName, VersionVector>,
     /// The number of the last one.
     last: u32,
 }
@@ -115,6 +118,12 @@ struct Contents {
     at: u64,
     /// Segments, and how many bytes of it are in each.
     places: BTreeMap<u64, u64>,
+}
+
+impl Entry {
+    fn is_whole(&self) -> bool {
+        lock(&self.state).damaged.is_none()
+    }
 }
 
 impl State {
@@ -210,12 +219,31 @@ impl LogStore {
         };
         for entry in doubtful {
             match store.contents(&entry) {
+                Ok(contents) => store.take_back(&entry, contents)?,
                 // Whoever reads it says so.
-                Ok(_) | Err(StoreError::Corrupt { .. }) => {}
+                Err(StoreError::Corrupt { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(store)
+    }
+
+    /// Adds what could not be read for a while to the document that was begun anew in its place, if one was.
+    fn take_back(&self, entry: &Entry, contents: Contents) -> Result<(), StoreError> {
+        let Some(current) = self.entry(&entry.name) else {
+            return Ok(());
+        };
+        if current.number == entry.number || !current.is_whole() {
+            return Ok(());
+        }
+        for Piece { to, bytes } in contents.pieces {
+            let held = lock(&current.state).head.version.clone();
+            let follows = Change::span(&bytes).is_ok_and(|(from, _)| held.includes(&from));
+            if follows && !held.includes(&to) {
+                self.append(&entry.name, &bytes, &to)?;
+            }
+        }
+        Ok(())
     }
 
     fn entry(&self, document: &DocumentName) -> Option<Arc<Entry>> {
@@ -223,13 +251,21 @@ impl LogStore {
         documents.by_name.get(document).map(Arc::clone)
     }
 
-    fn entry_or_new(&self, document: &DocumentName) -> Arc<Entry> {
-        if let Some(entry) = self.entry(document) {
+    /// The document, begun anew if it is damaged.
+    fn whole_or_new(&self, document: &DocumentName) -> Arc<Entry> {
+        if let Some(entry) = self.entry(document).filter(|entry| entry.is_whole()) {
             return entry;
         }
         let mut documents = (self.documents.write()).unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = documents.by_name.get(document) {
+        let known = documents.by_name.get(document);
+        if let Some(entry) = known.filter(|entry| entry.is_whole()) {
             return Arc::clone(entry);
+        }
+        if known.is_some() {
+            tracing::warn!(
+                document = document.as_str(),
+                "a damaged document is begun anew"
+            );
         }
         let number = documents.last + 1;
         documents.add(number, document.clone(), State::default())
@@ -261,7 +297,10 @@ impl LogStore {
         state.changed = true;
         drop(state);
         self.stale.store(true, Ordering::Relaxed);
-        lock(&self.due).remove(&document);
+        let current = self.entry(&document);
+        if current.is_none_or(|current| current.number == entry.number) {
+            lock(&self.due).remove(&document);
+        }
         StoreError::Corrupt { document, reason }
     }
 
@@ -319,6 +358,7 @@ impl Contents {
 }
 
 impl Documents {
+    /// Adds a document, in place of one of that name.
     fn add(&mut self, number: u32, name: DocumentName, state: State) -> Arc<Entry> {
         let entry = Arc::new(Entry {
             number,
@@ -326,7 +366,10 @@ impl Documents {
             gate: RwLock::default(),
             state: Mutex::new(state),
         });
-        self.by_name.insert(name, Arc::clone(&entry));
+        if let Some(old) = self.by_name.insert(name.clone(), Arc::clone(&entry)) {
+            let held = lock(&old.state).head.version.clone();
+            self.before.entry(name).or_default().merge(&held);
+        }
         self.by_number.insert(number, Arc::clone(&entry));
         self.last = self.last.max(number);
         entry
@@ -342,11 +385,13 @@ impl Store for LogStore {
         let documents = read(&self.documents);
         let stored = |entry: &Arc<Entry>| {
             let state = lock(&entry.state);
+            let before = documents.before.get(&entry.name);
             Stored {
                 name: entry.name.clone(),
                 version: state.head.version.clone(),
                 bytes: state.head.bytes + state.head.state_bytes,
                 damaged: state.damaged.is_some(),
+                healing: before.is_some_and(|held| !state.head.version.includes(held)),
             }
         };
         Ok(documents.by_name.values().map(stored).collect())
@@ -368,9 +413,8 @@ impl Store for LogStore {
         to: &VersionVector,
     ) -> Result<(), StoreError> {
         self.take_room(delta.len() + RECORD_BYTES_MORE, self.free_bytes_min)?;
-        let entry = self.entry_or_new(document);
+        let entry = self.whole_or_new(document);
         let mut state = lock(&entry.state);
-        state.check(document)?;
         let head = &mut state.head;
         let at = head.last + 1;
         let record = Record {
@@ -406,7 +450,7 @@ impl Store for LogStore {
         principal: &str,
     ) -> Result<(), StoreError> {
         self.take_room(principal.len() + RECORD_BYTES_MORE, self.free_bytes_min)?;
-        let entry = self.entry_or_new(document);
+        let entry = self.whole_or_new(document);
         let mut owners = lock(&self.owners);
         let key = (entry.number, replica.get());
         if owners.contains_key(&key) {
@@ -455,6 +499,10 @@ impl Store for LogStore {
 
     fn flush(&self) -> Result<(), StoreError> {
         Ok(self.log.flush()?)
+    }
+
+    fn begins_anew(&self) -> bool {
+        true
     }
 
     fn mark(&self, mark: &Mark) -> Result<(), StoreError> {

@@ -48,6 +48,7 @@ impl Store for MemoryStore {
                     .as_ref()
                     .map_or(0, |it| it.bytes.len() as u64),
             damaged: false,
+            healing: false,
         };
         Ok(self.logs().iter().map(stored).collect())
     }

@@ -314,6 +314,7 @@ impl Store for RedbStore {
                 version: state.head.version.clone(),
                 bytes: state.head.bytes + state.head.state_bytes,
                 damaged: state.damaged.is_some(),
+                healing: false,
             }
         };
         Ok(documents.values().map(stored).collect())

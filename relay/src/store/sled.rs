@@ -228,6 +228,7 @@ impl Store for SledStore {
                 version: state.version.clone(),
                 bytes: state.bytes + state.checkpoint_bytes,
                 damaged: state.damaged.is_some(),
+                healing: false,
             }
         };
         Ok(documents.iter().map(stored).collect())

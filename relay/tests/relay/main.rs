@@ -8,6 +8,7 @@ mod crash;
 #[cfg(target_os = "linux")]
 mod crowd;
 mod full_disk;
+mod heal;
 mod hostile;
 mod login;
 mod loopback;

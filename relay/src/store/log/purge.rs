@@ -71,7 +71,7 @@ impl LogStore {
     pub(super) fn take_out(&self, ids: &BTreeSet<MarkId>) -> Result<(), StoreError> {
         let meant: Vec<(MarkId, Arc<Entry>)> = {
             let documents = read(&self.documents);
-            let all = documents.by_name.values();
+            let all = documents.by_number.values();
             let all = all.map(|entry| (MarkId::of(&entry.name), Arc::clone(entry)));
             all.filter(|(id, _)| ids.contains(id)).collect()
         };
@@ -82,6 +82,7 @@ impl LogStore {
                 let mut documents =
                     (self.documents.write()).unwrap_or_else(PoisonError::into_inner);
                 documents.by_name.remove(&entry.name);
+                documents.before.remove(&entry.name);
                 documents.by_number.remove(&number);
             }
             lock(&self.due).remove(&entry.name);
