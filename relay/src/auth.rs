@@ -94,6 +94,16 @@ impl Keys {
         self.paths.clone()
     }
 
+    /// Asks for the key set of the login service; how many keys of it can be used.
+    pub(crate) async fn count_published(
+        &self,
+    ) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+        match &self.published {
+            Some(set) => Ok(set.fetch().await?.len()),
+            None => Ok(0),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.keys().len()
     }

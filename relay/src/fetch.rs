@@ -41,6 +41,22 @@ impl Url {
         Some(Self { uri, host, port })
     }
 
+    /// Whether somebody answers there, with a certificate that is believed where it is `https`.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn reach(&self) -> Result<(), Failure> {
+        let reached = timeout(TIME_MAX, async {
+            let host = self.host.trim_start_matches('[').trim_end_matches(']');
+            let stream = TcpStream::connect((host, self.port)).await?;
+            if self.uri.scheme_str() == Some("https") {
+                Trust::public().connect(host, stream).await?;
+            }
+            Ok::<(), Failure>(())
+        });
+        reached.await?
+    }
+
     /// Sends a request there; gives the head of the answer, and its body to be read.
     ///
     /// # Errors

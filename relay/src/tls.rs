@@ -1,5 +1,7 @@
 //! TLS, for `WebSocket`s and for QUIC, by rustls with ring: the relay's certificate, and whom those who dial trust.
 
+mod validity;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -85,6 +87,15 @@ impl Identity {
                 tracing::warn!(%error, "the new certificate cannot be used; the old one stays");
             }
         }
+    }
+
+    /// In how many seconds the certificate is good, and in how many no longer; none where that cannot be
+    /// read.
+    pub(crate) fn seconds_left(&self) -> Option<(i64, i64)> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let (from, upto) = validity::validity(current.cert.first()?)?;
+        let now = i64::try_from(crate::now().as_millis() / 1_000).ok()?;
+        Some((from - now, upto - now))
     }
 
     /// What to look at for changes.

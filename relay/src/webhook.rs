@@ -89,6 +89,11 @@ impl Webhook {
         Ok(Self { url, signer })
     }
 
+    /// Whether the server is there; nothing is told.
+    pub(crate) async fn reach(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.url.reach().await
+    }
+
     /// Tells what changes, for as long as the relay runs.
     pub(crate) async fn run(self, changed: &Changed, metrics: &Metrics) {
         loop {

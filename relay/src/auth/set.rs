@@ -63,7 +63,7 @@ impl KeySet {
         }
     }
 
-    async fn fetch(&self) -> Result<Vec<Key>, Box<dyn std::error::Error + Send + Sync>> {
+    pub(super) async fn fetch(&self) -> Result<Vec<Key>, Box<dyn std::error::Error + Send + Sync>> {
         let request = Request::get("/").body(Body::empty())?;
         let answer = self.url.send(request).await?;
         if !answer.status().is_success() {

@@ -1,5 +1,7 @@
 //! `driftwood-relay doctor`: what is wrong, and what to do about it.
 
+mod web;
+
 use std::io::Write;
 use std::net::ToSocketAddrs as _;
 
@@ -12,6 +14,11 @@ use crate::tls::{Identity, Trust};
 
 /// Less room than this on the disk is worth a word.
 const FREE_BYTES_MIN: u64 = 1 << 30;
+
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
+/// A certificate that should have been renewed: they are good for 90 days, or soon 47, and renewed at a third.
+const EXPIRES_SOON: i64 = 7 * DAY_SECONDS;
 
 /// What is found, and how bad it is.
 struct Findings<'a> {
@@ -34,6 +41,7 @@ pub(super) fn run(config: &Config, out: &mut dyn Write) -> anyhow::Result<bool> 
     let mut findings = Findings { out, good: true };
     data(config, &mut findings)?;
     keys(config, &mut findings)?;
+    web::webhook(config, &mut findings)?;
     tls(config, &mut findings)?;
     peers(config, &mut findings)?;
     Ok(findings.good)
@@ -90,6 +98,9 @@ fn keys(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
             config.listen
         ))?,
     }
+    if let Some(keys) = &keys {
+        web::key_set(keys, config, findings)?;
+    }
     let Some(path) = &config.peer_token else {
         return Ok(());
     };
@@ -114,7 +125,14 @@ fn keys(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
 fn tls(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     match (&config.tls_cert, &config.tls_key) {
         (Some(certificate), Some(key)) => match Identity::read(certificate, key) {
-            Ok(_) => findings.good(&format!("--tls-cert {}", certificate.display()))?,
+            Ok(identity) => {
+                let path = certificate.display();
+                valid(
+                    &format!("--tls-cert {path}"),
+                    identity.seconds_left(),
+                    findings,
+                )?;
+            }
             Err(error) => findings.wrong(&format!("--tls-cert, --tls-key: {error}"))?,
         },
         (None, None) => {}
@@ -133,6 +151,28 @@ fn tls(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     match config.peer_ca.as_deref().map(Trust::from_file) {
         Some(Err(error)) => findings.wrong(&format!("--peer-ca {error}")),
         _ => Ok(()),
+    }
+}
+
+/// How long a certificate is good.
+fn valid(what: &str, left: Option<(i64, i64)>, findings: &mut Findings<'_>) -> anyhow::Result<()> {
+    let Some((until, left)) = left else {
+        return findings.wrong(&format!("{what}: it cannot be read until when it is good"));
+    };
+    let days = left / DAY_SECONDS;
+    if until > 0 {
+        findings.wrong(&format!(
+            "{what} is not good yet: look at the clock of this machine"
+        ))
+    } else if left <= 0 {
+        findings.wrong(&format!(
+            "{what} has expired, and nobody who dials believes it; put a new one in its place, which a relay that \
+             runs takes at once"
+        ))
+    } else if left < EXPIRES_SOON {
+        findings.wrong(&format!("{what} expires in {days} days; renew it"))
+    } else {
+        findings.good(&format!("{what}, good for {days} days, with its key"))
     }
 }
 

@@ -339,6 +339,89 @@ fn the_doctor_says_what_is_wrong() {
     }
 }
 
+/// A certificate for `localhost`, good from and to so many days from now, and its key.
+fn certificate(folder: &Path, from: i64, upto: i64) -> [String; 2] {
+    let day = rcgen::date_time_ymd(1970, 1, 2) - rcgen::date_time_ymd(1970, 1, 1);
+    let now = driftwood_relay::now().as_millis() / 86_400_000;
+    let now = rcgen::date_time_ymd(1970, 1, 1) + day * now as i32;
+    let names = vec!["localhost".to_owned()];
+    let mut params = rcgen::CertificateParams::new(names).expect("a name");
+    params.not_before = now + day * from as i32;
+    params.not_after = now + day * upto as i32;
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let signed = params.self_signed(&key).expect("signed");
+    let files = ["cert", "key"].map(|kind| folder.join(format!("{kind}{from}{upto}")));
+    std::fs::write(&files[0], signed.pem()).expect("written");
+    std::fs::write(&files[1], key.serialize_pem()).expect("written");
+    files.map(|file| file.to_str().expect("utf-8").to_owned())
+}
+
+#[test]
+fn the_doctor_looks_at_the_certificate_and_at_other_servers() {
+    let folder = TempDir::new().expect("temporary folder");
+    let data = folder.path().join("data");
+    let doctor = |flags: &[&str]| {
+        let said = command(&data, &[&["doctor"], flags].concat()).expect("it works");
+        println!("{}", said.1);
+        said
+    };
+    for (from, upto, wanted) in [
+        (-1, 100, Ok("days, with its key")),
+        (-30, 3, Err("expires in")),
+        (-30, -2, Err("has expired")),
+        (3, 100, Err("not good yet")),
+    ] {
+        let [cert, key] = certificate(folder.path(), from, upto);
+        let (good, said) = doctor(&["--tls-cert", &cert, "--tls-key", &key]);
+        let (is_good, words) = wanted.map_or_else(|it| (false, it), |it| (true, it));
+        assert!(good == is_good && said.contains(words), "{said}");
+    }
+    let [cert, _] = certificate(folder.path(), -1, 50);
+    let [_, key] = certificate(folder.path(), -1, 51);
+    let (good, said) = doctor(&["--tls-cert", &cert, "--tls-key", &key]);
+    assert!(
+        !good && said.contains("not the key of the certificate"),
+        "{said}"
+    );
+
+    // A port where nobody listens, and one where somebody does.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nowhere = nobody.local_addr().expect("bound");
+    drop(nobody);
+    let hook = folder
+        .path()
+        .join("hook")
+        .to_str()
+        .expect("utf-8")
+        .to_owned();
+    command(&data, &["token", "--new-key", "hs256", &hook]).expect("a key");
+    let url = |address| format!("http://{address}/there");
+    let (good, said) = doctor(&["--webhook", &url(address), "--webhook-key", &hook]);
+    assert!(good && said.contains("can be reached"), "{said}");
+    let (good, said) = doctor(&["--webhook", &url(nowhere), "--webhook-key", &hook]);
+    assert!(!good && said.contains("wait until it answers"), "{said}");
+    let (good, said) = doctor(&["--webhook", &url(address)]);
+    assert!(!good && said.contains("needs --webhook-key"), "{said}");
+    let (good, said) = doctor(&["--auth-keys-url", &url(nowhere)]);
+    assert!(!good && said.contains("nobody is let in"), "{said}");
+    // A set of keys of which none can be used.
+    let serving = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().expect("who looks whether it is there");
+        drop(stream.read(&mut [0; 16]));
+        drop(stream);
+        let (mut stream, _) = listener.accept().expect("who wants the keys");
+        drop(stream.read(&mut [0; 1024]));
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"keys\":[]}";
+        stream.write_all(answer.as_bytes()).expect("answered");
+    });
+    let (good, said) = doctor(&["--auth-keys-url", &url(address)]);
+    serving.join().expect("served");
+    assert!(!good && said.contains("no Ed25519 key"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_program_answers_its_commands_while_it_runs() {
     let folder = TempDir::new().expect("temporary folder");
