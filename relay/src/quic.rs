@@ -230,15 +230,13 @@ impl Links {
                 std::future::pending::<()>().await;
             };
             let write = async {
-                match self.write_streams(link, &outbox, connection).await {
-                    Some(close) => close,
-                    // What was received before the connection broke is read yet.
-                    None => {
-                        // It has not, and the other side does not want to hear us.
-                        close_with(connection, UNHEARD);
-                        std::future::pending().await
-                    }
+                if let Some(close) = self.write_streams(link, &outbox, connection).await {
+                    return close;
                 }
+                // The connection broke, or the other side does not want to hear us. What was received before is
+                // read yet.
+                close_with(connection, UNHEARD);
+                std::future::pending().await
             };
             tokio::select! {
                 () = self.read_streams(link, connection) => {}

@@ -1,4 +1,4 @@
-//! TLS, for WebSockets and for QUIC, by rustls with ring: the relay's certificate, and whom those who dial trust.
+//! TLS, under WebSocket and in QUIC, by rustls with ring: the relay's certificate, and whom those who dial trust.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -43,7 +43,7 @@ async fn bad_input_gets_the_code_that_it_gets_over_a_websocket() {
         ("garbage", frame(&[0xff, 1, 2]), 4400),
         ("a number in too many bytes", vec![0x81, 0x80, 0], 4400),
         ("something else first", frame(&ping.encode()), 4401),
-        ("a hello that is too long", frame(&[1; 20_000]), 1009),
+        ("a hello that is too long", frame(&vec![1; 20_000]), 1009),
         ("too long to be read", varint((1 << 20) + 1), 1009),
         ("much too long to be read", varint(u64::MAX), 1009),
         ("no number", vec![0xff; 10], 4400),

@@ -51,7 +51,7 @@ async fn what_a_relay_pays() {
             })
             .await;
         }
-        let exchange = relay.cpu() - before;
+        let exchange = relay.cpu().saturating_sub(before);
 
         let before = relay.memory("VmRSS");
         let mut idle = Vec::new();
