@@ -43,6 +43,7 @@ mod metrics;
 mod origin;
 mod outbox;
 mod peers;
+mod ports;
 mod quic;
 mod watch;
 mod webhook;

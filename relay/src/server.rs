@@ -1,8 +1,7 @@
 //! Starting, serving and ending a relay.
 
 use std::future::Future;
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +18,14 @@ use crate::api::Api;
 pub use crate::auth::KeyError;
 use crate::auth::Keys;
 use crate::committer::{Committer, Done};
-use crate::config::{Config, QUIC_OFF};
+use crate::config::Config;
 use crate::connection::{Event, Links, WeakLinks};
 use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState, Upkeep, QUIC_PAUSE};
+use crate::ports::{local, Ports};
 use crate::quic;
 use crate::store::{self, Store, StoreError};
 use crate::tls::{Identity, TlsError, Trust};
@@ -38,9 +38,6 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How long the last packets of QUIC may take.
 const GOODBYE_TIME_MAX: Duration = Duration::from_millis(500);
-
-/// With port 0 the one that is free for TCP may not be for UDP: then another one is tried, so often.
-const PORTS_TRIED_MAX: usize = 16;
 
 /// After an accept that failed for want of file descriptors or memory, wait this long for some to
 /// be given back.
@@ -383,74 +380,6 @@ impl Server {
         }
         served.and(drained).map_err(ServeError::Store)
     }
-}
-
-/// What a relay listens on.
-struct Ports {
-    listener: TcpListener,
-    address: SocketAddr,
-    quic: Option<Endpoint>,
-}
-
-impl Ports {
-    async fn open(config: &Config, identity: Option<&Arc<Identity>>) -> Result<Self, ServeError> {
-        let listening = |error| ServeError::Listen {
-            listen: config.listen.clone(),
-            error,
-        };
-        let mut tries = 1;
-        loop {
-            let listener = TcpListener::bind(&config.listen).await.map_err(listening)?;
-            let address = listener.local_addr().map_err(listening)?;
-            match open_quic(config, identity, address) {
-                Ok(quic) => {
-                    return Ok(Self {
-                        listener,
-                        address,
-                        quic,
-                    })
-                }
-                Err(ServeError::Quic { error, .. })
-                    if error.kind() == ErrorKind::AddrInUse
-                        && config.quic.is_none()
-                        && config.listen.ends_with(":0")
-                        && tries < PORTS_TRIED_MAX =>
-                {
-                    tries += 1;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-/// Listens for QUIC beside TCP, or where the settings say.
-fn open_quic(
-    config: &Config,
-    identity: Option<&Arc<Identity>>,
-    beside: SocketAddr,
-) -> Result<Option<Endpoint>, ServeError> {
-    let wanted = config.quic.as_deref();
-    if wanted == Some(QUIC_OFF) {
-        return Ok(None);
-    }
-    let Some(identity) = identity else {
-        return match wanted {
-            Some(_) => Err(ServeError::QuicWithoutCertificate),
-            None => Ok(None),
-        };
-    };
-    let listen = wanted.map_or_else(|| beside.to_string(), str::to_owned);
-    let socket = UdpSocket::bind(&listen).map_err(quic::ListenError::from);
-    match socket.and_then(|socket| quic::listen(identity, socket)) {
-        Ok(endpoint) => Ok(Some(endpoint)),
-        Err(quic::ListenError::Socket(error)) => Err(ServeError::Quic { listen, error }),
-        Err(quic::ListenError::Key(error)) => Err(ServeError::Certificate(error)),
-    }
-}
-
-fn local(endpoint: &Endpoint) -> Option<SocketAddr> {
-    endpoint.local_addr().ok()
 }
 
 /// A token, without the line break that most files end with.
