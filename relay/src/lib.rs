@@ -44,6 +44,7 @@ mod metrics;
 mod origin;
 mod outbox;
 mod peers;
+mod ports;
 mod purge;
 mod quic;
 mod restore;

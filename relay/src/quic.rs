@@ -230,12 +230,11 @@ impl Links {
                 std::future::pending::<()>().await;
             };
             let write = async {
-                let sent = self.write_streams(link, &outbox, connection).await;
-                if let Some(close) = sent {
+                if let Some(close) = self.write_streams(link, &outbox, connection).await {
                     return close;
                 }
-                // The connection broke, and what was received before is read yet; or it has not, and the
-                // other side does not want to hear us.
+                // The connection broke, or the other side does not want to hear us. What was received before is
+                // read yet.
                 close_with(connection, UNHEARD);
                 std::future::pending().await
             };

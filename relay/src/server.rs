@@ -23,10 +23,10 @@ use crate::config::Config;
 use crate::connection::{Event, Links, WeakLinks};
 use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
-use crate::listen::Ports;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::peers::{keep, random, Address, DialError, LinkState, Upkeep, QUIC_PAUSE};
+use crate::ports::{local, Ports};
 use crate::purge::Dialled;
 use crate::quic;
 use crate::restore::restore;
@@ -386,10 +386,6 @@ impl Server {
         }
         served.and(drained).map_err(ServeError::Store)
     }
-}
-
-fn local(endpoint: &Endpoint) -> Option<SocketAddr> {
-    endpoint.local_addr().ok()
 }
 
 /// A token, without the line break that most files end with.

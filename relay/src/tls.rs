@@ -1,4 +1,4 @@
-//! TLS, for `WebSocket`s and for QUIC, by rustls with ring: the relay's certificate, and whom those who dial trust.
+//! TLS, under WebSocket and in QUIC, by rustls with ring: the relay's certificate, and whom those who dial trust.
 
 mod validity;
 

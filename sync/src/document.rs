@@ -116,8 +116,16 @@ pub(crate) struct Unsent {
     pub(crate) origin: Option<LinkId>,
 }
 
+/// A load that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loading {
+    /// It will bring all that is durable.
+    Fresh,
+    /// More has become durable, and it may be without that.
+    Outdated,
+}
+
 /// A document on one link.
-#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 pub(crate) struct Party {
     /// Their number of the document, once they opened it.
@@ -131,13 +139,11 @@ pub(crate) struct Party {
     /// What they held when they opened, until we hold it too.
     pub(crate) target: Option<VersionVector>,
     /// Whether a load for them is under way.
-    pub(crate) loading: bool,
+    pub(crate) loading: Option<Loading>,
     /// A large delta on its way to them; rare, and so in a box.
     pub(crate) transfer: Option<Box<Transfer>>,
     /// Whether the last load brought nothing: more may come with the next flush.
     pub(crate) stalled: bool,
-    /// Whether more became durable while a load was under way, which may be without it.
-    pub(crate) flushed: bool,
     /// What they have dropped and need again, until it is loaded for them.
     pub(crate) anchors: Vec<Dot>,
     /// A replica that they and somebody else write under.
@@ -232,7 +238,7 @@ impl Party {
 
     /// Whether something in `sendable` is missing there, and nothing is being done about it.
     pub(crate) fn needs(&self, sendable: &VersionVector) -> bool {
-        let busy = self.loading || self.transfer.is_some();
+        let busy = self.loading.is_some() || self.transfer.is_some();
         let theirs = self.theirs.as_ref().filter(|_| self.introduced && !busy);
         theirs.is_some_and(|theirs| !theirs.includes(sendable))
     }

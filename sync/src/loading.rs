@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use driftwood_crdt::{Delta, Dot, VersionVector};
 
-use crate::document::Key;
+use crate::document::{Key, Loading};
 use crate::message::Message;
 use crate::node::Node;
 use crate::transfer::Transfer;
@@ -58,7 +58,7 @@ impl Node {
                 continue;
             };
             let anchors = std::mem::take(&mut party.anchors);
-            party.loading = true;
+            party.loading = Some(Loading::Fresh);
             session.loads += 1;
             self.outbox.push(Output::Load {
                 link,
@@ -84,12 +84,13 @@ impl Node {
         else {
             return;
         };
-        if std::mem::replace(&mut party.loading, false) {
+        let loading = party.loading.take();
+        if loading.is_some() {
             session.loads -= 1;
         }
         // What was asked for before they said what they need is of no use to them.
         let outdated = !party.anchors.is_empty();
-        let flushed = std::mem::take(&mut party.flushed);
+        let flushed = loading == Some(Loading::Outdated);
         let deltas = if outdated { &[] } else { deltas };
         let mut progress = false;
         for bytes in deltas {

@@ -255,7 +255,7 @@ impl Node {
         };
         if let Some(party) = document.parties.remove(&link) {
             if let Some(session) = self.links.get_mut(&link) {
-                session.loads -= usize::from(party.loading);
+                session.loads -= usize::from(party.loading.is_some());
             }
         }
         if document.parties.is_empty() {

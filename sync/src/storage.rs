@@ -3,7 +3,7 @@
 use driftwood_crdt::{Dot, ReplicaId, VersionVector};
 
 use crate::config::RELAY;
-use crate::document::Key;
+use crate::document::{Key, Loading};
 use crate::node::Node;
 use crate::timer::Alarm;
 use crate::{DocumentName, ErrorCode, Level, LinkId, Output, Role};
@@ -39,7 +39,9 @@ impl Node {
             return;
         };
         for party in document.parties.values_mut() {
-            party.flushed |= party.loading && !raised.is_empty();
+            if let Some(loading) = party.loading.as_mut().filter(|_| !raised.is_empty()) {
+                *loading = Loading::Outdated;
+            }
         }
         self.release(key);
         self.settle(key);

@@ -1,10 +1,12 @@
 //! Relays and clients over QUIC.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use driftwood_crdt::{Delta, Doc, ReplicaId};
 use driftwood_relay::config::Config;
 use driftwood_relay::driver::{LinkState, Notice, Transport};
 use driftwood_relay::server::Server;
@@ -125,7 +127,7 @@ async fn a_relay_that_is_killed_again_and_again_loses_nothing_that_it_acknowledg
         // Somebody who was never there has all that ann was told is safe.
         let mut stranger = guest(&authority, 100 + round, program.address);
         until("a stranger reads", [&mut stranger], |[it]| {
-            it.version("trip").get(driftwood_crdt::ReplicaId::new(1)) >= acknowledged
+            it.version("trip").get(ReplicaId::new(1)) >= acknowledged
         })
         .await;
     }
@@ -348,14 +350,17 @@ async fn who_stops_reading_holds_up_nobody_and_misses_nothing() {
     let authority = Authority::new();
     let relay = relay(&authority.config()).await;
     let mut ann = guest(&authority, 1, relay.address);
+    ann.open("small");
     for piece in 0..40 {
         ann.write("trip", &noise(piece, 100 << 10));
     }
     until("saved", [&mut ann], |[ann]| ann.saved("trip", Level::Relay)).await;
     let mut slow = Stranger::greeted(&authority.ca(), relay.address).await;
-    let mut lane = slow.lane().await;
-    let asked = framed(&open(1, "trip", None), 1);
-    lane.write_all(&asked).await.expect("written");
+    let mut lanes = [slow.lane().await, slow.lane().await];
+    for (lane, (channel, document)) in lanes.iter_mut().zip([(1, "trip"), (2, "small")]) {
+        let asked = framed(&open(channel, document, None), 1);
+        lane.write_all(&asked).await.expect("written");
+    }
     // It does not read; others do.
     let mut bob = guest(&authority, 2, relay.address);
     until("bob has all", [&mut bob], |[bob]| {
@@ -363,24 +368,45 @@ async fn who_stops_reading_holds_up_nobody_and_misses_nothing() {
     })
     .await;
     ann.write("trip", "the end");
+    ann.write("small", "x");
     until("bob goes on", [&mut ann, &mut bob], |[ann, bob]| {
-        bob.version("trip") == ann.version("trip")
+        bob.version("trip") == ann.version("trip") && ann.saved("small", Level::Relay)
     })
     .await;
 
     let mut messages = slow.read();
-    let mut copy = driftwood_crdt::Doc::new(driftwood_crdt::ReplicaId::new(9));
+    let mut channels = BTreeMap::new();
+    let mut copy = Doc::new(ReplicaId::new(9));
+    let (mut bytes, mut before_small) = (0, None);
     soon("it has all as well", async {
-        while copy.version() != ann.version("trip") {
-            let (number, message) = messages.recv().await.expect("the connection is up");
-            if let Message::Delta { delta, .. } = message {
-                assert!(number > 0, "documents have streams of their own");
-                let delta = driftwood_crdt::Delta::decode(&delta).expect("a delta");
-                copy.merge(&delta).expect("in order");
+        while copy.version() != ann.version("trip") || before_small.is_none() {
+            let (lane, message) = messages.recv().await.expect("the connection is up");
+            let (channel, delta) = match message {
+                Message::Delta { channel, delta } => (channel, delta),
+                Message::Open {
+                    channel, document, ..
+                } => {
+                    channels.insert(channel, (lane, document));
+                    continue;
+                }
+                _ => continue,
+            };
+            let (own, document) = &channels[&channel];
+            assert_eq!(*own, lane, "each document has a stream of its own");
+            if *document == name("small") {
+                before_small = Some(bytes);
+                continue;
             }
+            bytes += delta.len();
+            let delta = Delta::decode(&delta).expect("a delta");
+            copy.merge(&delta).expect("in order");
         }
     })
     .await;
+    // What was under way, what waited to be, and what had just been loaded.
+    let before = before_small.expect("it came");
+    assert!(before <= 768 << 10, "{before} of {bytes}");
+    println!("{before} of {bytes} bytes came before the small change");
     slow.say(&Message::Ping { number: 4 }).await;
     soon("an answer", async {
         while messages.recv().await.expect("up") != (0, Message::Pong { number: 4 }) {}

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use driftwood_sync::Message;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream};
+use quinn::{
+    ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportConfig,
+    VarInt,
+};
 use tokio::sync::mpsc;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -18,6 +21,9 @@ use crate::hostile::hello;
 use crate::support::soon;
 
 pub(crate) const PROTOCOL: &[u8] = b"driftwood/1";
+
+/// What a stranger lets come without reading it.
+const WINDOW_BYTES: u32 = 384 << 10;
 
 /// A connection with its common stream.
 pub(crate) struct Stranger {
@@ -55,7 +61,12 @@ pub(crate) async fn dial(
     config.alpn_protocols = vec![protocol.to_vec()];
     let config = QuicClientConfig::try_from(config).expect("ring has what QUIC begins with");
     let endpoint = Endpoint::client("127.0.0.1:0".parse().expect("an address")).expect("a socket");
-    let config = ClientConfig::new(Arc::new(config));
+    let mut config = ClientConfig::new(Arc::new(config));
+    let mut transport = TransportConfig::default();
+    let window = VarInt::from_u32(WINDOW_BYTES);
+    transport.stream_receive_window(window);
+    transport.receive_window(window);
+    config.transport_config(Arc::new(transport));
     let connecting = endpoint.connect_with(config, relay, "localhost");
     let connection = soon("a handshake", connecting.expect("a good name")).await?;
     Ok((endpoint, connection))
