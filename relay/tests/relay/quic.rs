@@ -403,10 +403,10 @@ async fn who_stops_reading_holds_up_nobody_and_misses_nothing() {
         }
     })
     .await;
-    // What was under way, what waited to be, and what had just been loaded.
+    // What was under way, what waited to be, and what had just been loaded: 500 KB, where the machine has time.
     let before = before_small.expect("it came");
-    assert!(before <= 768 << 10, "{before} of {bytes}");
     println!("{before} of {bytes} bytes came before the small change");
+    assert!(before < bytes / 2, "{before} of {bytes}");
     slow.say(&Message::Ping { number: 4 }).await;
     soon("an answer", async {
         while messages.recv().await.expect("up") != (0, Message::Pong { number: 4 }) {}
