@@ -90,6 +90,9 @@ fn keys(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     let local = local.map(|mut addresses| addresses.all(|it| it.ip().is_loopback()));
     match (&keys, local) {
         (_, Err(error)) => findings.wrong(&format!("--listen {}: {error}", config.listen))?,
+        (Some(keys), Ok(_)) if keys.len() == 0 => {
+            findings.good("no keys in files, those of --auth-keys-url alone; everybody has to log in")?;
+        }
         (Some(keys), Ok(_)) => findings.good(&format!("{} keys; everybody has to log in", keys.len()))?,
         (None, Ok(true)) => findings.good("no keys; only this machine can reach it")?,
         (None, Ok(false)) => findings.wrong(&format!(
