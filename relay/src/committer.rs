@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use self::recent::Recent;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
-use crate::traces::{Course, Traces, What, Within};
+use crate::traces::{Course, What, Within};
 
 /// As many deltas are appended before a sync at most.
 const GROUP_MAX: usize = 4096;
@@ -330,11 +330,8 @@ fn append(
                 let _ = done.send(Done::Broken(error));
                 return;
             }
-            let lasted = begun.elapsed();
-            metrics.synced(lasted);
-            let sync = Course::of(begun, lasted);
             let group = (versions.len(), moments.len(), bytes);
-            note(metrics.traces(), Course::since(started), sync, group);
+            synced(metrics, started, begun, group);
         }
         groups.change(|counts| counts.synced = counts.begun);
         if bytes > 0 {
@@ -354,13 +351,16 @@ fn append(
     }
 }
 
-/// Notes a group of so many documents, changes and bytes.
-fn note(
-    traces: &Traces,
-    group: Course,
-    sync: Course,
+/// Counts and notes the sync of a group of so many documents, changes and bytes.
+fn synced(
+    metrics: &Metrics,
+    started: Instant,
+    begun: Instant,
     (documents, changes, bytes): (usize, usize, usize),
 ) {
+    let sync = Course::since(begun);
+    metrics.synced(sync.lasted());
+    let (traces, group) = (metrics.traces(), Course::since(started));
     let noted = traces.note(What::Commit, Within::Nothing, group, || {
         [
             ("driftwood.documents", documents.into()),

@@ -237,7 +237,7 @@ struct Settings {
     )]
     webhook_key: Option<PathBuf>,
 
-    /// Where to send metrics and traces: a collector that speaks OTLP over HTTP, as http://localhost:4318
+    /// Where to send metrics and traces: a collector that speaks OTLP over HTTP, as <http://localhost:4318>
     #[arg(
         global = true,
         long,

@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::http::{header, Request, StatusCode};
 use driftwood_sync::{Backoff, RelayId};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until, timeout, Instant};
 
 use self::protobuf::Message;
@@ -123,6 +124,22 @@ async fn post(url: &Url, message: Message) -> Result<(), Refusal> {
     })
 }
 
+/// An exporter at work; dropped, it stops.
+pub(crate) struct Running {
+    end: oneshot::Sender<Report>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Sends how it went at the last, and what is left, in [`LAST_TIME_MAX`].
+    pub(crate) async fn finish(self, last: Report) {
+        let _ = self.end.send(last);
+        if self.task.await.is_err() {
+            tracing::error!("the export of metrics and traces panicked");
+        }
+    }
+}
+
 /// Sends what there is, for as long as the relay runs.
 pub(crate) struct Exporter {
     collector: Collector,
@@ -168,8 +185,15 @@ impl Exporter {
         }
     }
 
+    /// Exports from now on, in a task of its own.
+    pub(crate) fn start(self) -> Running {
+        let (end, ended) = oneshot::channel();
+        let task = tokio::spawn(self.run(ended));
+        Running { end, task }
+    }
+
     /// Exports until `end` says how it went at the last.
-    pub(crate) async fn run(mut self, mut end: oneshot::Receiver<Report>) {
+    async fn run(mut self, mut end: oneshot::Receiver<Report>) {
         let last = loop {
             tokio::select! {
                 last = &mut end => break last,

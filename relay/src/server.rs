@@ -11,7 +11,7 @@ use driftwood_crdt::ReplicaId;
 use driftwood_sync::{Input, LinkKind, Node, NodeId, RelayId, Role, Token};
 use quinn::Endpoint;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch as signal};
+use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -344,10 +344,7 @@ impl Server {
             tasks.spawn(async move { webhook.run(&changed, &metrics).await });
         }
         // Beside the tasks that end with the last connection: it says how that went.
-        let exporter = self.exporter.map(|exporter| {
-            let (end, ended) = oneshot::channel();
-            (end, tokio::spawn(exporter.run(ended)))
-        });
+        let exporter = self.exporter.map(Exporter::start);
         tasks.spawn(accept(self.listener, front));
         for peer in self.peers {
             let (links, stop) = (self.links.clone(), stopped.clone());
@@ -401,9 +398,8 @@ impl Server {
         };
         let drained = timeout(DRAIN_TIME_MAX, drained).await.unwrap_or(Ok(()));
         tasks.shutdown().await;
-        if let Some((end, exporter)) = exporter {
-            let _ = end.send(hub.report());
-            let _ = exporter.await;
+        if let Some(exporter) = exporter {
+            exporter.finish(hub.report()).await;
         }
         if let Some(endpoint) = goodbyes {
             let _ = timeout(GOODBYE_TIME_MAX, endpoint.wait_idle()).await;

@@ -168,6 +168,10 @@ impl Course {
         }
     }
 
+    pub(crate) fn lasted(&self) -> Duration {
+        self.lasted
+    }
+
     pub(crate) fn failed(self, failed: bool) -> Self {
         Self { failed, ..self }
     }

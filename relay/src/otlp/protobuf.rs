@@ -1,4 +1,4 @@
-//! Writing protobuf: the four wire types that OTLP's messages are made of, and nothing else.
+//! Writing protobuf: the three wire types that these messages are made of, and nothing else.
 
 const VARINT: u64 = 0;
 const FIXED: u64 = 1;

@@ -140,3 +140,62 @@ impl Underway {
         self.surveys.remove(&link);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use driftwood_crdt::VersionVector;
+
+    #[test]
+    fn exchanges_and_loads_are_noted_when_they_end() {
+        let traces = Traces::wanted();
+        let mut underway = Underway::new(traces.clone());
+        let [link, other] = [LinkId(1), LinkId(2)];
+        let send = |link, tag: u8| Output::Send {
+            link,
+            channel: None,
+            frame: [tag, 0].into(),
+        };
+        let mut noted = |act: &mut dyn FnMut(&mut Underway)| -> Vec<What> {
+            act(&mut underway);
+            traces.take(10).into_iter().map(|span| span.what).collect()
+        };
+        let begun = noted(&mut |it| {
+            it.output(&send(link, SINCE));
+            it.received(other, &[CHANGES]);
+        });
+        assert_eq!(begun, [], "another link");
+        let asked = noted(&mut |it| {
+            it.received(link, &[CHANGES]);
+            it.received(link, &[CHANGES]);
+        });
+        assert_eq!(asked, [What::Gossip], "once");
+        let compared = noted(&mut |it| {
+            for tag in [SURVEY, SURVEY, UNMATCHED, UNMATCHED] {
+                it.output(&send(link, tag));
+                it.received(link, &[SYMBOLS, 1, 2]);
+            }
+        });
+        assert_eq!(compared, [What::Survey]);
+        let document = DocumentName::new("trip").expect("a name");
+        let read = noted(&mut |it| {
+            it.output(&Output::Load {
+                link,
+                document: document.clone(),
+                since: VersionVector::new(),
+                anchors: Vec::new(),
+            });
+            it.gone(link);
+            it.loaded(other, &document, &[]);
+            it.loaded(link, &document, &[]);
+        });
+        assert_eq!(read, [What::Load], "also for a link that is gone");
+        let lost = noted(&mut |it| {
+            it.output(&send(link, SINCE));
+            it.gone(link);
+            it.received(link, &[CHANGES]);
+        });
+        assert_eq!(lost, []);
+        assert!(underway.loads.is_empty() && underway.asked.is_empty());
+    }
+}
