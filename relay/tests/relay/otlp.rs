@@ -200,7 +200,8 @@ impl Collector {
 
     /// How many changes were stored, as was told last.
     fn stored(&self) -> u64 {
-        self.numbers["driftwood_deltas_stored_total"] as u64
+        let count = self.numbers["driftwood_deltas_stored_total"];
+        count.to_string().parse().expect("a whole number")
     }
 
     fn holds(&self, secret: &str) -> bool {
