@@ -20,3 +20,10 @@ pub fn now() -> Time {
             .max(millis),
     )
 }
+
+/// The system's clock in nanoseconds since 1970, for what is only to be looked at.
+pub(crate) fn unix_nanos() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = since_epoch.unwrap_or(Duration::ZERO).as_nanos();
+    u64::try_from(nanos).unwrap_or(u64::MAX)
+}

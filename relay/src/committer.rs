@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use self::recent::Recent;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
+use crate::traces::{Course, What, Within};
 
 /// As many deltas are appended before a sync at most.
 const GROUP_MAX: usize = 4096;
@@ -254,6 +255,7 @@ fn append(
             thread::sleep(wait);
         }
         groups.change(|counts| counts.begun += 1);
+        let started = Instant::now();
         let mut versions: BTreeMap<DocumentName, VersionVector> = BTreeMap::new();
         let mut reads = Vec::new();
         let mut bytes = 0;
@@ -328,7 +330,8 @@ fn append(
                 let _ = done.send(Done::Broken(error));
                 return;
             }
-            metrics.synced(begun.elapsed());
+            let group = (versions.len(), moments.len(), bytes);
+            synced(metrics, started, begun, group);
         }
         groups.change(|counts| counts.synced = counts.begun);
         if bytes > 0 {
@@ -345,6 +348,28 @@ fn append(
         for read in reads {
             let _ = loads.send(read);
         }
+    }
+}
+
+/// Counts and notes the sync of a group of so many documents, changes and bytes.
+fn synced(
+    metrics: &Metrics,
+    started: Instant,
+    begun: Instant,
+    (documents, changes, bytes): (usize, usize, usize),
+) {
+    let sync = Course::since(begun);
+    metrics.synced(sync.lasted());
+    let (traces, group) = (metrics.traces(), Course::since(started));
+    let noted = traces.note(What::Commit, Within::Nothing, group, || {
+        [
+            ("driftwood.documents", documents.into()),
+            ("driftwood.changes", changes.into()),
+            ("driftwood.bytes", bytes.into()),
+        ]
+    });
+    if let Some(group) = noted {
+        traces.note(What::Fsync, Within::Span(group), sync, || []);
     }
 }
 

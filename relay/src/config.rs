@@ -61,6 +61,9 @@ pub struct Config {
     /// The file of the key that this is signed with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_key: Option<PathBuf>,
+    /// Where to send numbers and traces (OTLP over HTTP).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<String>,
     /// Listen beyond this machine although nobody has to log in.
     pub insecure_allow_anyone: bool,
     /// What clients may bring.
@@ -94,6 +97,7 @@ impl Default for Config {
             peer_ca: None,
             webhook: None,
             webhook_key: None,
+            otlp_endpoint: None,
             insecure_allow_anyone: false,
             rates: Rates::default(),
             log: "info".into(),
@@ -233,6 +237,15 @@ struct Settings {
     )]
     webhook_key: Option<PathBuf>,
 
+    /// Where to send metrics and traces: a collector that speaks OTLP over HTTP, as <http://localhost:4318>
+    #[arg(
+        global = true,
+        long,
+        value_name = "URL",
+        env = "DRIFTWOOD_OTLP_ENDPOINT"
+    )]
+    otlp_endpoint: Option<String>,
+
     /// Listen beyond this machine although nobody has to log in: whoever reaches the port may read and
     /// change everything
     #[arg(global = true, long, env = "DRIFTWOOD_INSECURE_ALLOW_ANYONE")]
@@ -302,6 +315,7 @@ struct File {
     peer_ca: Option<PathBuf>,
     webhook: Option<String>,
     webhook_key: Option<PathBuf>,
+    otlp_endpoint: Option<String>,
     insecure_allow_anyone: Option<bool>,
     principal_changes: Option<u64>,
     principal_bytes: Option<u64>,
@@ -381,6 +395,7 @@ impl Settings {
             peer_ca: self.peer_ca.or(file.peer_ca),
             webhook: self.webhook.or(file.webhook),
             webhook_key: self.webhook_key.or(file.webhook_key),
+            otlp_endpoint: self.otlp_endpoint.or(file.otlp_endpoint),
             insecure_allow_anyone: self.insecure_allow_anyone
                 || file.insecure_allow_anyone.unwrap_or_default(),
             rates: Rates {
@@ -445,6 +460,8 @@ mod tests {
             "k",
             "--peer-token",
             "t",
+            "--otlp-endpoint",
+            "http://localhost:4318",
             "--address-bytes",
             "7",
         ];

@@ -26,6 +26,7 @@ use tokio_tungstenite::WebSocketStream;
 use crate::metrics::Report;
 use crate::outbox::{Close, Fullness, Next, Outbox, Transport};
 use crate::purge::{purge, Lift, Purge};
+use crate::traces::{Course, Traces, What, Within};
 
 /// Beyond the protocol's own limit, so that a message which is a little too long is answered by the
 /// protocol.
@@ -174,6 +175,7 @@ pub(crate) struct Links {
     next: Arc<AtomicU64>,
     pub(crate) incoming: Arc<Semaphore>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) traces: Traces,
 }
 
 /// A way to tell the node something while it runs.
@@ -191,6 +193,11 @@ impl WeakLinks {
         purge(&self.0.upgrade()?, document, what, wait).await
     }
 
+    /// How it goes; see [`Links::ask`].
+    pub(crate) async fn ask(&self) -> Option<Report> {
+        ask(&self.0.upgrade()?).await
+    }
+
     pub(crate) async fn tell(&self, input: Input) {
         if let Some(events) = self.0.upgrade() {
             let permit = None;
@@ -206,6 +213,15 @@ pub(crate) fn prepare(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+}
+
+async fn ask(events: &mpsc::Sender<Event>) -> Option<Report> {
+    let (answer, answered) = oneshot::channel();
+    let asked = async {
+        events.send(Event::Ask { answer }).await.ok()?;
+        answered.await.ok()
+    };
+    timeout(ASK_TIME_MAX, asked).await.ok()?
 }
 
 /// How a connection went.
@@ -236,6 +252,7 @@ impl Links {
             next: Arc::new(AtomicU64::new(1)),
             incoming: Arc::new(Semaphore::new(INCOMING_BYTES_MAX)),
             limits: Arc::new(limits),
+            traces: Traces::default(),
         };
         (links, receiver)
     }
@@ -278,12 +295,7 @@ impl Links {
 
     /// How it goes; none if the node's task does not answer.
     pub(crate) async fn ask(&self) -> Option<Report> {
-        let (answer, answered) = oneshot::channel();
-        let asked = async {
-            self.events.send(Event::Ask { answer }).await.ok()?;
-            answered.await.ok()
-        };
-        timeout(ASK_TIME_MAX, asked).await.ok()?
+        ask(&self.events).await
     }
 
     /// Runs a socket until either side ends it, or `stop` resolves and names how to.
@@ -328,13 +340,44 @@ impl Links {
             if let Some(ending) = end_of(sink, stream, close.is_some()) {
                 ending.await;
             }
-            // Nobody listens any more when the node itself is being shut down.
-            let _ = self.events.send(Event::Down { link }).await;
-            Ended {
+            let ended = Ended {
                 lasted: started.elapsed(),
                 close,
-            }
+            };
+            self.end(link, kind, Transport::WebSocket, ended).await
         }
+    }
+
+    /// Tells of a link that has ended.
+    pub(crate) async fn end(
+        &self,
+        link: LinkId,
+        kind: LinkKind,
+        transport: Transport,
+        ended: Ended,
+    ) -> Ended {
+        let begun = std::time::Instant::now();
+        let course = begun.checked_sub(ended.lasted).unwrap_or(begun);
+        let course = Course::of(course, ended.lasted);
+        self.traces
+            .note(What::Connection, Within::Link(link), course, || {
+                let reason = ended
+                    .close
+                    .map_or("closed by the other side", |it| it.reason);
+                [
+                    ("driftwood.link", link.0.into()),
+                    ("driftwood.dialled", (kind != LinkKind::Down).into()),
+                    ("driftwood.transport", transport.to_string().as_str().into()),
+                    (
+                        "driftwood.close.code",
+                        ended.close.map_or(0, |it| u64::from(it.code)).into(),
+                    ),
+                    ("driftwood.close.reason", reason.into()),
+                ]
+            });
+        // Nobody listens any more when the node itself is being shut down.
+        let _ = self.events.send(Event::Down { link }).await;
+        ended
     }
 
     /// Tells of a link that came up; none if nobody listens any more.

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{header, HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use axum::middleware::{from_fn_with_state, Next};
 use axum::routing::{any, get};
 use axum::Router;
 use driftwood_sync::{LinkKind, Rights};
@@ -29,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::outbox::Close;
 use crate::tls::Acceptor;
+use crate::traces::{Course, What, Within};
 
 /// How long the head of a request may take, and a TLS handshake before it. What comes after an upgrade has the protocol's own
 /// deadline.
@@ -99,8 +101,13 @@ impl Front {
             .route("/metrics", get(metrics))
             .route("/sync", any(sync))
             .route("/api/documents", api::all())
-            .route("/api/documents/{*name}", api::one())
-            .with_state((self, address));
+            .route("/api/documents/{*name}", api::one());
+        let router = if self.metrics.traces().are_wanted() {
+            router.layer(from_fn_with_state(Arc::clone(&self.metrics), note))
+        } else {
+            router
+        };
+        let router = router.with_state((self, address));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME_MAX)
@@ -116,6 +123,42 @@ impl Front {
             _ = ending.wait_for(|ending| *ending) => {}
         }
     }
+}
+
+/// Notes a request, but those that only ask how it goes. Its path may have a name in it.
+async fn note(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    let route = match request.uri().path() {
+        "/healthz" | "/readyz" | "/metrics" => return next.run(request).await,
+        "/sync" => "/sync",
+        "/api/documents" => "/api/documents",
+        path if path.starts_with("/api/documents/") => "/api/documents/{name}",
+        _ => "",
+    };
+    // Others are whatever somebody made up.
+    let methods = [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS];
+    let method = methods.iter().find(|method| *method == request.method());
+    let method = method.map_or("_OTHER", Method::as_str);
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    let status = response.status();
+    let course = Course::since(begun).failed(status.is_server_error());
+    metrics
+        .traces()
+        .note(What::Request, Within::Nothing, course, || {
+            [
+                ("http.request.method", method.into()),
+                ("http.route", route.into()),
+                (
+                    "http.response.status_code",
+                    u64::from(status.as_u16()).into(),
+                ),
+            ]
+        });
+    response
 }
 
 /// Whether it does its work: the task that owns the documents answers in time.

@@ -19,6 +19,7 @@ use crate::connection::{Commit, Event, Outboxes};
 use crate::metrics::{Metrics, Report, Unreplicated};
 use crate::purge::{Dialled, Lift, Purge};
 use crate::store::StoreError;
+use crate::traces::{Course, Underway, What, Within};
 use crate::webhook::Changed;
 
 /// Beyond so many bytes that wait for the disk, nothing further is taken from connections.
@@ -36,6 +37,7 @@ pub(crate) struct Hub {
     keys: Option<Arc<Keys>>,
     metrics: Arc<Metrics>,
     unreplicated: Unreplicated,
+    underway: Underway,
     commits: Commits,
     /// Who is told what changes, if anybody is.
     changed: Option<Arc<Changed>>,
@@ -59,6 +61,7 @@ impl Hub {
             links: Outboxes::default(),
             committer,
             keys,
+            underway: Underway::new(metrics.traces().clone()),
             metrics,
             unreplicated: Unreplicated::default(),
             commits: Commits::default(),
@@ -145,9 +148,15 @@ impl Hub {
             return;
         };
         match &input {
-            Input::Received { bytes, .. } => self.metrics.received(bytes),
+            Input::Received { link, bytes } => {
+                self.metrics.received(bytes);
+                self.underway.received(*link, bytes);
+            }
             Input::Connected { link, .. } => tracing::debug!(link = link.0, "link up"),
-            Input::Disconnected { link } => tracing::debug!(link = link.0, "link down"),
+            Input::Disconnected { link } => {
+                self.underway.gone(*link);
+                tracing::debug!(link = link.0, "link down");
+            }
             _ => {}
         }
         self.handle(input);
@@ -194,6 +203,7 @@ impl Hub {
                 document,
                 deltas,
             } => {
+                self.underway.loaded(link, &document, &deltas);
                 self.handle(Input::Loaded {
                     link,
                     document,
@@ -253,7 +263,7 @@ impl Hub {
     }
 
     /// How it goes. O(documents + links).
-    fn report(&mut self) -> Report {
+    pub(crate) fn report(&mut self) -> Report {
         let links = self.node.links();
         let (relays, clients): (Vec<_>, Vec<_>) =
             links.partition(|link| link.kind == LinkKind::Mesh);
@@ -276,10 +286,20 @@ impl Hub {
 
     /// Whether somebody may come in. A token is never logged.
     fn login(&self, link: LinkId, token: &Token) -> Input {
+        let begun = std::time::Instant::now();
         let verified = self
             .keys
             .as_ref()
             .map(|keys| keys.verify(&token.0, crate::now()));
+        let accepted = matches!(verified, Some(Ok(_)));
+        let course = Course::since(begun).failed(!accepted);
+        let traces = self.metrics.traces();
+        traces.note(What::Login, Within::Link(link), course, || {
+            [
+                ("driftwood.link", link.0.into()),
+                ("driftwood.accepted", accepted.into()),
+            ]
+        });
         match verified {
             Some(Ok(rights)) => {
                 self.metrics.login(true);
@@ -299,6 +319,7 @@ impl Hub {
     /// Does what the node asks. Some of it has a consequence that the node must hear of at once.
     fn carry_out(&mut self, output: Output) -> Option<Input> {
         self.metrics.output(&output);
+        self.underway.output(&output);
         match output {
             Output::Send {
                 link,

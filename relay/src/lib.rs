@@ -42,12 +42,14 @@ mod hub;
 mod inspect;
 mod metrics;
 mod origin;
+mod otlp;
 mod outbox;
 mod peers;
 mod ports;
 mod purge;
 mod quic;
 mod restore;
+mod traces;
 mod watch;
 mod webhook;
 

@@ -15,6 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::traces::Traces;
+
 /// Seconds: from what a fast disk needs to what nobody should have to wait.
 const SECONDS: [f64; 14] = [
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
@@ -62,6 +64,8 @@ pub(crate) struct Report {
 /// The counters of one relay.
 pub(crate) struct Metrics {
     registry: Registry,
+    /// Where that is wanted, also what took how long.
+    traces: Traces,
     links: Family<Kind, Gauge<i64, AtomicI64>>,
     transports: Family<Over, Gauge<i64, AtomicI64>>,
     documents: Gauge,
@@ -87,6 +91,7 @@ impl Default for Metrics {
         let histogram = || Histogram::new(SECONDS);
         let mut metrics = Self {
             registry: Registry::with_prefix("driftwood"),
+            traces: Traces::default(),
             links: Family::default(),
             transports: Family::default(),
             documents: Gauge::default(),
@@ -112,6 +117,18 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Those of a relay that notes spans there.
+    pub(crate) fn traced(traces: Traces) -> Self {
+        Self {
+            traces,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
+    }
+
     fn register(&mut self) {
         let all = &mut self.registry;
         all.register("connections", "Open connections", self.links.clone());

@@ -23,7 +23,7 @@ use quinn_proto::HashedConnectionIdGenerator;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout, Instant};
 
-use crate::connection::{Ended, Event, Links, CLOSE_GRACE};
+use crate::connection::{Ended, Links, CLOSE_GRACE};
 use crate::http::GOING_AWAY;
 use crate::outbox::{Close, Transport};
 use crate::tls::{Forgotten, Identity, TlsError, Trust};
@@ -246,11 +246,10 @@ impl Links {
             }
         }
         close_with(connection, close.unwrap_or(GOING_AWAY));
-        // Nobody listens any more when the node itself is being shut down.
-        let _ = self.events.send(Event::Down { link }).await;
-        Ended {
+        let ended = Ended {
             lasted: started.elapsed(),
             close,
-        }
+        };
+        self.end(link, kind, Transport::Quic, ended).await
     }
 }

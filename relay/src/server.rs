@@ -25,6 +25,8 @@ use crate::http::{Front, GOING_AWAY};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
+pub use crate::otlp::OtlpError;
+use crate::otlp::{Collector, Exporter};
 use crate::peers::{keep, random, Address, DialError, LinkState, Upkeep, QUIC_PAUSE};
 use crate::ports::{local, Ports};
 use crate::purge::Dialled;
@@ -32,6 +34,7 @@ use crate::quic;
 use crate::restore::restore;
 use crate::store::{self, Store, StoreError};
 use crate::tls::{Identity, TlsError, Trust};
+use crate::traces::Traces;
 use crate::watch::watch;
 pub use crate::webhook::WebhookError;
 use crate::webhook::{Changed, Webhook};
@@ -111,6 +114,9 @@ pub enum ServeError {
     /// Nobody can be told what changes.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+    /// Numbers and traces cannot be sent there.
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
     /// What peers are believed by cannot be used.
     #[error("--peer-ca {0}")]
     PeerCa(TlsError),
@@ -139,6 +145,7 @@ pub struct Server {
     metrics: Arc<Metrics>,
     api: Arc<Api>,
     webhook: Option<Webhook>,
+    exporter: Option<Exporter>,
     #[cfg(unix)]
     door: Option<crate::admin::Door>,
     done: mpsc::UnboundedReceiver<Done>,
@@ -193,7 +200,13 @@ impl Server {
             .map(|peer| Address::parse(peer))
             .collect::<Result<_, _>>()?;
         let keys = Keys::read(&config.auth_keys, config.auth_keys_url.as_deref())?.map(Arc::new);
-        let metrics = Arc::new(Metrics::default());
+        let collector = config.otlp_endpoint.as_deref().map(Collector::new);
+        let collector = collector.transpose()?;
+        let traces = match &collector {
+            Some(_) => Traces::wanted(),
+            None => Traces::default(),
+        };
+        let metrics = Arc::new(Metrics::traced(traces.clone()));
         let token = config.peer_token.as_deref().map(read_token).transpose()?;
         let identity = match (&config.tls_cert, &config.tls_key) {
             (Some(certificate), Some(key)) => {
@@ -235,7 +248,12 @@ impl Server {
             agent: concat!("driftwood-relay/", env!("CARGO_PKG_VERSION")).into(),
             ..driftwood_sync::Config::new(Role::Relay, NodeId(random()))
         };
-        let (links, events) = Links::new(settings.limits.clone());
+        let (mut links, events) = Links::new(settings.limits.clone());
+        links.traces = traces;
+        let exporter = collector.map(|collector| {
+            let (metrics, links) = (Arc::clone(&metrics), links.downgrade());
+            Exporter::new(collector, relay, metrics, links)
+        });
         let mut node = Node::new(settings);
         let to_do = restore(&mut node, &*store)?;
         tracing::info!(%address, %relay, documents = node.documents().count(), peers = peers.len(), "listening");
@@ -259,6 +277,7 @@ impl Server {
             metrics,
             api: Arc::new(Api::new(store, ReplicaId::new(random()))),
             webhook,
+            exporter,
             #[cfg(unix)]
             door: None,
             done,
@@ -324,6 +343,8 @@ impl Server {
         if let (Some(webhook), Some(changed)) = (self.webhook, changed) {
             tasks.spawn(async move { webhook.run(&changed, &metrics).await });
         }
+        // Beside the tasks that end with the last connection: it says how that went.
+        let exporter = self.exporter.map(Exporter::start);
         tasks.spawn(accept(self.listener, front));
         for peer in self.peers {
             let (links, stop) = (self.links.clone(), stopped.clone());
@@ -377,6 +398,9 @@ impl Server {
         };
         let drained = timeout(DRAIN_TIME_MAX, drained).await.unwrap_or(Ok(()));
         tasks.shutdown().await;
+        if let Some(exporter) = exporter {
+            exporter.finish(hub.report()).await;
+        }
         if let Some(endpoint) = goodbyes {
             let _ = timeout(GOODBYE_TIME_MAX, endpoint.wait_idle()).await;
         }

@@ -21,6 +21,7 @@ use crate::auth::{KeyError, Signer};
 use crate::fetch::Url;
 use crate::metrics::Metrics;
 use crate::peers::random;
+use crate::traces::{Course, What, Within};
 
 /// So long names are gathered.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -119,7 +120,19 @@ impl Webhook {
         let body = json!({ "id": id, "documents": documents }).to_string();
         let mut backoff = Backoff::new(random());
         loop {
-            let reason = match self.url.send(self.request(&body)).await {
+            let begun = std::time::Instant::now();
+            let answer = self.url.send(self.request(&body)).await;
+            let status = answer.as_ref().map_or(0, |it| it.status().as_u16());
+            let course = Course::since(begun).failed(!(200..300).contains(&status));
+            let traces = metrics.traces();
+            traces.note(What::Webhook, Within::Nothing, course, || {
+                [
+                    ("http.request.method", "POST".into()),
+                    ("http.response.status_code", u64::from(status).into()),
+                    ("driftwood.documents", batch.len().into()),
+                ]
+            });
+            let reason = match answer {
                 Ok(answer) if answer.status().is_success() => {
                     metrics.webhook(true);
                     return;

@@ -42,6 +42,7 @@ pub(super) fn run(config: &Config, out: &mut dyn Write) -> anyhow::Result<bool> 
     data(config, &mut findings)?;
     keys(config, &mut findings)?;
     web::webhook(config, &mut findings)?;
+    web::collector(config, &mut findings)?;
     tls(config, &mut findings)?;
     peers(config, &mut findings)?;
     Ok(findings.good)

@@ -14,6 +14,7 @@ mod login;
 mod loopback;
 mod mesh;
 mod operation;
+mod otlp;
 mod proxy;
 mod purge;
 mod quic;

@@ -5,6 +5,7 @@ use std::future::Future;
 use super::Findings;
 use crate::auth::Keys;
 use crate::config::Config;
+use crate::otlp::Collector;
 use crate::webhook::Webhook;
 
 /// Waits for an answer from elsewhere. On a thread of its own, wherever that is called from.
@@ -48,6 +49,23 @@ pub(super) fn webhook(config: &Config, findings: &mut Findings<'_>) -> anyhow::R
         Ok(()) => findings.good(&format!("--webhook {url} can be reached")),
         Err(error) => findings.wrong(&format!(
             "--webhook {url}: {error}; names of what changes wait until it answers"
+        )),
+    }
+}
+
+/// The collector of numbers and traces.
+pub(super) fn collector(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
+    let Some(url) = config.otlp_endpoint.as_deref() else {
+        return Ok(());
+    };
+    let collector = match Collector::new(url) {
+        Ok(collector) => collector,
+        Err(error) => return findings.wrong(&error.to_string()),
+    };
+    match wait(collector.reach())? {
+        Ok(()) => findings.good(&format!("--otlp-endpoint {url} takes what it is sent")),
+        Err(reason) => findings.wrong(&format!(
+            "--otlp-endpoint {url}: {reason}; the relay runs without it, and nothing of it is seen there"
         )),
     }
 }
