@@ -2,6 +2,7 @@
 
 use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 
+use crate::config::RELAY;
 use crate::document::Key;
 use crate::exchange::Exchange;
 use crate::rate::{Bucket, Source};
@@ -88,11 +89,19 @@ impl Link {
 
     /// Whether data of this document has to wait.
     pub(crate) fn is_busy_with(&self, key: Key) -> bool {
-        self.is_busy() || self.crowded.contains_key(&key)
+        self.is_busy() || self.is_crowded(key)
+    }
+
+    /// Whether too much of this document waits to be sent.
+    pub(crate) fn is_crowded(&self, key: Key) -> bool {
+        RELAY && self.crowded.contains_key(&key)
     }
 
     /// Since when the link, or a document on it, has been congested.
     pub(crate) fn stuck_since(&self) -> Option<Time> {
+        if !RELAY {
+            return self.congested;
+        }
         let crowded = self.crowded.values().copied();
         crowded.chain(self.congested).min()
     }

@@ -38,7 +38,7 @@ impl Node {
         };
         while !session.is_busy() && session.loads < self.config.limits.loads {
             let mut queue = session.queue.iter();
-            let next = queue.find(|&key| !session.crowded.contains_key(key));
+            let next = queue.find(|&&key| !session.is_crowded(key));
             let Some(key) = next.copied() else {
                 break;
             };

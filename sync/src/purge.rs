@@ -96,6 +96,9 @@ impl Node {
 
     /// The store has nothing of these any more.
     pub(crate) fn purged(&mut self, ids: &[MarkId]) {
+        if !RELAY {
+            return;
+        }
         let own = self.config.relay();
         let mut news = Vec::new();
         for id in ids {

@@ -105,9 +105,11 @@ impl Node {
 
     /// What a relay held is gone: it is asked for again, from everybody who takes part.
     pub(crate) fn lost(&mut self, name: &DocumentName) {
-        let document = self.documents.key(name).filter(|_| RELAY);
-        let document = document.and_then(|key| self.documents.get_mut(key));
-        if let Some(document) = document {
+        if !RELAY {
+            return;
+        }
+        let key = self.documents.key(name);
+        if let Some(document) = key.and_then(|key| self.documents.get_mut(key)) {
             document.durable = VersionVector::new();
             if let Some(entry) = document.listed.take() {
                 self.unlist(name, entry);
