@@ -224,6 +224,15 @@ impl Outbox {
 
     fn take(&self) -> Option<Next> {
         let mut queue = self.queue();
+        if queue.frames.len() <= GATHER_FRAMES && queue.bytes <= GATHER_BYTES {
+            // All of it, and the room that it took: most links are idle.
+            let frames = std::mem::take(&mut queue.frames);
+            return if frames.is_empty() {
+                queue.close.map(Next::Close)
+            } else {
+                Some(Next::Frames(frames.into()))
+            };
+        }
         let mut gathered = Vec::new();
         let mut bytes = 0;
         while let Some((_, frame)) = queue.frames.front() {

@@ -67,7 +67,7 @@ impl Node {
             let due = self.now + self.config.limits.audit_time;
             if let Some(session) = self.links.get_mut(&link) {
                 session.spare = true;
-                session.exchange.due = Some(due);
+                session.exchange().due = Some(due);
             }
         } else {
             self.start_exchange(link);
@@ -101,7 +101,7 @@ impl Node {
             Some(after) => self.ask_since(link, after),
             None if session.begins(self.config.node) => self.start_survey(link),
             // They begin, and then it is our turn.
-            None => session.exchange.due = Some(due),
+            None => session.exchange().due = Some(due),
         }
     }
 
@@ -111,8 +111,8 @@ impl Node {
             return self.ask_since(link, 0);
         }
         if let Some(session) = self.links.get_mut(&link) {
-            session.exchange.survey_due = None;
-            session.exchange.survey = Some(Box::default());
+            session.exchange().survey_due = None;
+            session.exchange().survey = Some(Box::default());
             let (from, number) = (0, 0);
             self.outbox.send(link, &Message::Survey { from, number });
         }
@@ -124,10 +124,10 @@ impl Node {
             return;
         };
         let seen = session.remote.map(|remote| self.feed.seen(remote));
-        session.exchange.seen = seen.unwrap_or_default();
-        session.exchange.due = None;
-        session.exchange.asked = Some(after);
-        session.exchange.differed = None;
+        session.exchange().seen = seen.unwrap_or_default();
+        session.exchange().due = None;
+        session.exchange().asked = Some(after);
+        session.exchange().differed = None;
         self.outbox.send(link, &Message::Since { after });
     }
 
@@ -136,7 +136,7 @@ impl Node {
         let Some(session) = self.mesh_link(link) else {
             return;
         };
-        session.exchange.to_answer = Some(after);
+        session.exchange().to_answer = Some(after);
         let (remote, begins) = (session.remote, session.begins(own));
         self.answer_since(link);
         // They have begun to compare everything, or think that we know each other. Their first link may
@@ -147,7 +147,7 @@ impl Node {
         let Some((&link, first)) = first.filter(|_| !begins) else {
             return;
         };
-        if first.exchange.asked.is_none() && (after == 0 || !known) {
+        if first.exchange.as_ref().is_none_or(|it| it.asked.is_none()) && (after == 0 || !known) {
             self.ask_since(link, 0);
         }
     }
@@ -160,7 +160,8 @@ impl Node {
         if session.is_busy() || session.queue.len() >= QUEUE_MAX {
             return;
         }
-        if let Some(after) = session.exchange.to_answer.take() {
+        let exchange = session.exchange.as_mut();
+        if let Some(after) = exchange.and_then(|it| it.to_answer.take()) {
             let changes = self.changes(after);
             self.outbox.send(link, &Message::Changes(changes));
         }
@@ -175,19 +176,19 @@ impl Node {
         let Some(remote) = session.remote else {
             return;
         };
-        if session.exchange.asked != Some(changes.after) {
+        if session.exchange().asked != Some(changes.after) {
             return;
         }
-        let seen = session.exchange.seen;
+        let seen = session.exchange().seen;
         if changes.upto < changes.after || !changes.more && changes.upto < seen {
             return self.fell_behind(link, remote);
         }
-        let mut differed = session.exchange.differed;
+        let mut differed = session.exchange().differed;
         let spare = session.spare;
         if spare {
             // The other link has told, or will.
-            session.exchange.asked = None;
-            session.exchange.due = Some(due);
+            session.exchange().asked = None;
+            session.exchange().due = Some(due);
         }
         self.feed.see(remote, changes.upto);
         if spare {
@@ -218,16 +219,16 @@ impl Node {
             return;
         };
         let begins = session.begins(self.config.node);
-        session.exchange.differed = differed;
+        session.exchange().differed = differed;
         if changes.more {
             let after = changes.upto;
-            session.exchange.asked = Some(after);
+            session.exchange().asked = Some(after);
             return self.outbox.send(link, &Message::Since { after });
         }
-        session.exchange.asked = None;
-        session.exchange.due = Some(due);
+        session.exchange().asked = None;
+        session.exchange().due = Some(due);
         if begins {
-            session.exchange.survey_due.get_or_insert(survey_due);
+            session.exchange().survey_due.get_or_insert(survey_due);
         }
         self.feed
             .set_cursor(remote, differed.unwrap_or(changes.upto));
@@ -260,7 +261,9 @@ impl Node {
             (true, Some(remote)) => Some(self.feed.seen(remote)),
             _ => remote.and_then(|remote| self.feed.cursor(remote)),
         };
-        let exchange = &mut session.exchange;
+        let Some(exchange) = &mut session.exchange else {
+            return;
+        };
         let ask = exchange.due.take_if(|at| now >= *at).is_some();
         let survey = exchange.survey_due.take_if(|at| now >= *at).is_some();
         if ask {

@@ -45,7 +45,8 @@ pub(crate) struct Link {
     pub(crate) transfers: BTreeSet<Key>,
     /// Loads under way.
     pub(crate) loads: usize,
-    pub(crate) exchange: Exchange,
+    /// With another relay; few links have one.
+    pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) bucket: Bucket,
 }
 
@@ -72,7 +73,7 @@ impl Link {
             queue: BTreeSet::new(),
             transfers: BTreeSet::new(),
             loads: 0,
-            exchange: Exchange::default(),
+            exchange: None,
             bucket: Bucket::new(now, limits.messages),
         }
     }
@@ -146,10 +147,15 @@ impl Link {
             self.stuck_since()
                 .map(|since| since + limits.congested_time),
             self.paused,
-            self.exchange.deadline(),
+            self.exchange.as_ref().and_then(|it| it.deadline()),
             self.expires(),
         ];
         others.into_iter().flatten().fold(alive, Time::min)
+    }
+
+    /// What is compared with the other relay.
+    pub(crate) fn exchange(&mut self) -> &mut Exchange {
+        self.exchange.get_or_insert_default()
     }
 
     /// Whether another link to the same relay should take over when this one ends.

@@ -81,7 +81,7 @@ impl Node {
         let Some(session) = self.mesh_link(link) else {
             return;
         };
-        let Some(mut survey) = session.exchange.survey.take() else {
+        let Some(mut survey) = session.exchange().survey.take() else {
             return;
         };
         if symbols.from == 0 {
@@ -105,7 +105,7 @@ impl Node {
         let (from, number) = (len as u64, survey.number);
         survey.ours = Some(ours);
         if let Some(session) = self.links.get_mut(&link) {
-            session.exchange.survey = Some(survey);
+            session.exchange().survey = Some(survey);
         }
         self.outbox.send(link, &Message::Survey { from, number });
     }
@@ -172,7 +172,7 @@ impl Node {
             return;
         };
         let begins = session.begins(self.config.node);
-        let exchange = &mut session.exchange;
+        let exchange = session.exchange();
         exchange.due = Some(due);
         exchange.survey_due = begins.then_some(survey_due);
         exchange.confirming = Some(Confirming {
@@ -193,7 +193,9 @@ impl Node {
         let Some(session) = self.links.get_mut(&link).filter(|_| RELAY) else {
             return;
         };
-        let exchange = &mut session.exchange;
+        let Some(exchange) = &mut session.exchange else {
+            return;
+        };
         let Some(Confirming { after, upto, .. }) = exchange.confirming.take_if(|it| now >= it.due)
         else {
             return;
