@@ -544,10 +544,15 @@ impl Store for LogStore {
     fn checkpoint(&self, document: &DocumentName) -> Result<(), StoreError> {
         let _alone = lock(&self.index);
         lock(&self.due).remove(document);
-        match self.entry(document) {
-            Some(entry) => self.merge(&entry),
-            None => Ok(()),
+        let Some(entry) = self.entry(document) else {
+            return Ok(());
+        };
+        self.merge(&entry)?;
+        // What came meanwhile has asked for another one, on top of what is merged now.
+        if !lock(&entry.state).head.is_due() {
+            lock(&self.due).remove(document);
         }
+        Ok(())
     }
 
     fn is_untidy(&self) -> bool {
