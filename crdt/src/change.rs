@@ -39,6 +39,7 @@ pub struct Change {
 
 impl Change {
     /// An edit of `replica`, whose last change had seq `last`; `room` is empty.
+    #[inline]
     pub(crate) fn new(replica: ReplicaId, last: u64, stamp: Stamp, room: Vec<Record>) -> Self {
         Self {
             replica,
@@ -108,10 +109,12 @@ impl Change {
     }
 
     /// What was removed, in the order of the changes.
-    pub(crate) fn into_removals(mut self) -> Vec<Record> {
-        if !self.removals.is_sorted_by_key(Record::by) {
-            ordered::sort_by_key(&mut self.removals, Record::by);
+    #[inline]
+    pub(crate) fn take_removals(&mut self) -> Vec<Record> {
+        let mut removals = std::mem::take(&mut self.removals);
+        if removals.len() > 1 && !removals.is_sorted_by_key(Record::by) {
+            ordered::sort_by_key(&mut removals, Record::by);
         }
-        self.removals
+        removals
     }
 }

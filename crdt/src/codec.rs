@@ -4,6 +4,7 @@
 //! allocates more than a small multiple of the bytes that are present. What is encoded has one
 //! encoding, and nothing else decodes; PROTOCOL.md gives it as formulas.
 
+mod check;
 mod delta;
 mod entries;
 mod items;
@@ -16,7 +17,7 @@ mod step;
 mod value;
 mod varint;
 
-pub(crate) use delta::STROKE;
+pub(crate) use delta::{Full, STROKE};
 pub(crate) use snapshot::{load, save};
-pub(crate) use step::{Step, Thing};
+pub(crate) use step::{Keystroke, Made, Step, Thing};
 pub use varint::{DecodeError, Reader, Writer};

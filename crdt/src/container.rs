@@ -5,19 +5,22 @@ pub(crate) mod cell;
 mod changes;
 pub(crate) mod list;
 mod part;
+mod plan;
+mod said;
 pub(crate) mod text;
 mod touched;
 pub(crate) mod tree;
 
 use crate::ordered::{self, BTreeSet};
 use crate::plain::plain;
+use std::borrow::Cow;
 
 use crate::counter::Tally;
 use crate::document::Departure;
 use crate::map::MapItem;
 use crate::sequence::content::Content;
 use crate::sequence::run::RunItem;
-use crate::sequence::Plan;
+use crate::sequence::RunItems;
 use crate::{
     Dot, DotRun, DotSet, DotStore, Interval, Kind, LwwMap, MergeError, OrSet, PnCounter, ReplicaId,
 };
@@ -27,6 +30,8 @@ pub(crate) use changes::Entry;
 pub use changes::{ChangeKind, Changes, ListPatch, TextPatch};
 use list::ListBody;
 use part::Part;
+pub(crate) use plan::Plan;
+pub(crate) use said::{Runs, Said};
 use text::{TextBody, TextItems};
 pub use touched::Touched;
 use tree::TreeBody;
@@ -76,11 +81,11 @@ pub(crate) enum BodyItems {
         values: Vec<MapItem<String, Value>>,
         children: Vec<MapItem<(String, Kind), ()>>,
     },
-    List(Vec<RunItem<Cells>>),
+    List(RunItems<Cells>),
     Text(TextItems),
     Set(Vec<MapItem<Value, ()>>),
     Counter(Vec<Tally>),
-    Tree(Vec<RunItem<Cells>>),
+    Tree(RunItems<Cells>),
 }
 
 impl BodyItems {
@@ -91,24 +96,19 @@ impl BodyItems {
                 values: Vec::new(),
                 children: Vec::new(),
             },
-            Kind::List => Self::List(Vec::new()),
+            Kind::List => Self::List(RunItems::default()),
             Kind::Text => Self::Text(TextItems::default()),
             Kind::Set => Self::Set(Vec::new()),
             Kind::Counter => Self::Counter(Vec::new()),
-            Kind::Tree => Self::Tree(Vec::new()),
+            Kind::Tree => Self::Tree(RunItems::default()),
         }
-    }
-
-    /// These, and nothing in their place.
-    pub(crate) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::Counter(Vec::new()))
     }
 
     /// Whether anything is alive.
     pub(crate) fn has_live(&self) -> bool {
         match self {
-            Self::List(runs) | Self::Tree(runs) => runs.iter().any(RunItem::has_live),
-            Self::Text(text) => !text.marks.is_empty() || text.runs.iter().any(RunItem::has_live),
+            Self::List(runs) | Self::Tree(runs) => runs.has_live(),
+            Self::Text(text) => !text.marks.is_empty() || text.runs.has_live(),
             Self::Map { .. } | Self::Set(_) | Self::Counter(_) => !self.is_empty(),
         }
     }
@@ -164,9 +164,9 @@ impl BodyItems {
                 dots.chain(children.map(|item| item.sibling.dot))
                     .for_each(|dot| each(one(dot)));
             }
-            Self::List(runs) | Self::Tree(runs) => runs.iter().for_each(|run| each(run.dots())),
+            Self::List(runs) | Self::Tree(runs) => runs.for_each_dots(each),
             Self::Text(text) => {
-                text.runs.iter().for_each(|run| each(run.dots()));
+                text.runs.for_each_dots(&mut each);
                 text.marks
                     .iter()
                     .for_each(|item| each(one(item.sibling.dot)));
@@ -179,11 +179,9 @@ impl BodyItems {
     /// Those of them that are alive.
     pub(crate) fn for_each_live(&self, mut each: impl FnMut(DotRun)) {
         match self {
-            Self::List(runs) | Self::Tree(runs) => {
-                runs.iter().flat_map(RunItem::live).for_each(each);
-            }
+            Self::List(runs) | Self::Tree(runs) => runs.live().for_each(each),
             Self::Text(text) => {
-                text.runs.iter().flat_map(RunItem::live).for_each(&mut each);
+                text.runs.live().for_each(&mut each);
                 let marks = text.marks.iter().map(|item| item.sibling.dot);
                 marks.for_each(|start| each(DotRun { start, len: 1 }));
             }
@@ -194,17 +192,19 @@ impl BodyItems {
     /// The dots of the elements of a sequence, alive and deleted.
     pub(crate) fn for_each_element_run(&self, each: impl FnMut(DotRun)) {
         match self {
-            Self::List(runs) | Self::Tree(runs) => runs.iter().map(RunItem::dots).for_each(each),
-            Self::Text(text) => text.runs.iter().map(RunItem::dots).for_each(each),
+            Self::List(runs) | Self::Tree(runs) => runs.for_each_dots(each),
+            Self::Text(text) => text.runs.for_each_dots(each),
             Self::Map { .. } | Self::Set(_) | Self::Counter(_) => {}
         }
     }
 
     /// Adds deleted elements that others hang on.
     pub(crate) fn add_skeleton(&mut self, body: &Body, dots: &[Dot], from: &VersionVector) {
-        fn add<C: Content>(runs: &mut Vec<RunItem<C>>, skeleton: Vec<RunItem<C>>) {
-            runs.extend(skeleton);
-            ordered::sort_by_key(runs, |run| run.start);
+        fn add<C: Content>(runs: &mut RunItems<C>, skeleton: Vec<RunItem<C>>) {
+            runs.change(|runs| {
+                runs.extend(skeleton);
+                ordered::sort_by_key(runs, |run| run.start);
+            });
         }
         match (self, body) {
             (Self::List(runs), Body::List(list)) => add(runs, list.cells.skeleton_of(dots, from)),
@@ -231,7 +231,7 @@ impl BodyItems {
     pub(crate) fn all(&self) -> Vec<DotRun> {
         let mut all = Vec::with_capacity(self.run_count());
         self.for_each_run(|run| all.push(run));
-        ordered::sort(&mut all);
+        ordered::sort_dots(&mut all, |run| run.start);
         all
     }
 
@@ -252,7 +252,7 @@ impl BodyItems {
             }
             Self::Set(items) => OrSet::max_stamp(items, of),
             Self::Text(text) => LwwMap::max_stamp(&text.marks, of),
-            Self::List(runs) | Self::Tree(runs) => cell::max_stamp(runs, of),
+            Self::List(runs) | Self::Tree(runs) => runs.max_stamp(of),
             Self::Counter(_) => None,
         }
     }
@@ -481,12 +481,18 @@ impl Body {
     ) -> Result<Option<Plan>, MergeError> {
         let wanted = wanted.iter().copied();
         match (self, items) {
-            (Self::List(list), BodyItems::List(runs)) => list.cells.check_with(runs, wanted, seen),
-            (Self::Tree(tree), BodyItems::Tree(runs)) => tree.cells.check_with(runs, [], seen),
+            (Self::List(list), BodyItems::List(runs)) => {
+                let built = list.cells.check_with(runs, wanted, seen)?;
+                Ok(built.map(Plan::Cells))
+            }
+            (Self::Tree(tree), BodyItems::Tree(runs)) => {
+                let built = tree.cells.check_with(runs, [], seen)?;
+                Ok(built.map(Plan::Cells))
+            }
             (Self::Text(text), BodyItems::Text(items)) => {
-                let plan = text.chars.check_with(&items.runs, items.anchors(), seen)?;
+                let built = text.chars.check_with(&items.runs, items.anchors(), seen)?;
                 text.marks.check(&items.marks, seen)?;
-                Ok(plan)
+                Ok(built.map(Plan::Chars))
             }
             (Self::Map(map), BodyItems::Map { values, children }) => {
                 map.values.check(values, seen)?;
@@ -498,6 +504,14 @@ impl Body {
                 Ok(None)
             }
             _ => Ok(None),
+        }
+    }
+
+    /// The first of these dots that is a mark of this text.
+    pub(crate) fn mark_in(&self, run: DotRun) -> Option<Dot> {
+        match self {
+            Self::Text(text) => text.marks.first_in(run),
+            _ => None,
         }
     }
 
@@ -515,34 +529,34 @@ impl Body {
             .collect()
     }
 
-    /// Takes in what is new of the items; gives what a reader sees of it, at which keys only if it `is_told`.
+    /// Takes in what is new of the items; gives what a reader sees of it, in full only if it `is_told`.
     pub(crate) fn join(
         &mut self,
-        items: &BodyItems,
+        items: Cow<'_, BodyItems>,
         plan: Option<Plan>,
         wanted: &[Dot],
         (seen, is_told): (&VersionVector, bool),
     ) -> ChangeKind {
-        match (self, items) {
-            (Self::Map(map), BodyItems::Map { values, children }) => {
-                let map = &mut **map;
-                let new = |dot| is_told && !seen.contains(dot);
-                let at = values.iter().map(|item| (item.sibling.dot, &item.key));
-                let inside = children.iter().map(|item| (item.sibling.dot, &item.key.0));
-                let keys = at.chain(inside).filter(|&(dot, _)| new(dot));
-                let keys = keys.map(|(_, key)| key.clone()).collect();
-                map.values.take_in(values, seen);
-                map.children.take_in(children, seen);
-                ChangeKind::Map(keys)
-            }
+        if let (Self::Map(_), BodyItems::Map { values, children }) = (&*self, &*items) {
+            let new = |dot| is_told && !seen.contains(dot);
+            let at = values.iter().map(|item| (item.sibling.dot, &item.key));
+            let inside = children.iter().map(|item| (item.sibling.dot, &item.key.0));
+            let keys = at.chain(inside).filter(|&(dot, _)| new(dot));
+            let keys = keys.map(|(_, key)| key.clone()).collect();
+            self.take_entries(items, seen);
+            return ChangeKind::Map(keys);
+        }
+        match (self, &*items) {
             (Self::List(list), BodyItems::List(items)) => {
-                ChangeKind::List(list.join(items, plan, wanted, seen))
+                let built = plan.and_then(Plan::cells);
+                ChangeKind::List(list.join(items, built, wanted, seen))
             }
             (Self::Text(text), BodyItems::Text(items)) => {
-                ChangeKind::Text(text.join(items, plan, seen))
+                let built = plan.and_then(Plan::chars);
+                ChangeKind::Text(text.join(items, built, (seen, is_told)))
             }
-            (Self::Set(set), BodyItems::Set(items)) => {
-                set.take_in(items, seen);
+            (body @ Self::Set(_), BodyItems::Set(_)) => {
+                body.take_entries(items, seen);
                 ChangeKind::Set
             }
             (Self::Counter(counter), BodyItems::Counter(items)) => {
@@ -550,9 +564,30 @@ impl Body {
                 ChangeKind::Counter
             }
             (Self::Tree(tree), BodyItems::Tree(items)) => {
-                ChangeKind::Tree(tree.join(items, plan, seen))
+                ChangeKind::Tree(tree.join(items, plan.and_then(Plan::cells), seen))
             }
             _ => unreachable!("a path ends in the kind of its container, and so do its items"),
+        }
+    }
+
+    /// Takes in entries, those that nobody else needs without a copy.
+    fn take_entries(&mut self, items: Cow<'_, BodyItems>, seen: &VersionVector) {
+        match (self, items) {
+            (Self::Map(map), Cow::Owned(BodyItems::Map { values, children })) => {
+                map.values.take_in(Cow::Owned(values), seen);
+                map.children.take_in(Cow::Owned(children), seen);
+            }
+            (Self::Map(map), Cow::Borrowed(BodyItems::Map { values, children })) => {
+                map.values.take_in(Cow::Borrowed(values), seen);
+                map.children.take_in(Cow::Borrowed(children), seen);
+            }
+            (Self::Set(set), Cow::Owned(BodyItems::Set(items))) => {
+                set.take_in(Cow::Owned(items), seen);
+            }
+            (Self::Set(set), Cow::Borrowed(BodyItems::Set(items))) => {
+                set.take_in(Cow::Borrowed(items), seen);
+            }
+            _ => {}
         }
     }
 

@@ -16,7 +16,9 @@ mod tree;
 
 use crate::codec;
 use crate::container::Changes;
-use crate::{Delta, Dot, DotSet, LoadError, MergeError, ReplicaId, Replicated, UndoManager};
+use crate::{
+    Delta, Dot, DotSet, DotStore, LoadError, MergeError, ReplicaId, Replicated, UndoManager,
+};
 use crate::{Value, VersionVector};
 pub(crate) use departed::Departure;
 pub use edit::{CounterEdit, Edit, ListEdit, MapEdit, NodeEdit, SetEdit, TextEdit, TreeEdit};
@@ -116,7 +118,24 @@ impl Doc {
     }
 
     fn merge_noting(&mut self, delta: &Delta, noted: Noted) -> Result<Changes, MergeError> {
-        // Of what is yet to be written nothing can have been erased.
+        self.check_erased(delta)?;
+        let noted = self.inner.merge_noting(delta, noted)?;
+        Ok(self.told(noted))
+    }
+
+    /// As [`Self::merge`], of a delta that nobody else needs.
+    pub(in crate::document) fn take(
+        &mut self,
+        delta: Delta,
+        noted: Noted,
+    ) -> Result<Changes, MergeError> {
+        self.check_erased(&delta)?;
+        let noted = self.inner.take_noting(delta, noted)?;
+        Ok(self.told(noted))
+    }
+
+    /// Of what is yet to be written nothing can have been erased.
+    fn check_erased(&self, delta: &Delta) -> Result<(), MergeError> {
         let known = |dot: Dot| self.version().contains(dot) || delta.to.contains(dot);
         let erased = delta.items.erasures.iter().flat_map(|(_, runs)| runs);
         let mut ends = erased.map(|run| run.start.plus(run.len - 1));
@@ -124,10 +143,14 @@ impl Doc {
             let have = self.version().clone();
             return Err(MergeError::Gap { have });
         }
-        let noted = self.inner.merge_noting(delta, noted)?;
+        Ok(())
+    }
+
+    /// What was noted, once what is of no use any more was let go.
+    fn told(&mut self, noted: Noted) -> Changes {
         let changes = self.inner.store().report(noted);
         self.inner.store_mut().sweep();
-        Ok(changes)
+        changes
     }
 
     /// What a copy at `since` lacks of this one; empty if nothing.
@@ -146,9 +169,36 @@ impl Doc {
         delta
     }
 
+    /// What [`Self::delta_since`] gives as bytes. All of a document is written as it lies, without a delta in between.
+    pub fn encode_since(&self, since: &VersionVector) -> Vec<u8> {
+        if since.is_empty() {
+            let mut out = Vec::new();
+            self.encode_all(self.inner.head_since(since), &mut out);
+            return out;
+        }
+        self.delta_since(since).encode()
+    }
+
+    /// Appends all as bytes, after the head of a delta from nothing.
+    fn encode_all(&self, mut head: Delta, out: &mut Vec<u8>) {
+        let tree = self.inner.store();
+        head.items.erasures = tree.erased(head.interval());
+        if let Some((table, bodies)) = tree.said(head.interval()) {
+            let (head, table) = (&head, &table[..]);
+            let full = codec::Full {
+                head,
+                table,
+                bodies,
+            };
+            return full.encode_into(out);
+        }
+        head.items = tree.collect(head.interval());
+        head.encode_into(out);
+    }
+
     /// The whole document as bytes with a checksum, for [`Self::load`].
     pub fn save(&self) -> Vec<u8> {
-        codec::save(&self.whole())
+        codec::save(|out| self.encode_all(self.whole_head(), out))
     }
 
     /// Loads what [`Self::save`] gave.
@@ -158,7 +208,7 @@ impl Doc {
     pub fn load(replica: ReplicaId, saved: &[u8]) -> Result<Self, LoadError> {
         let whole = codec::load(saved)?;
         let mut doc = Self::new(replica);
-        doc.merge_noting(&whole, Noted::silent())?;
+        doc.take(whole, Noted::silent())?;
         Ok(doc)
     }
 
@@ -170,11 +220,26 @@ impl Doc {
 
     /// The whole document as one delta from nothing, without the records of what was removed.
     pub fn whole(&self) -> Delta {
-        let mut whole = self.delta_since(&VersionVector::new());
-        // Of a whole state it is plain what is gone; the log of removals is no part of it.
-        whole.removals.clear();
-        whole.complete = false;
+        let mut whole = self.whole_head();
+        if !whole.to.is_empty() {
+            whole.items = self.inner.store().collect(whole.interval());
+        }
         whole
+    }
+
+    /// What [`Self::whole`] gives as bytes, without a delta in between.
+    pub fn encode_whole(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode_all(self.whole_head(), &mut out);
+        out
+    }
+
+    fn whole_head(&self) -> Delta {
+        let mut head = self.inner.head_since(&VersionVector::new());
+        // Of a whole state it is plain what is gone; the log of removals is no part of it.
+        head.removals.clear();
+        head.complete = false;
+        head
     }
 
     /// The map of this name.

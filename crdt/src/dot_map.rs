@@ -8,6 +8,8 @@ use crate::{Dot, DotRun};
 #[derive(Clone, Default, Debug)]
 pub(crate) struct DotMap<const UP: bool> {
     runs: Sorted<Entry>,
+    /// Where the last entry was written: the next dots mostly follow.
+    last: Place,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,28 +35,46 @@ impl<const UP: bool> DotMap<UP> {
         let runs: Vec<Entry> = runs.collect();
         Self {
             runs: Sorted::of(runs.into_iter()),
+            last: Place::default(),
         }
     }
 
     /// Gives dots a number, or their numbers; those of one call are new, or were an entry before.
+    #[inline]
     pub(crate) fn insert(&mut self, run: DotRun, number: u32) {
-        if run.len == 0 {
-            return;
+        if run.len > 0 && !self.extend(self.last, run, number) {
+            self.insert_apart(run, number);
         }
+    }
+
+    fn insert_apart(&mut self, run: DotRun, number: u32) {
         let place = self.runs.seek(|entry| entry.run.start < run.start);
-        let before = place.before();
-        if let Some(before) = before.and_then(|place| self.runs.get_mut(place)) {
-            let next = before.run.start.plus(before.run.len);
-            if next == run.start && Self::number_at(*before, before.run.len) == number {
-                before.run.len += run.len;
+        if let Some(before) = place.before() {
+            if self.extend(before, run, number) {
+                self.last = before;
                 return;
             }
         }
         let entry = Entry { run, number };
-        match self.runs.get_mut(place) {
-            Some(same) if same.run.start == run.start => *same = entry,
+        self.last = match self.runs.get_mut(place) {
+            Some(same) if same.run.start == run.start => {
+                *same = entry;
+                place
+            }
             _ => self.runs.insert(place, entry),
-        }
+        };
+    }
+
+    /// Makes an entry longer, if the run is what comes after it.
+    #[inline]
+    fn extend(&mut self, place: Place, run: DotRun, number: u32) -> bool {
+        let entry = self.runs.get_mut(place);
+        let before = entry.filter(|before| {
+            before.run.end() == run.start.seq
+                && before.run.start.replica == run.start.replica
+                && Self::number_at(**before, before.run.len) == number
+        });
+        before.map(|before| before.run.len += run.len).is_some()
     }
 
     fn number_at(entry: Entry, within: u64) -> u32 {
@@ -126,13 +146,15 @@ impl<const UP: bool> DotMap<UP> {
 
     /// The first of these parts.
     pub(crate) fn first_in(&self, run: DotRun) -> Option<(DotRun, u32)> {
-        let next = self.runs.seek(|entry| entry.run.start <= run.start);
-        let before = next.before().and_then(|place| self.runs.get(place));
-        let entry = match before {
-            Some(before) if before.run.contains(run.start) => *before,
-            _ => *self.runs.get(next)?,
-        };
-        Self::part_of(entry, run)
+        let has_it = |entry: &&Entry| entry.run.contains(run.start);
+        // What was written last is asked for most.
+        let last = self.runs.get(self.last).filter(has_it);
+        let entry = last.or_else(|| {
+            let next = self.runs.seek(|entry| entry.run.start <= run.start);
+            let before = next.before().and_then(|place| self.runs.get(place));
+            before.filter(has_it).or_else(|| self.runs.get(next))
+        });
+        Self::part_of(*entry?, run)
     }
 
     /// What of a run lies in an entry.

@@ -44,6 +44,17 @@ pub trait DotStore: Default {
         effects: &mut Self::Effects,
     );
 
+    /// As [`Self::join`], of items that nobody else needs.
+    fn take(
+        &mut self,
+        items: Self::Items,
+        plan: Self::Plan,
+        seen: &VersionVector,
+        effects: &mut Self::Effects,
+    ) {
+        self.join(&items, plan, seen, effects);
+    }
+
     /// Removes those of the dots that are alive here.
     fn remove(&mut self, dots: &DotSet, effects: &mut Self::Effects);
 }

@@ -131,3 +131,15 @@ pub enum LoadError {
     #[error("the saved document is damaged: {0}")]
     Merge(#[from] MergeError),
 }
+
+/// Why the bytes of a delta could not be merged; nothing was changed.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// They are no delta.
+    #[error("this is not a delta: {0}")]
+    Decode(#[from] crate::DecodeError),
+    /// The delta does not fit what is here.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+}

@@ -5,7 +5,7 @@
 //! came. There is no server, no clock, no randomness and no IO in this crate.
 //!
 //! ```
-//! use driftwood_crdt::{Delta, Doc, ReplicaId};
+//! use driftwood_crdt::{Doc, ReplicaId};
 //!
 //! // Two people start from nothing; each copy has a replica id of its own.
 //! let mut ann = Doc::new(ReplicaId::new(1));
@@ -14,20 +14,20 @@
 //! let mut edit = ann.edit(1_000); // the wall clock, in milliseconds
 //! edit.map("meta").set("title", "Trip")?;
 //! edit.text("body").insert(0, "Pack the tent.")?;
-//! let from_ann = edit.commit().encode(); // what to send
+//! let from_ann = edit.commit_encoded(); // what to send
 //!
 //! let mut edit = ben.edit(1_000);
 //! edit.set("tags").add("outdoors")?;
-//! let from_ben = edit.commit().encode();
+//! let from_ben = edit.commit_encoded();
 //!
-//! ann.merge(&Delta::decode(&from_ben)?)?;
-//! ben.merge(&Delta::decode(&from_ann)?)?;
+//! ann.merge_encoded(&from_ben)?;
+//! ben.merge_encoded(&from_ann)?;
 //! assert_eq!(ann.canonical(), ben.canonical());
 //! assert_eq!(ben.text("body").to_string(), "Pack the tent.");
 //!
 //! // Whoever was away says how far it has come, and gets what it lacks.
 //! let mut eve = Doc::new(ReplicaId::new(3));
-//! eve.merge(&ann.delta_since(eve.version()))?;
+//! eve.merge_encoded(&ann.encode_since(eve.version()))?;
 //! assert_eq!(eve.to_value(), ben.to_value());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -102,7 +102,7 @@ pub use document::{
 };
 pub use dot::{Dot, DotRun, DotSet, Interval};
 pub use dot_store::DotStore;
-pub use error::{EditError, LoadError, MergeError, SeedError};
+pub use error::{EditError, ImportError, LoadError, MergeError, SeedError};
 pub use journal::{Journal, JournalError, NamedVersion};
 pub use list::List;
 pub use map::{LwwMap, MapItem};
@@ -114,7 +114,7 @@ pub use rich::{DeltaError, DeltaOp, Marks};
 pub use sequence::blame::Blame;
 pub use sequence::content::{Chars, Content, Extent, Unit};
 pub use sequence::run::{PieceItem, Pieces, RunItem, Side};
-pub use sequence::{Patch, Sequence};
+pub use sequence::{Patch, RunItems, Sequence};
 pub use set::OrSet;
 pub use stamp::{Minute, Stamp};
 pub use text::Text;

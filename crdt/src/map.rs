@@ -2,6 +2,7 @@
 
 use crate::ordered::{self, BTreeSet};
 use crate::plain::plain;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
@@ -220,6 +221,16 @@ impl<K: Rank + Clone, V> LwwMap<K, V> {
         plain(self.in_order().map(|(key, register)| (key, register)))
     }
 
+    /// All values, in order of key and dot.
+    pub(crate) fn entries(&self) -> Vec<Entry<'_, K, V>> {
+        let mut entries = Vec::with_capacity(self.live);
+        for (key, register) in self.iter() {
+            let siblings = register.siblings().iter();
+            entries.extend(siblings.map(|sibling| Entry::new(key, sibling)));
+        }
+        entries
+    }
+
     /// The keys from this one on and their registers, in order.
     pub(crate) fn iter_from<'a>(
         &'a self,
@@ -283,7 +294,7 @@ impl<K: Rank + Clone, V> LwwMap<K, V> {
     }
 
     /// As [`DotStore::join`], for whom knows the keys.
-    pub(crate) fn take_in(&mut self, items: &[MapItem<K, V>], seen: &VersionVector)
+    pub(crate) fn take_in(&mut self, items: Cow<'_, [MapItem<K, V>]>, seen: &VersionVector)
     where
         V: Clone,
     {
@@ -328,34 +339,37 @@ impl<K: Rank + Clone, V> LwwMap<K, V> {
     }
 
     /// Of items in order, at once.
-    fn of(items: &[MapItem<K, V>]) -> Self
+    fn of(items: Cow<'_, [MapItem<K, V>]>) -> Self
     where
         V: Clone,
     {
         let of_keys = items.chunk_by(|a, b| a.key == b.key);
         let mut dots = Vec::with_capacity(items.len());
-        let mut count = 0;
-        for items in of_keys.clone() {
-            dots.extend(items.iter().map(|item| (item.sibling.dot, count)));
-            count += 1;
+        let mut order = Vec::new();
+        for (items, slot) in of_keys.zip(0..) {
+            dots.extend(items.iter().map(|item| (item.sibling.dot, slot)));
+            order.push(Listed::new(items[0].key.rank(), slot));
         }
-        ordered::sort(&mut dots);
-        let ranks = of_keys.clone().map(|items| items[0].key.rank());
-        let order = ranks.zip(0..).map(|(rank, slot)| Listed::new(rank, slot));
-        let mut of_keys = of_keys;
-        let entries = (0..count).map(|_| {
-            let items = of_keys.next().expect("as many were counted");
-            let mut register = MvRegister::from(items[0].sibling.clone());
-            for item in &items[1..] {
-                register.insert(item.sibling.clone());
+        ordered::sort_dots(&mut dots, |&(dot, _)| dot);
+        let live = items.len();
+        let mut each: Box<dyn Iterator<Item = MapItem<K, V>> + '_> = match items {
+            Cow::Owned(items) => Box::new(items.into_iter()),
+            Cow::Borrowed(items) => Box::new(items.iter().cloned()),
+        };
+        let mut each = each.by_ref().peekable();
+        let entries = order.iter().map(|_| {
+            let MapItem { key, sibling } = each.next().expect("as many were counted");
+            let mut register = MvRegister::from(sibling);
+            while let Some(item) = each.next_if(|item| item.key == key) {
+                register.insert(item.sibling);
             }
-            (items[0].key.clone(), register)
+            (key, register)
         });
         Self {
             entries: Slots::of(entries),
-            order: Sorted::of(order),
+            order: Sorted::of(order.into_iter()),
             dots: DotMap::of(&dots),
-            live: items.len(),
+            live,
         }
     }
 
@@ -385,6 +399,11 @@ impl<K: Rank + Clone, V> LwwMap<K, V> {
     pub(crate) fn key_of(&self, dot: Dot) -> Option<&K> {
         let slot = self.dots.get(dot)?;
         Some(&self.entries.get(slot).0)
+    }
+
+    /// The first of these dots that is alive.
+    pub(crate) fn first_in(&self, run: DotRun) -> Option<Dot> {
+        self.dots.first_in(run).map(|(part, _)| part.start)
     }
 
     /// Whether this dot is alive.
@@ -447,6 +466,32 @@ pub struct MapItem<K, V> {
     pub key: K,
     /// The write.
     pub sibling: Sibling<V>,
+}
+
+/// One value of a map, where it lies.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a, K, V> {
+    pub(crate) key: &'a K,
+    pub(crate) dot: Dot,
+    pub(crate) stamp: Stamp,
+    pub(crate) value: &'a V,
+}
+
+impl<'a, K, V> Entry<'a, K, V> {
+    fn new(key: &'a K, sibling: &'a Sibling<V>) -> Self {
+        Self {
+            key,
+            dot: sibling.dot,
+            stamp: sibling.stamp,
+            value: &sibling.value,
+        }
+    }
+}
+
+impl<'a, K, V> From<&'a MapItem<K, V>> for Entry<'a, K, V> {
+    fn from(item: &'a MapItem<K, V>) -> Self {
+        Self::new(&item.key, &item.sibling)
+    }
 }
 
 impl<K, V> DotStore for LwwMap<K, V>
@@ -525,7 +570,7 @@ where
         seen: &VersionVector,
         changed: &mut BTreeSet<K>,
     ) {
-        self.take_in(items, seen);
+        self.take_in(Cow::Borrowed(items), seen);
         let new = items.iter().filter(|i| !seen.contains(i.sibling.dot));
         changed.extend(new.map(|item| item.key.clone()));
     }

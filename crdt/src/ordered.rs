@@ -14,6 +14,8 @@ pub use std::collections::{BTreeMap, BTreeSet};
 
 use std::cmp::Ordering;
 
+use crate::Dot;
+
 /// Sorts; what is equal keeps its order.
 pub fn sort_by<T>(items: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
     #[cfg(target_arch = "wasm32")]
@@ -35,20 +37,29 @@ pub fn sort_unstable_by_key<T, K: Ord>(items: &mut [T], key: impl FnMut(&T) -> K
     items.sort_unstable_by_key(key);
 }
 
-/// Sorts numbers by their bits from `low` on; they come in the order of those below, or differ in those above.
-/// O(n) for every eleven bits in which any of them differ.
+/// Sorts by numbers; what is equal keeps its order. O(n) for every eleven bits in which any of them differ.
 #[cfg_attr(
     target_arch = "wasm32",
     allow(clippy::ptr_arg, reason = "natively it is swapped with another")
 )]
-pub fn sort_bits<T: Copy + Ord + Into<u128>>(items: &mut Vec<T>, low: u32) {
-    #[cfg(target_arch = "wasm32")]
-    let _ = low;
+pub fn sort_bits<T: Copy>(items: &mut Vec<T>, key: impl Fn(&T) -> u64) {
     #[cfg(not(target_arch = "wasm32"))]
     if items.len() >= MANY {
-        return sort_many(items, low);
+        return sort_many(items, key);
     }
-    sort(items);
+    sort_by_key(items, key);
+}
+
+/// Sorts by dots, of which no two are equal.
+pub fn sort_dots<T: Copy>(items: &mut Vec<T>, dot: impl Fn(&T) -> Dot) {
+    if items.is_sorted_by_key(&dot) {
+        return;
+    }
+    if cfg!(target_arch = "wasm32") {
+        return sort_by_key(items, dot);
+    }
+    sort_bits(items, |item| dot(item).seq);
+    sort_bits(items, |item| dot(item).replica.get());
 }
 
 /// From so many numbers on it pays to count them.
@@ -56,29 +67,29 @@ pub fn sort_bits<T: Copy + Ord + Into<u128>>(items: &mut Vec<T>, low: u32) {
 const MANY: usize = 512;
 
 #[cfg(not(target_arch = "wasm32"))]
-fn sort_many<T: Copy + Into<u128>>(items: &mut Vec<T>, low: u32) {
+fn sort_many<T: Copy>(items: &mut Vec<T>, key: impl Fn(&T) -> u64) {
     const DIGIT: u32 = 11;
     const MASK: usize = (1 << DIGIT) - 1;
-    let first: u128 = items[0].into();
-    let differ = items.iter().map(|&item| item.into() ^ first);
-    let mut differ = differ.fold(0, std::ops::BitOr::bitor) >> low << low;
+    let first = key(&items[0]);
+    let differ = items.iter().map(|item| key(item) ^ first);
+    let mut differ = differ.fold(0, std::ops::BitOr::bitor);
     let mut sorted = items.clone();
     let mut places = vec![0_u32; 1 << DIGIT];
     while differ != 0 {
         let shift = differ.trailing_zeros();
-        differ &= !((MASK as u128) << shift);
-        let digit = |number: u128| (number >> shift) as usize & MASK;
+        differ &= !((MASK as u64) << shift);
+        let digit = |item: &T| (key(item) >> shift) as usize & MASK;
         places.fill(0);
-        for &item in &*items {
-            places[digit(item.into())] += 1;
+        for item in &*items {
+            places[digit(item)] += 1;
         }
         let mut next = 0;
         for place in &mut places {
             next += std::mem::replace(place, next);
         }
-        for &item in &*items {
-            let place = &mut places[digit(item.into())];
-            sorted[*place as usize] = item;
+        for item in &*items {
+            let place = &mut places[digit(item)];
+            sorted[*place as usize] = *item;
             *place += 1;
         }
         std::mem::swap(items, &mut sorted);
@@ -101,17 +112,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_sorted_by_their_bits(seeds in prop::collection::vec((any::<u64>(), 0u32..50), 0..9), many in 1u32..200) {
+        fn is_sorted_by_numbers(seeds in prop::collection::vec((any::<u64>(), 0u32..50), 0..9), many in 1u32..200) {
             let numbers = seeds.iter().flat_map(|&(seed, shift)| {
-                (0..many).map(move |i| u128::from(seed.rotate_left(i) >> shift) << 40)
+                (0..many).map(move |i| seed.rotate_left(i) >> shift)
             });
-            let mut numbers: Vec<u128> = numbers.collect();
-            for (i, number) in (0..).zip(&mut numbers) {
-                *number |= i;
-            }
+            let mut numbers: Vec<(u64, u32)> = numbers.zip(0..).collect();
             let mut expected = numbers.clone();
             expected.sort_unstable();
-            super::sort_bits(&mut numbers, 40);
+            super::sort_bits(&mut numbers, |&(number, _)| number);
             prop_assert_eq!(numbers, expected);
         }
     }

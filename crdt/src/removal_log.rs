@@ -3,7 +3,7 @@
 use crate::plain::plain;
 use std::collections::VecDeque;
 
-use crate::sorted::Sorted;
+use crate::sorted::{Place, Sorted};
 use crate::{Dot, DotRun, DotSet, Minute, Removal, Removals, ReplicaId, VersionVector};
 
 /// A change and one run that it removed; or changes in a row that each removed one dot, these in a row
@@ -98,10 +98,17 @@ pub(crate) struct RemovalLog {
     order: VecDeque<Dot>,
     /// Up to here, records may be missing.
     floor: VersionVector,
+    /// The change whose record was to be dropped next, and had to be kept.
+    kept: Option<Dot>,
+    /// Where the last record was put: it is asked for most, and mostly goes on.
+    last: Option<Place>,
 }
 
-/// Records that are kept; a record is some 80 bytes.
+/// Records that are kept at most; a record is some 80 bytes.
 const RECORDS_MAX: usize = 4_096;
+
+/// How many fewer are kept when there were too many.
+const DROPPED: usize = 64;
 
 /// Changes of one record: what is old goes by records, and should not take the new with it.
 const COUNT_MAX: u32 = 256;
@@ -117,13 +124,21 @@ impl RemovalLog {
 
     /// Adds a record of a change that comes after all others of its replica.
     pub(crate) fn push(&mut self, record: Record) {
+        if self.last.is_some_and(|last| self.goes_on(last, &record)) {
+            return;
+        }
         let place = self.records.seek(|other| other.by <= record.by);
-        let before = place.before();
-        let before = before.and_then(|place| self.records.get_mut(place));
-        if !before.is_some_and(|before| before.extend(&record)) {
-            self.records.insert(place, record);
+        self.last = place.before();
+        if !self.last.is_some_and(|last| self.goes_on(last, &record)) {
+            self.last = Some(self.records.insert(place, record));
             self.order.push_back(record.by);
         }
+    }
+
+    /// Makes a record longer, if the next one goes on as it.
+    fn goes_on(&mut self, place: Place, next: &Record) -> bool {
+        let record = self.records.get_mut(place);
+        record.is_some_and(|record| record.extend(next))
     }
 
     /// Adds the records of changes that are not in `seen`; the others came before, or never will.
@@ -136,18 +151,39 @@ impl RemovalLog {
     }
 
     /// Drops the oldest records where there are too many, but none after `kept` of its replica.
+    #[inline]
     pub(crate) fn trim(&mut self, kept: Dot) {
-        while self.order.len() > RECORDS_MAX {
-            let oldest = self.order[0];
+        let is_kept = |last: Dot| last.replica == kept.replica && last.seq > kept.seq;
+        if self.order.len() > RECORDS_MAX && !self.kept.is_some_and(is_kept) {
+            self.drop_oldest(is_kept);
+        }
+    }
+
+    /// Drops some at once: those that lie together cost no more than one.
+    fn drop_oldest(&mut self, is_kept: impl Fn(Dot) -> bool) {
+        (self.kept, self.last) = (None, None);
+        while self.order.len() > RECORDS_MAX - DROPPED {
+            let (order, floor, kept) = (&mut self.order, &mut self.floor, &mut self.kept);
+            let oldest = order[0];
             let place = self.records.seek(|record| record.by < oldest);
-            let record = self.records.get(place);
-            let last = record.expect("what is in the order is there").last();
-            if last.replica == kept.replica && last.seq > kept.seq {
+            let mut left = order.len() - (RECORDS_MAX - DROPPED);
+            let dropped = self.records.remove_while(place, |record| {
+                let last = record.last();
+                if left == 0 || order.front() != Some(&record.by) {
+                    return false;
+                }
+                if is_kept(last) {
+                    *kept = Some(last);
+                    return false;
+                }
+                left -= 1;
+                order.pop_front();
+                floor.advance(last.replica, last.seq);
+                true
+            });
+            if dropped == 0 || self.kept.is_some() {
                 return;
             }
-            self.order.pop_front();
-            self.records.remove(place);
-            self.floor.advance(last.replica, last.seq);
         }
     }
 
@@ -170,8 +206,24 @@ impl RemovalLog {
         }))
     }
 
+    /// The record that was put last, if that is all that this change removed, of which there is one.
+    fn last_of(&self, change: DotRun) -> Option<&Record> {
+        let place = self.last?;
+        let is_its = |record: &&Record| change.len == 1 && record.last() == change.start;
+        let last = self.records.get(place).filter(is_its)?;
+        // What a change removes besides has a record of its own, right before.
+        let before = || self.records.get(place.before()?);
+        let is_all = last.count > 1 || before().is_some_and(|before| !is_its(&before));
+        is_all.then_some(last)
+    }
+
     /// Of what the changes of a run removed, the first two runs.
     pub(crate) fn first_of(&self, changes: DotRun) -> [Option<(Dot, Minute, DotRun)>; 2] {
+        if let Some(record) = self.last_of(changes) {
+            let mut each = record.each_in(changes);
+            let first = each.next().map(|(by, run)| (by, record.minute, run));
+            return [first, None];
+        }
         let from = self.records.seek(|record| record.last() < changes.start);
         let next = self.records.get(from);
         let end = changes.start.plus(changes.len);
@@ -299,10 +351,10 @@ mod tests {
             Some(all - 10)
         );
         log.trim(dot(1, all));
-        let left = log.since(
-            &VersionVector::from_iter([(ReplicaId::new(1), RECORDS_MAX as u64)]),
-            &now,
-        );
-        assert_eq!(left.map(|removals| removals.len()), Some(RECORDS_MAX));
+        let kept = (RECORDS_MAX - DROPPED) as u64;
+        let since = |seq| log.since(&VersionVector::from_iter([(ReplicaId::new(1), seq)]), &now);
+        assert_eq!(since(all - kept - 1), None);
+        let left = since(all - kept).map(|removals| removals.len() as u64);
+        assert_eq!(left, Some(kept));
     }
 }

@@ -1,7 +1,9 @@
 //! A store together with its version: a CRDT that can be used.
 
 use crate::removal_log::{Record, RemovalLog};
-use crate::{limits, Change, Delta, Dot, DotRun, DotSet, DotStore, Interval, MergeError, Removals};
+use crate::{
+    limits, Change, Delta, Dot, DotRun, DotSet, DotStore, Interval, MergeError, Minute, Removals,
+};
 use crate::{ReplicaId, Stamp, VersionVector};
 
 /// One copy of a CRDT: a store of live dots and the version that it has reached.
@@ -100,42 +102,52 @@ impl<S: DotStore> Replicated<S> {
     ) -> (R, Delta<S::Items>) {
         let mut change = self.begin(now_ms);
         let result = edit(&mut self.store, &mut change);
-        self.end(change);
+        self.end(&mut change);
         (result, self.commit())
     }
 
+    #[inline]
     pub(crate) fn begin(&mut self, now_ms: u64) -> Change {
         self.stamp = self.stamp.next(now_ms);
         let last = self.version.get(self.replica);
-        let mut change = Change::new(
-            self.replica,
-            last,
-            self.stamp,
-            std::mem::take(&mut self.room),
-        );
-        if last == 0 && self.version.len() >= limits::REPLICAS_MAX {
-            change.full = Some(("replicas of one document", limits::REPLICAS_MAX as u64));
-        } else if last > limits::SEQ_MAX - SEQ_ROOM {
-            change.full = Some(("changes of one replica", limits::SEQ_MAX));
+        let room = std::mem::take(&mut self.room);
+        let mut change = Change::new(self.replica, last, self.stamp, room);
+        if last == 0 || last > limits::SEQ_MAX - SEQ_ROOM {
+            change.full = self.full(last);
         }
         change
     }
 
-    /// Closes a change that [`Self::begin`] gave.
-    pub(crate) fn end(&mut self, change: Change) {
-        if change.last() > self.version.get(self.replica) {
-            self.version.advance(self.replica, change.last());
-            if !self.late.is_empty() {
-                self.late = VersionVector::new();
-            }
+    /// Which limit leaves no room for more changes, and its value.
+    fn full(&self, last: u64) -> Option<(&'static str, u64)> {
+        if last > 0 {
+            return Some(("changes of one replica", limits::SEQ_MAX));
         }
-        let mut removed = change.into_removals();
-        removed
-            .drain(..)
-            .for_each(|record| self.removals.push(record));
+        let is_full = self.version.len() >= limits::REPLICAS_MAX;
+        is_full.then_some(("replicas of one document", limits::REPLICAS_MAX as u64))
+    }
+
+    /// Closes a change that [`Self::begin`] gave.
+    #[inline]
+    pub(crate) fn end(&mut self, change: &mut Change) {
+        if !self.late.is_empty() && change.last() > self.version.get(self.replica) {
+            self.late = VersionVector::new();
+        }
+        self.version.advance(self.replica, change.last());
+        let mut removed = change.take_removals();
+        if !removed.is_empty() {
+            self.log(&removed);
+        }
         self.trim();
         if removed.capacity() <= ROOM_MAX {
+            removed.clear();
             self.room = removed;
+        }
+    }
+
+    fn log(&mut self, removed: &[Record]) {
+        for record in removed {
+            self.removals.push(*record);
         }
     }
 
@@ -174,12 +186,16 @@ impl<S: DotStore> Replicated<S> {
         }
     }
 
-    /// The changes of which [`Self::commit`] would make a delta, if there are any and that names nothing
-    /// that others did.
+    /// The changes of which [`Self::commit`] would make a delta, if there are any.
     pub(crate) fn to_commit(&self) -> Option<DotRun> {
         let len = self.version.get(self.replica) - self.committed;
         let start = Dot::new(self.replica, self.committed + 1);
-        (len > 0 && self.news.is_empty()).then_some(DotRun { start, len })
+        (len > 0).then_some(DotRun { start, len })
+    }
+
+    /// What that delta would name of others.
+    pub(crate) fn news(&self) -> &VersionVector {
+        &self.news
     }
 
     /// Whether there are changes of which no delta was made yet.
@@ -190,6 +206,9 @@ impl<S: DotStore> Replicated<S> {
     /// Notes that the delta of [`Self::to_commit`] was made.
     pub(crate) fn set_committed(&mut self) {
         self.committed = self.version.get(self.replica);
+        if !self.news.is_empty() {
+            self.news = self.late.clone();
+        }
     }
 
     pub(crate) fn removals(&self) -> &RemovalLog {
@@ -206,6 +225,15 @@ impl<S: DotStore> Replicated<S> {
     /// O(replicas + result) while the removals since then are remembered; else the whole state, from
     /// which the other copy sees for itself what is gone.
     pub fn delta_since(&self, since: &VersionVector) -> Delta<S::Items> {
+        let mut delta = self.head_since(since);
+        if !delta.to.is_empty() {
+            delta.items = self.store.collect(delta.interval());
+        }
+        delta
+    }
+
+    /// The same without the items.
+    pub(crate) fn head_since(&self, since: &VersionVector) -> Delta<S::Items> {
         if since.includes(&self.version) {
             return Delta::empty();
         }
@@ -228,10 +256,7 @@ impl<S: DotStore> Replicated<S> {
             .filter(|&(replica, seq)| seq > from.get(replica))
             .collect();
         Delta {
-            items: self.store.collect(Interval {
-                from: &from,
-                to: &to,
-            }),
+            items: S::Items::default(),
             from,
             to,
             complete: removals.is_some(),
@@ -254,8 +279,37 @@ impl<S: DotStore> Replicated<S> {
         delta: &Delta<S::Items>,
         mut effects: S::Effects,
     ) -> Result<S::Effects, MergeError> {
+        if let Some(plan) = self.prepare(delta, &mut effects)? {
+            self.store
+                .join(&delta.items, plan, &self.version, &mut effects);
+            self.note_merged(delta);
+        }
+        Ok(effects)
+    }
+
+    /// As [`Self::merge_noting`], of a delta that nobody else needs.
+    pub(crate) fn take_noting(
+        &mut self,
+        mut delta: Delta<S::Items>,
+        mut effects: S::Effects,
+    ) -> Result<S::Effects, MergeError> {
+        if let Some(plan) = self.prepare(&delta, &mut effects)? {
+            let stamp = S::max_stamp(&delta.items, Some(self.replica));
+            let items = std::mem::take(&mut delta.items);
+            self.store.take(items, plan, &self.version, &mut effects);
+            self.note_seen(&delta, stamp);
+        }
+        Ok(effects)
+    }
+
+    /// Makes sure that a delta can be joined, and removes what it removes; `None` if nothing is new.
+    fn prepare(
+        &mut self,
+        delta: &Delta<S::Items>,
+        effects: &mut S::Effects,
+    ) -> Result<Option<S::Plan>, MergeError> {
         if self.version.includes(&delta.to) {
-            return Ok(effects);
+            return Ok(None);
         }
         if !self.version.includes(&delta.from) {
             return Err(MergeError::Gap {
@@ -282,17 +336,12 @@ impl<S: DotStore> Replicated<S> {
             removed.insert_run(*run);
         }
         let plan = self.store.check(&delta.items, &self.version)?;
-
         self.add_missing_from(delta, &mut removed);
-        self.store.remove(&removed, &mut effects);
-        self.store
-            .join(&delta.items, plan, &self.version, &mut effects);
-
-        self.note_merged(delta);
-        Ok(effects)
+        self.store.remove(&removed, effects);
+        Ok(Some(plan))
     }
 
-    /// Whether a delta is of the very next changes of one other replica that is known, and of those alone.
+    /// Whether a delta is of the very next changes of one other replica, and of those alone.
     pub(crate) fn is_next(&self, delta: &Delta<S::Items>) -> bool {
         let mut to = delta.to.iter();
         let (Some((replica, _)), None) = (to.next(), to.next()) else {
@@ -300,19 +349,24 @@ impl<S: DotStore> Replicated<S> {
         };
         let seen = self.version.get(replica);
         replica != self.replica
-            && seen > 0
+            && (seen > 0 || self.version.len() < limits::REPLICAS_MAX)
             && delta.from.get(replica) == seen
             && self.version.includes(&delta.from)
     }
 
     /// Notes that the store has all of a delta.
     pub(crate) fn note_merged(&mut self, delta: &Delta<S::Items>) {
+        self.note_seen(delta, S::max_stamp(&delta.items, Some(self.replica)));
+    }
+
+    /// The same, with the greatest stamp of this replica among what it brought.
+    fn note_seen(&mut self, delta: &Delta<S::Items>, stamp: Option<Stamp>) {
         let own = self.replica;
         if self.committed == self.version.get(own) {
             self.committed = self.committed.max(delta.to.get(own));
         }
         // After a reload its stamps go on from its own last one. Those of others are never taken over.
-        if let Some(stamp) = S::max_stamp(&delta.items, Some(own)) {
+        if let Some(stamp) = stamp {
             self.stamp = self.stamp.max(stamp);
         }
         for (replica, seq) in delta.to.iter().filter(|&(replica, _)| replica != own) {
@@ -328,6 +382,19 @@ impl<S: DotStore> Replicated<S> {
             self.removals.raise_floor(&delta.to);
         }
         self.version.merge(&delta.to);
+    }
+
+    /// As [`Self::note_merged`], of a delta of the very next changes of another replica that is known, up to
+    /// `last`, which may have removed a run; no stamp of this copy is in it.
+    pub(crate) fn note_next(&mut self, last: Dot, removed: Option<(Minute, DotRun)>) {
+        let Dot { replica, seq } = last;
+        self.news.advance(replica, seq);
+        self.late.advance(replica, seq);
+        if let Some((minute, run)) = removed {
+            self.removals.push(Record::new(last, minute, run));
+            self.trim();
+        }
+        self.version.advance(replica, seq);
     }
 
     /// Adds the live dots that the delta speaks of and does not have: they were removed there.

@@ -33,17 +33,21 @@ mod span;
 mod spot;
 mod store;
 pub(crate) mod stroke;
+pub(crate) mod table;
 
 use crate::plain::plain;
-pub(crate) use build::Plan;
+pub(crate) use build::Built;
 use std::cmp::Ordering;
+pub use table::RunItems;
 
 use crate::{Dot, DotRun, EditError, Minute, ReplicaId};
+use chunks::At;
 use content::{Content, Extent, Unit};
 use fugue::{Neighbour, Runs};
 use homes::Homes;
 use id::Id;
 use index::{Index, Piece, Place, Put};
+use link::RunLink;
 use run::{PieceItem, RunItem};
 pub(crate) use span::Life;
 use span::Span;
@@ -70,6 +74,8 @@ pub struct Sequence<C> {
     runs: Runs,
     index: Index<C>,
     homes: Homes,
+    /// Where the run was that was asked for last: the next one is mostly the same.
+    near: At,
     /// The deleted elements that the last join brought back.
     restored: Vec<DotRun>,
 }
@@ -86,6 +92,7 @@ impl<C: Content> Default for Sequence<C> {
             runs: Runs::default(),
             index: Index::new(),
             homes: Homes::default(),
+            near: At::default(),
             restored: Vec::new(),
         }
     }
@@ -106,6 +113,11 @@ impl<C: Content> Sequence<C> {
     pub fn shown(&self) -> impl Iterator<Item = (Dot, C::View<'_>)> {
         let pieces = self.index.pieces();
         plain(pieces.filter_map(|piece| Some((self.dot_of(piece.span.start()), piece.shown()?))))
+    }
+
+    /// Whether there are so many runs at least; O(that).
+    pub(crate) fn has_runs(&self, count: usize) -> bool {
+        self.runs.all().take(count).count() == count
     }
 
     fn dot_of(&self, id: Id) -> Dot {
@@ -216,13 +228,19 @@ impl<C: Content> Sequence<C> {
     ///
     /// # Errors
     /// Past the end, and inside of a character.
+    #[inline]
     pub fn resolve(&self, unit: Unit, offset: usize) -> Result<Extent, EditError> {
+        let extent = self.extent();
+        if offset <= extent.chars && extent.chars == extent.utf16 {
+            return Ok(content::even(offset));
+        }
+        self.resolve_uneven(unit, offset)
+    }
+
+    fn resolve_uneven(&self, unit: Unit, offset: usize) -> Result<Extent, EditError> {
         let extent = self.extent();
         if offset == extent.get(unit) {
             return Ok(extent);
-        }
-        if offset < extent.get(unit) && extent.chars == extent.utf16 {
-            return Ok(content::even(offset));
         }
         let out = EditError::OutOfBounds {
             position: offset,
@@ -260,27 +278,27 @@ impl<C: Content> Sequence<C> {
 
     /// Puts elements where the tree says they belong. Their parent is here.
     fn integrate(&mut self, run: RunItem<C>, on_insert: &mut dyn FnMut(Extent, &C)) {
-        let place = self.hang(&run);
+        let place = self.hang(&run.link());
         self.put_pieces(place, run.start, run.pieces.into_iter(), on_insert);
     }
 
     /// As [`Self::integrate`]; a piece is copied when it is its turn.
     fn integrate_copy(&mut self, run: &RunItem<C>, on_insert: &mut dyn FnMut(Extent, &C)) {
-        let place = self.hang(run);
+        let place = self.hang(&run.link());
         self.put_pieces(place, run.start, run.pieces.iter().cloned(), on_insert);
     }
 
     /// Hangs a run into the tree; gives the place where its elements belong.
-    fn hang(&mut self, run: &RunItem<C>) -> Place {
-        let link = run.link();
+    fn hang(&mut self, run: &RunLink) -> Place {
         let known = |dot| self.id(dot).expect("the parent is in the sequence");
         let parent = run.parent.map(known);
+        let Dot { replica, seq } = run.dots.start;
         let start = Id {
-            agent: self.runs.agents.add(run.start.replica),
-            seq: run.start.seq,
+            agent: self.runs.agents.add(replica),
+            seq,
         };
         let neighbour = self.runs.place(start, parent, run.side);
-        self.runs.insert(&link);
+        self.runs.insert(run);
         match neighbour {
             Neighbour::Start => self.index.first(),
             Neighbour::Before(id) => self.cut(id),
@@ -330,12 +348,12 @@ impl<C: Content> Sequence<C> {
                 on_insert(self.index.before(place), &part);
             }
             // In halves, since to cut off a bit at a time would copy the rest each time.
-            let mut open = vec![part];
-            while let Some(mut part) = open.pop() {
+            let (mut next, mut open) = (Some(part), Vec::new());
+            while let Some(mut part) = next.take().or_else(|| open.pop()) {
                 let len = part.extent().chars as u64;
                 if len > SPAN_MAX {
-                    let rest = part.split_off(len as usize / 2);
-                    open.extend([rest, part]);
+                    open.push(part.split_off(len as usize / 2));
+                    next = Some(part);
                     continue;
                 }
                 let id = Id {
@@ -387,7 +405,7 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Whether one span could be the rest of the other, and both together are not too long.
-    fn continues(&self, before: Span, span: Span) -> bool {
+    fn continues(&mut self, before: Span, span: Span) -> bool {
         let max = if span.life() == Life::Dead {
             Span::LEN_MAX
         } else {
@@ -396,7 +414,7 @@ impl<C: Content> Sequence<C> {
         before.end() == span.start()
             && before.life() == span.life()
             && before.len() + span.len() <= max
-            && !self.runs.is_start(span.start())
+            && !self.runs.is_start(span.start(), &mut self.near)
     }
 
     /// Notes what moved to a new leaf; gives where the span is that was put.
@@ -454,14 +472,17 @@ impl<C: Content> Sequence<C> {
         // What lies beside other dead elements of the run is joined to them.
         let (mut first, mut count, mut whole) = (place.slot, 1, dead);
         let spans = self.index.leaf(place.leaf);
-        if let (None, Some(before)) = (head, place.slot.checked_sub(1)) {
-            let before_span = spans[before];
-            if self.continues(before_span, whole) {
-                whole = before_span.with_len(before_span.len() + whole.len());
-                (first, count) = (before, count + 1);
+        let before = place.slot.checked_sub(1).filter(|_| head.is_none());
+        let before = before.map(|slot| (slot, spans[slot]));
+        let after = spans.get(place.slot + 1).filter(|_| tail.is_none());
+        let after = after.copied();
+        if let Some((slot, before)) = before {
+            if self.continues(before, whole) {
+                whole = before.with_len(before.len() + whole.len());
+                (first, count) = (slot, count + 1);
             }
         }
-        if let (None, Some(&after)) = (tail, spans.get(place.slot + 1)) {
+        if let Some(after) = after {
             if self.continues(whole, after) {
                 whole = whole.with_len(whole.len() + after.len());
                 count += 1;

@@ -2,6 +2,7 @@
 
 use crate::ordered::BTreeSet;
 use crate::plain::plain;
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use crate::map::{LwwMap, MapItem};
@@ -87,7 +88,7 @@ impl<V: Rank + Clone> OrSet<V> {
     }
 
     /// As [`DotStore::join`], for whom knows the elements.
-    pub(crate) fn take_in(&mut self, items: &[MapItem<V, ()>], seen: &VersionVector)
+    pub(crate) fn take_in(&mut self, items: Cow<'_, [MapItem<V, ()>]>, seen: &VersionVector)
     where
         V: Debug,
     {

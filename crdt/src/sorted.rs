@@ -12,7 +12,7 @@ pub(crate) struct Sorted<T> {
 }
 
 /// Where an entry is, or would be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Place {
     chunk: usize,
     /// Zero in the first chunk only: what comes first in another is at the end of the one before.
@@ -105,33 +105,52 @@ impl<T> Sorted<T> {
         self.chunks.get(chunk)?.get(index)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
-        let Place { chunk, index } = self.at(place);
-        self.chunks.get_mut(chunk)?.get_mut(index)
+        let Place { chunk, index } = place;
+        // Mostly it is not at the end of a chunk.
+        if self.chunks.get(chunk)?.len() > index {
+            return self.chunks[chunk].get_mut(index);
+        }
+        self.chunks.get_mut(chunk + 1)?.first_mut()
     }
 
-    /// Inserts an entry before the one at a place.
-    pub(crate) fn insert(&mut self, Place { chunk, index }: Place, entry: T) {
+    /// Inserts an entry before the one at a place; gives where it is then.
+    pub(crate) fn insert(&mut self, place: Place, entry: T) -> Place {
+        let Place { chunk, index } = place;
         self.len += 1;
         let Some(entries) = self.chunks.get_mut(chunk) else {
             // Many have one entry and never another.
             self.chunks.reserve_exact(1);
             self.chunks.push(vec![entry]);
-            return;
+            return place;
         };
         if entries.len() < Self::CHUNK_MAX {
             entries.insert(index, entry);
-        } else if index == entries.len() {
-            // What comes in order leaves full chunks behind.
-            self.chunks.insert(chunk + 1, vec![entry]);
-        } else {
-            let mut right = entries.split_off(Self::CHUNK_MAX / 2);
-            match index.checked_sub(Self::CHUNK_MAX / 2) {
-                Some(index) if index > 0 => right.insert(index, entry),
-                _ => entries.insert(index, entry),
-            }
-            self.chunks.insert(chunk + 1, right);
+            return place;
         }
+        let next = chunk + 1;
+        if index == entries.len() {
+            // What comes in order leaves full chunks behind.
+            self.chunks.insert(next, vec![entry]);
+            return Place {
+                chunk: next,
+                index: 0,
+            };
+        }
+        let mut right = entries.split_off(Self::CHUNK_MAX / 2);
+        let put = match index.checked_sub(Self::CHUNK_MAX / 2) {
+            Some(index) if index > 0 => {
+                right.insert(index, entry);
+                Place { chunk: next, index }
+            }
+            _ => {
+                entries.insert(index, entry);
+                place
+            }
+        };
+        self.chunks.insert(next, right);
+        put
     }
 
     /// Removes the entry at a place.
@@ -154,6 +173,22 @@ impl<T> Sorted<T> {
             }
         }
         Some(entry)
+    }
+
+    /// Removes entries from a place on, as far as they lie together and `goes` says so; gives how many.
+    pub(crate) fn remove_while(&mut self, place: Place, mut goes: impl FnMut(&T) -> bool) -> usize {
+        let Place { chunk, index } = self.at(place);
+        let Some(entries) = self.chunks.get_mut(chunk) else {
+            return 0;
+        };
+        let rest = entries.get(index..).unwrap_or_default();
+        let count = rest.iter().take_while(|entry| goes(entry)).count();
+        entries.drain(index..index + count);
+        self.len -= count;
+        if entries.is_empty() {
+            self.chunks.remove(chunk);
+        }
+        count
     }
 
     /// Removes the last entry.

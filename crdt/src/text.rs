@@ -68,12 +68,24 @@ impl Sequence<Chars> {
                 return Ok((at, Extent::default()));
             }
         }
+        self.splice(unit, range, text, change)
+    }
+
+    /// As [`Self::replace`], which goes on where the last text was typed another way.
+    pub(crate) fn splice(
+        &mut self,
+        unit: Unit,
+        range: Range<usize>,
+        text: &str,
+        change: &mut Change,
+    ) -> Result<(Extent, Extent), EditError> {
         let (start, end) = self.resolve_range(unit, range)?;
-        let chars = Chars::from(text);
-        let inserted = chars.extent().chars;
+        let mut inserted = 0;
         // The new text comes first, while the old one is alive to hang on: then it stays before
         // what somebody else types after the old one meanwhile.
-        if inserted > 0 {
+        if !text.is_empty() {
+            let chars = Chars::from(text);
+            inserted = chars.extent().chars;
             self.insert_at(start.chars, chars, change);
         }
         if start != end {
@@ -92,8 +104,11 @@ impl Sequence<Chars> {
         text: &str,
         change: &mut Change,
     ) -> Option<Extent> {
+        if !self.has_pen_at(unit, offset) {
+            return None;
+        }
         let extent = content::extent(text);
-        let put = |chars: &mut Chars, at| chars.insert_view(at, text);
+        let put = |chars: &mut Chars, at| chars.insert_text(at, text, extent);
         let (_, at) = self.type_next(unit, offset, extent, change, put)?;
         Some(at)
     }

@@ -41,6 +41,7 @@ impl VersionVector {
     }
 
     /// The highest seq seen of `replica`, or 0.
+    #[inline]
     pub fn get(&self, replica: ReplicaId) -> u64 {
         match self.first {
             Some((first, seq)) if first == replica => seq,
@@ -63,12 +64,20 @@ impl VersionVector {
     }
 
     /// Raises the entry of `replica` to `seq`; never lowers it.
+    #[inline]
     pub fn advance(&mut self, replica: ReplicaId, seq: u64) {
+        match &mut self.first {
+            Some((first, own)) if *first == replica => *own = seq.max(*own),
+            _ => self.advance_other(replica, seq),
+        }
+    }
+
+    /// As [`Self::advance`], of any but the first.
+    fn advance_other(&mut self, replica: ReplicaId, seq: u64) {
         if seq == 0 {
             return;
         }
         match &mut self.first {
-            Some((first, own)) if *first == replica => *own = seq.max(*own),
             Some(first) if *first < (replica, 0) => match self.place(replica) {
                 Ok(place) => self.rest[place].1 = seq.max(self.rest[place].1),
                 Err(place) => self.rest.insert(place, (replica, seq)),

@@ -93,7 +93,9 @@ fn write_seeds() {
 
 /// What stands in hex in the vectors: deltas and saved documents.
 fn golden() -> impl Iterator<Item = Vec<u8>> {
-    let strings = include_str!("../../vectors/data-v1.json").split('"');
+    let now = include_str!("../../vectors/data-v1.json").split('"');
+    let before = include_str!("../../vectors/data-v1-in-full.json").split('"');
+    let strings = now.chain(before);
     strings.filter_map(|string| {
         let byte = |at: usize| u8::from_str_radix(string.get(at..at + 2)?, 16).ok();
         let bytes = (0..string.len()).step_by(2).map(byte);

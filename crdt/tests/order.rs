@@ -23,7 +23,7 @@ impl Model {
             from: &VersionVector::new(),
             to: text.version(),
         };
-        for run in text.store().collect(interval) {
+        for run in text.store().collect(interval).iter() {
             let (mut dot, mut parent, mut side) = (run.start, run.parent, run.side);
             for piece in run.pieces {
                 let mut letters = piece.content.as_ref().map(|chars| chars.as_str().chars());

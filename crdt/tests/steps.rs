@@ -27,7 +27,7 @@ fn is_step(bytes: &[u8]) -> bool {
 /// A document in which there is something of each kind to build on, and the deltas of one edit each.
 fn steps() -> Vec<(&'static str, Vec<u8>)> {
     type Do = fn(&mut Edit<'_>) -> Result<(), EditError>;
-    let edits: [(&str, Do); 14] = [
+    let edits: [(&str, Do); 19] = [
         ("a character at the end", |e| e.text("t").insert(5, "x")),
         ("another one", |e| e.text("t").insert(6, "é")),
         ("one before", |e| e.text("t").insert(1, "🌊")),
@@ -44,6 +44,17 @@ fn steps() -> Vec<(&'static str, Vec<u8>)> {
         }),
         ("an element of a set", |e| e.set("s").add("y")),
         ("a counter", |e| e.counter("c").add(-3)),
+        ("the first of a text", |e| e.text("new").insert(0, "né")),
+        ("the first far below", |e| {
+            e.map("a").map("b").list("c").push(1)
+        }),
+        ("the first in what is there", |e| {
+            e.map("m").map("new").set("k", 1)
+        }),
+        ("the first of a set", |e| {
+            e.map("m").map("n").set_at("set").add("x")
+        }),
+        ("the first of a counter", |e| e.map("m").counter("c").add(9)),
     ];
     let mut ada = doc(ADA);
     write(&mut ada, NOW, |e| {

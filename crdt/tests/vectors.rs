@@ -434,6 +434,31 @@ fn the_golden_bytes_are_read_and_written_as_they_always_were() {
     }
 }
 
+/// What makes containers was written in full before it could be a step.
+#[test]
+fn what_was_written_in_full_is_read() {
+    let file: Json =
+        serde_json::from_str(include_str!("../../vectors/data-v1-in-full.json")).unwrap();
+    let golden = golden();
+    for before in file["cases"].as_array().unwrap() {
+        let case = golden.iter().find(|case| case["name"] == before["name"]);
+        let case = case.expect("it is one of the cases");
+        assert_ne!(case["deltas"], before["deltas"]);
+        let mut doc = Doc::new(ReplicaId::new(READER));
+        for (delta, now) in before["deltas"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(case["deltas"].as_array().unwrap())
+        {
+            let delta = Delta::decode(&bytes(delta)).unwrap();
+            assert_eq!(hex(&delta.encode()), *now);
+            doc.merge(&delta).unwrap();
+        }
+        assert_eq!(hex(&doc.canonical()), case["canonical"]);
+    }
+}
+
 /// Whoever writes the same today sends the same bytes, and both writers come to what is read.
 #[test]
 fn the_cases_are_those_of_the_file() {

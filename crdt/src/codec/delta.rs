@@ -4,11 +4,9 @@ use super::items::{self, kind_code, kind_of, read_key};
 use super::names::Names;
 use super::step::{self, Step};
 use super::varint::{DecodeError, Reader, Writer};
-use super::{packed, removals};
-use crate::container::BodyItems;
+use super::{check, packed, removals};
+use crate::container::Said;
 use crate::document::{self, Items, Key, Place};
-use crate::ordered;
-use crate::plain::plain;
 use crate::VersionVector;
 use crate::{limits, Delta, Dot, DotRun, Kind, Minute, ReplicaId, Stamp};
 
@@ -43,11 +41,7 @@ impl Delta {
         let start = out.len();
         let mut plain = Writer::after(std::mem::take(out));
         write(&mut plain, self);
-        let weight = plain.weight();
-        *out = plain.into_vec();
-        #[cfg(debug_assertions)]
-        check_weight(&out[start..], weight);
-        packed::pack(out, start, weight);
+        finish(plain, out, start);
     }
 
     /// The delta as bytes that are never compressed: equal deltas have equal ones, whatever the
@@ -85,10 +79,24 @@ impl Delta {
         }
     }
 
+    /// Whether changes in it erase something: what was kept of that elsewhere has to go.
+    pub fn erases(&self) -> bool {
+        !self.items.erasures.is_empty()
+    }
+
     /// The greatest stamp among what the delta brings.
     pub fn max_stamp(&self) -> Option<Stamp> {
         <crate::document::Tree as crate::DotStore>::max_stamp(&self.items, None)
     }
+}
+
+/// Compresses what begins at `start`, where that makes it smaller.
+fn finish(plain: Writer, out: &mut Vec<u8>, start: usize) {
+    let weight = plain.weight();
+    *out = plain.into_vec();
+    #[cfg(debug_assertions)]
+    check_weight(&out[start..], weight);
+    packed::pack(out, start, weight);
 }
 
 /// What was noted while writing is what will be counted while reading, or what is saved could not be read.
@@ -110,14 +118,44 @@ fn write(out: &mut Writer, delta: &Delta) {
     if let Some(step) = Step::of(delta) {
         step.write(delta, out);
     } else {
-        write_full(out, delta);
+        write_full(out, &Full::of(delta));
     }
 }
 
-fn write_full(out: &mut Writer, delta: &Delta) {
-    let base = first_minute(delta);
+/// A delta that is written in full, wherever what it says lies.
+pub(crate) struct Full<'a> {
+    /// All but what it says of containers.
+    pub(crate) head: &'a Delta,
+    pub(crate) table: &'a [Place],
+    pub(crate) bodies: Vec<(u32, Said<'a>)>,
+}
+
+impl<'a> Full<'a> {
+    pub(super) fn of(delta: &'a Delta) -> Self {
+        let bodies = delta.items.bodies.iter();
+        Self {
+            head: delta,
+            table: &delta.items.table,
+            bodies: bodies
+                .map(|(number, items)| (*number, Said::from(items)))
+                .collect(),
+        }
+    }
+
+    /// Appends its bytes, compressed where that makes them fewer.
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        let mut plain = Writer::after(std::mem::take(out));
+        write_full(&mut plain, self);
+        finish(plain, out, start);
+    }
+}
+
+fn write_full(out: &mut Writer, full: &Full<'_>) {
+    let delta = full.head;
+    let base = first_minute(full);
     let names = Names {
-        replicas: names_of(delta),
+        replicas: names_of(full),
         base: base.unwrap_or_default(),
     };
     let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
@@ -134,7 +172,7 @@ fn write_full(out: &mut Writer, delta: &Delta) {
         .for_each(|replica| out.u64_le(replica.get()));
     write_version(out, &delta.from, &VersionVector::new(), &names);
     write_version(out, &delta.to, &delta.from, &names);
-    write_containers(out, &delta.items, &names);
+    write_containers(out, full, &names);
     removals::write(out, &delta.removals, &names);
     if erased {
         out.count(delta.items.erasures.len(), ERASURE_BYTES);
@@ -154,14 +192,15 @@ fn write_dot_runs(out: &mut Writer, runs: &[DotRun], names: &Names) {
 }
 
 /// The first minute of what the delta brings and removes, from which its times are counted.
-fn first_minute(delta: &Delta) -> Option<Minute> {
-    let items = delta.items.bodies();
-    let removals = delta.removals.values().map(|removal| removal.minute);
-    items.filter_map(items::min_minute).chain(removals).min()
+pub(super) fn first_minute(full: &Full<'_>) -> Option<Minute> {
+    let said = full.bodies.iter().map(|(_, said)| said);
+    let removals = full.head.removals.values().map(|removal| removal.minute);
+    said.filter_map(items::min_minute).chain(removals).min()
 }
 
 /// Every replica that the delta names, in order.
-fn names_of(delta: &Delta) -> Vec<ReplicaId> {
+pub(super) fn names_of(full: &Full<'_>) -> Vec<ReplicaId> {
+    let delta = full.head;
     // Those that made changes come first and in order, and neighbours are mostly of one replica.
     let mut names: Vec<ReplicaId> = Vec::new();
     let mut last = None;
@@ -174,10 +213,10 @@ fn names_of(delta: &Delta) -> Vec<ReplicaId> {
     };
     let versions = delta.from.iter().chain(delta.to.iter());
     versions.for_each(|(replica, _)| note(replica));
-    for items in delta.items.bodies() {
-        items::replicas(items, &mut note);
+    for (_, said) in &full.bodies {
+        items::replicas(said, &mut note);
     }
-    for place in &delta.items.table {
+    for place in full.table {
         if let Key::Element(dot) = &place.step.key {
             note(dot.replica);
         }
@@ -229,17 +268,18 @@ fn read_version(
 }
 
 /// The table of containers, then the items of those that have some.
-fn write_containers(out: &mut Writer, items: &Items, names: &Names) {
-    let mut with_items = items.bodies.iter().map(|&(number, _)| number).peekable();
+fn write_containers(out: &mut Writer, full: &Full<'_>, names: &Names) {
+    let Full { table, bodies, .. } = full;
+    let mut with_items = bodies.iter().map(|&(number, _)| number).peekable();
     let mut has_items = |number: u32| match with_items.next_if_eq(&number) {
         Some(_) => HAS_ITEMS,
         None => 0,
     };
-    out.count(items.table.len() + 1, 1);
-    out.weigh(items.table.len().saturating_mul(PLACE_BYTES));
-    out.weigh(items.bodies.len().saturating_mul(BODY_BYTES));
+    out.count(table.len() + 1, 1);
+    out.weigh(table.len().saturating_mul(PLACE_BYTES));
+    out.weigh(bodies.len().saturating_mul(BODY_BYTES));
     out.byte(has_items(0));
-    for (number, Place { parent, step }) in (1..).zip(&items.table) {
+    for (number, Place { parent, step }) in (1..).zip(*table) {
         let flags = kind_code(step.kind) | has_items(number);
         match &step.key {
             Key::Name(name) => {
@@ -254,8 +294,8 @@ fn write_containers(out: &mut Writer, items: &Items, names: &Names) {
             }
         }
     }
-    for items in items.bodies() {
-        items::write(out, items, names);
+    for (_, said) in bodies {
+        items::write(out, said, names);
     }
 }
 
@@ -450,8 +490,9 @@ fn read(input: &mut Reader<'_>) -> Result<Delta, DecodeError> {
         removals,
         complete: flags & COMPLETE != 0,
     };
-    check(&delta, base, &names.replicas).map_err(|reason| input.error(reason))?;
-    if Step::of(&delta).is_some() {
+    check::check(&delta, base, &names.replicas).map_err(|reason| input.error(reason))?;
+    // What makes containers was written in full once, and is in stores and journals.
+    if Step::of(&delta).is_some_and(|step| !step.makes()) {
         return Err(input.error("a step not written the short way"));
     }
     Ok(delta)
@@ -501,89 +542,4 @@ fn read_erasures(
         return Err(input.error("no erasures"));
     }
     Ok(erasures)
-}
-
-/// Checks that the parts agree: every dot lies inside of the delta and names one thing, and nothing
-/// is both there and removed.
-fn check(delta: &Delta, base: Option<Minute>, replicas: &[ReplicaId]) -> Result<(), &'static str> {
-    let interval = delta.interval();
-    let inside = |run: &DotRun| interval.contains(run.start) && interval.contains(end(run));
-    let count: usize = delta.items.bodies().map(BodyItems::run_count).sum();
-    let mut runs = Vec::with_capacity(count + delta.items.erasures.len());
-    for items in delta.items.bodies() {
-        items.for_each_run(|run| runs.push(run));
-    }
-    runs.extend(erasing(delta));
-    // What is in one container mostly comes in order, which a stable sort sees.
-    ordered::sort_by(&mut runs, Ord::cmp);
-    if runs.windows(2).any(|pair| end(&pair[0]) >= pair[1].start) {
-        return Err("a dot names two things");
-    }
-    // What is deleted may be older: what others hang on comes along when it is asked for.
-    let known = |dot: Dot| dot.seq <= delta.from.get(dot.replica).max(delta.to.get(dot.replica));
-    if !runs.iter().all(|run| known(end(run))) {
-        return Err("a dot lies outside of the delta");
-    }
-    drop(runs);
-    let mut all_inside = true;
-    for items in delta.items.bodies() {
-        items.for_each_live(|run| all_inside &= inside(&run));
-    }
-    if !all_inside {
-        return Err("a living dot lies outside of the delta");
-    }
-    erasing(delta).for_each(|run| all_inside &= inside(&run));
-    if !all_inside {
-        return Err("an erasure lies outside of the delta");
-    }
-    if !delta.removals.keys().all(|&by| interval.contains(by)) {
-        return Err("a removal lies outside of the delta");
-    }
-    if removes_what_is_there(delta) {
-        return Err("a dot is both there and removed");
-    }
-    // One encoding: the times are counted from the first, the table has no more than is used.
-    if first_minute(delta) != base {
-        return Err("times not counted from the first");
-    }
-    if names_of(delta) != replicas {
-        return Err("a replica is listed and not used");
-    }
-    Ok(())
-}
-
-fn removes_what_is_there(delta: &Delta) -> bool {
-    let removals = || delta.removals.values().flat_map(|removal| &removal.runs);
-    let mut removed = Vec::with_capacity(removals().count());
-    removed.extend(removals().copied());
-    ordered::sort(&mut removed);
-    // Overlapping runs are made one, so that the ends are in order as well.
-    removed.dedup_by(|next, run| {
-        let overlap = next.start <= end(run);
-        if overlap {
-            run.len = run.len.max(end(next).seq - run.start.seq + 1);
-        }
-        overlap
-    });
-    let mut found = false;
-    let mut look = |live: DotRun| {
-        let next = removed.partition_point(|run| end(run) < live.start);
-        found |= removed.get(next).is_some_and(|run| run.start <= end(&live));
-    };
-    erasing(delta).for_each(&mut look);
-    for items in delta.items.bodies().take_while(|_| !removed.is_empty()) {
-        items.for_each_live(&mut look);
-    }
-    found
-}
-
-/// The dots of erasing changes: alive, each the name of what it erased.
-fn erasing(delta: &Delta) -> impl Iterator<Item = DotRun> + '_ {
-    let erasures = delta.items.erasures.iter();
-    plain(erasures.map(|&(start, _)| DotRun { start, len: 1 }))
-}
-
-/// The last dot of a run.
-fn end(run: &DotRun) -> Dot {
-    run.start.plus(run.len - 1)
 }

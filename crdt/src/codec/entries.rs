@@ -2,7 +2,7 @@
 
 use super::names::{read_counter, Names, Steps};
 use super::varint::{DecodeError, Reader, Writer};
-use crate::map::MapItem;
+use crate::map::{Entry, MapItem};
 use crate::{limits, Dot, ReplicaId, Sibling, Stamp};
 
 /// The fewest bytes of an entry: of a key two, a seq, a time and its counter.
@@ -16,8 +16,8 @@ const SHARED_MAX: usize = 64;
 const SHARED_WEIGHT: usize = 24;
 
 /// Writes a key by how much of the one before it begins with.
-pub(super) fn write_key(out: &mut Writer, before: Option<&String>, key: &str) {
-    let before = before.map_or(&[][..], |before| before.as_bytes());
+pub(super) fn write_key(out: &mut Writer, before: Option<&str>, key: &str) {
+    let before = before.map_or(&[][..], str::as_bytes);
     let pairs = before.iter().zip(key.as_bytes()).take(SHARED_MAX);
     let shared = pairs.take_while(|(a, b)| a == b).count();
     out.weigh(shared / SHARED_WEIGHT);
@@ -54,29 +54,31 @@ pub(super) fn read_key(
 /// `keys` writes the column of keys, `values` that of values.
 pub(super) fn write<K, V>(
     out: &mut Writer,
-    items: &[MapItem<K, V>],
+    entries: &[Entry<'_, K, V>],
     names: &Names,
     bytes_each: usize,
-    keys: impl FnOnce(&mut Writer, &[MapItem<K, V>]),
-    values: impl FnOnce(&mut Writer, &[MapItem<K, V>]),
+    keys: impl FnOnce(&mut Writer, &[Entry<'_, K, V>]),
+    values: impl FnOnce(&mut Writer, &[Entry<'_, K, V>]),
 ) {
-    out.count(items.len(), bytes_each);
-    keys(out, items);
-    for item in items {
-        names.write_replica(out, item.sibling.dot.replica);
+    out.count(entries.len(), bytes_each);
+    keys(out, entries);
+    if names.many() {
+        for entry in entries {
+            names.write_replica(out, entry.dot.replica);
+        }
     }
     let mut seqs = Steps::from(0);
-    for item in items {
-        seqs.write(out, item.sibling.dot.seq);
+    for entry in entries {
+        seqs.write(out, entry.dot.seq);
     }
     let mut times = Steps::from(names.base.millis());
-    for item in items {
-        times.write(out, item.sibling.stamp.millis());
+    for entry in entries {
+        times.write(out, entry.stamp.millis());
     }
-    for item in items {
-        out.varint(u64::from(item.sibling.stamp.counter()));
+    for entry in entries {
+        out.varint(u64::from(entry.stamp.counter()));
     }
-    values(out, items);
+    values(out, entries);
 }
 
 /// `key` reads a key, seeing the one before; `values` the column of values.

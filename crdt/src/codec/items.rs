@@ -2,14 +2,16 @@
 
 use super::entries::{ENTRY_BYTES, MARK_BYTES};
 use super::names::Names;
+use super::runs::Living;
 use super::varint::{DecodeError, Reader, Writer};
 use super::{entries, runs, value};
 use crate::container::cell::{self, Cell, Cells, Moved};
 use crate::container::text::{Anchor, Span, TextItems};
-use crate::container::BodyItems;
+use crate::container::{BodyItems, Said};
 use crate::counter::Tally;
-use crate::map::MapItem;
-use crate::sequence::run::{RunItem, Side};
+use crate::map::{Entry, MapItem};
+use crate::sequence::run::Side;
+use crate::sequence::RunItems;
 use crate::{limits, Dot, Kind, Minute, ReplicaId, Value};
 
 /// A kind as a number.
@@ -39,51 +41,44 @@ pub(super) fn read_key<'a>(input: &mut Reader<'a>) -> Result<&'a str, DecodeErro
     Ok(key)
 }
 
-pub(super) fn write(out: &mut Writer, items: &BodyItems, names: &Names) {
-    match items {
-        BodyItems::Map { values, children } => {
+pub(super) fn write(out: &mut Writer, said: &Said<'_>, names: &Names) {
+    match said {
+        Said::Map { values, children } => {
             entries::write(out, values, names, ENTRY_BYTES, write_keys, write_values);
-            let write_slots = |out: &mut Writer, items: &[MapItem<(String, Kind), ()>]| {
+            let write_slots = |out: &mut Writer, entries: &[Entry<'_, (String, Kind), ()>]| {
                 let mut before = None;
-                for MapItem {
+                for Entry {
                     key: (key, kind), ..
-                } in items
+                } in entries
                 {
                     entries::write_key(out, before, key);
                     out.byte(kind_code(*kind));
-                    before = Some(key);
+                    before = Some(key.as_str());
                 }
             };
             entries::write(out, children, names, ENTRY_BYTES, write_slots, |_, _| {});
         }
-        BodyItems::List(runs) | BodyItems::Tree(runs) => {
+        Said::List(runs) | Said::Tree(runs) => runs::write(out, runs, names),
+        Said::Text { runs, marks } => {
             runs::write(out, runs, names);
-            let before = out.len();
-            runs::cells(runs).for_each(|cell| out.byte(cell_code(cell)));
-            out.weigh((out.len() - before).saturating_mul(CELL_BYTES));
-            runs::cells(runs).for_each(|cell| write_cell(out, cell, names));
-        }
-        BodyItems::Text(TextItems { runs, marks }) => {
-            runs::write(out, runs, names);
-            runs::write_chars(out, runs);
-            let write_spans = |out: &mut Writer, items: &[MapItem<Span, Value>]| {
-                for item in items {
-                    write_span(out, &item.key, names);
+            let write_spans = |out: &mut Writer, entries: &[Entry<'_, Span, Value>]| {
+                for entry in entries {
+                    write_span(out, entry.key, names);
                 }
             };
             entries::write(out, marks, names, MARK_BYTES, write_spans, write_values);
         }
-        BodyItems::Set(items) => {
-            let write_elements = |out: &mut Writer, items: &[MapItem<Value, ()>]| {
-                for item in items {
-                    value::write(out, &item.key);
+        Said::Set(elements) => {
+            let write_elements = |out: &mut Writer, entries: &[Entry<'_, Value, ()>]| {
+                for entry in entries {
+                    value::write(out, entry.key);
                 }
             };
-            entries::write(out, items, names, ENTRY_BYTES, write_elements, |_, _| {});
+            entries::write(out, elements, names, ENTRY_BYTES, write_elements, |_, _| {});
         }
-        BodyItems::Counter(tallies) => {
+        Said::Counter(tallies) => {
             out.count(tallies.len(), TALLY_BYTES);
-            for tally in tallies {
+            for tally in &**tallies {
                 names.write_dot(out, tally.dot);
                 names.write_minute(out, tally.minute);
                 out.varint(tally.up);
@@ -93,16 +88,27 @@ pub(super) fn write(out: &mut Writer, items: &BodyItems, names: &Names) {
     }
 }
 
-fn write_keys(out: &mut Writer, items: &[MapItem<String, Value>]) {
-    let mut before = None;
-    for MapItem { key, .. } in items {
-        entries::write_key(out, before, key);
-        before = Some(key);
+impl Living for Cells {
+    /// What each is, then what each holds.
+    fn write(out: &mut Writer, views: &[&[Cell]], names: &Names) {
+        let cells = || views.iter().copied().flatten();
+        let before = out.len();
+        cells().for_each(|cell| out.byte(cell_code(cell)));
+        out.weigh((out.len() - before).saturating_mul(CELL_BYTES));
+        cells().for_each(|cell| write_cell(out, cell, names));
     }
 }
 
-fn write_values<K>(out: &mut Writer, items: &[MapItem<K, Value>]) {
-    value::write_all(out, items.iter().map(|item| &item.sibling.value));
+fn write_keys(out: &mut Writer, entries: &[Entry<'_, String, Value>]) {
+    let mut before = None;
+    for Entry { key, .. } in entries {
+        entries::write_key(out, before, key);
+        before = Some(key.as_str());
+    }
+}
+
+fn write_values<K>(out: &mut Writer, entries: &[Entry<'_, K, Value>]) {
+    value::write_all(out, entries.iter().map(|entry| entry.value));
 }
 
 pub(super) fn read(
@@ -161,24 +167,17 @@ fn read_cells(
     input: &mut Reader<'_>,
     kind: Kind,
     names: &Names,
-) -> Result<Vec<RunItem<Cells>>, DecodeError> {
+) -> Result<RunItems<Cells>, DecodeError> {
+    let shapes = runs::read(input, names)?;
+    let count = shapes.living;
     // What each is, then what each holds.
-    runs::read(
-        input,
-        names,
-        Reader::raw,
-        |input, codes: &mut &[u8], len| {
-            let (own, rest) = codes.split_at(len);
-            *codes = rest;
-            let mut own = own.iter();
-            input.weigh(len.saturating_mul(CELL_BYTES - 1))?;
-            let cells = input.times(len, 1, |input, _| {
-                let code = own.next().expect("a code for each cell");
-                read_cell(input, kind, *code, names)
-            })?;
-            Ok(Cells(cells))
-        },
-    )
+    let mut codes = input.raw(count)?.iter();
+    input.weigh(count.saturating_mul(CELL_BYTES - 1))?;
+    let cells = input.times(count, 1, |input, _| {
+        let code = codes.next().expect("a code for each cell");
+        read_cell(input, kind, *code, names)
+    })?;
+    Ok(shapes.with(Cells(cells), |at, cells| at + cells))
 }
 
 /// The fewest bytes of a cell, and of a replica's part of a counter.
@@ -332,42 +331,56 @@ fn read_tallies(input: &mut Reader<'_>, names: &Names) -> Result<Vec<Tally>, Dec
     })
 }
 
-/// Every replica that the items name.
-pub(super) fn replicas(items: &BodyItems, mut note: impl FnMut(ReplicaId)) {
-    items.for_each_run(|run| note(run.start.replica));
-    match items {
-        BodyItems::List(runs) | BodyItems::Tree(runs) => {
-            runs.iter()
-                .filter_map(|run| run.parent)
-                .for_each(|dot| note(dot.replica));
-            cell::named(runs).for_each(|dot| note(dot.replica));
+/// Every replica that is named.
+pub(super) fn replicas(said: &Said<'_>, mut note: impl FnMut(ReplicaId)) {
+    fn of_entries<K, V>(entries: &[Entry<'_, K, V>], note: &mut impl FnMut(ReplicaId)) {
+        for entry in entries {
+            note(entry.dot.replica);
         }
-        BodyItems::Text(text) => {
-            let parents = text.runs.iter().filter_map(|run| run.parent);
-            parents
-                .chain(text.anchors())
-                .for_each(|dot| note(dot.replica));
+    }
+    match said {
+        Said::Map { values, children } => {
+            of_entries(values, &mut note);
+            of_entries(children, &mut note);
         }
-        BodyItems::Map { .. } | BodyItems::Set(_) | BodyItems::Counter(_) => {}
+        Said::List(runs) | Said::Tree(runs) => {
+            runs.for_each_replica(&mut note);
+            runs.for_each_content(|cells| {
+                cell::named(&cells.0).for_each(|dot| note(dot.replica));
+            });
+        }
+        Said::Text { runs, marks } => {
+            runs.for_each_replica(&mut note);
+            of_entries(marks, &mut note);
+            let anchors = marks.iter().flat_map(|mark| mark.key.anchors());
+            anchors.for_each(|dot| note(dot.replica));
+        }
+        Said::Set(elements) => of_entries(elements, &mut note),
+        Said::Counter(tallies) => tallies.iter().for_each(|tally| note(tally.dot.replica)),
     }
 }
 
-/// The first minute in which something of the items was made.
-pub(super) fn min_minute(items: &BodyItems) -> Option<Minute> {
-    fn of_map<K, V>(items: &[MapItem<K, V>]) -> Option<Minute> {
-        items.iter().map(|item| item.sibling.stamp.into()).min()
+/// The first minute in which something of it was made.
+pub(super) fn min_minute(said: &Said<'_>) -> Option<Minute> {
+    fn of_entries<K, V>(entries: &[Entry<'_, K, V>]) -> Option<Minute> {
+        let first = entries.iter().map(|entry| entry.stamp).min();
+        first.map(Minute::from)
     }
-    fn of_runs<C>(runs: &[RunItem<C>]) -> Option<Minute> {
-        runs.iter().map(|run| run.minute).min()
-    }
-    let (a, b) = match items {
-        BodyItems::Map { values, children } => (of_map(values), of_map(children)),
-        BodyItems::Set(items) => (of_map::<Value, ()>(items), None),
-        BodyItems::List(runs) | BodyItems::Tree(runs) => {
-            (of_runs(runs), cell::stamps(runs).map(Minute::from).min())
+    let (a, b) = match said {
+        Said::Map { values, children } => (of_entries(values), of_entries(children)),
+        Said::Set(elements) => (of_entries(elements), None),
+        Said::List(runs) | Said::Tree(runs) => {
+            let mut first: Option<Minute> = None;
+            runs.for_each_content(|cells| {
+                for stamp in cell::stamps(&cells.0) {
+                    let minute = Minute::from(stamp);
+                    first = Some(first.map_or(minute, |first| first.min(minute)));
+                }
+            });
+            (runs.first_minute(), first)
         }
-        BodyItems::Text(text) => (of_runs(&text.runs), of_map(&text.marks)),
-        BodyItems::Counter(tallies) => (tallies.iter().map(|tally| tally.minute).min(), None),
+        Said::Text { runs, marks } => (runs.first_minute(), of_entries(marks)),
+        Said::Counter(tallies) => (tallies.iter().map(|tally| tally.minute).min(), None),
     };
     a.into_iter().chain(b).min()
 }

@@ -2,11 +2,13 @@
 
 use super::names::{Names, Steps};
 use super::varint::{DecodeError, Reader, Writer};
-use crate::container::cell::Cells;
-use crate::plain::plain;
-use crate::sequence::content::{Chars, Content};
-use crate::sequence::run::{PieceItem, Pieces, RunItem, Side};
-use crate::{limits, Dot, Minute, ReplicaId};
+use crate::container::Runs;
+use crate::sequence::content::{self, Chars, Content};
+use crate::sequence::link::RunLink;
+use crate::sequence::run::Side;
+use crate::sequence::table::{Head, Piece, Sink, Table};
+use crate::sequence::RunItems;
+use crate::{limits, Dot, DotRun, Minute, ReplicaId};
 
 /// The fewest bytes of a run: how many pieces, the length of one, the gap, the place, the minute.
 const RUN_BYTES: usize = 5;
@@ -32,10 +34,6 @@ pub(super) fn place(start: Dot, parent: Option<Dot>, side: Side) -> u8 {
     }
 }
 
-fn place_of<C>(run: &RunItem<C>) -> u8 {
-    place(run.start, run.parent, run.side)
-}
-
 /// The side that goes with it.
 pub(super) fn side(place: u8) -> Side {
     if place == LEFT {
@@ -45,149 +43,217 @@ pub(super) fn side(place: u8) -> Side {
     }
 }
 
-/// All columns but that of the content.
-pub(super) fn write<C: Content>(out: &mut Writer, runs: &[RunItem<C>], names: &Names) {
-    out.count(runs.len(), RUN_BYTES);
-    let pieces = runs.iter().map(|run| run.pieces.len()).sum::<usize>();
-    out.weigh(pieces.saturating_mul(PIECE_BYTES));
-    for run in runs {
-        let alive = run
-            .pieces
-            .first()
-            .is_some_and(|piece| piece.content.is_some());
-        out.varint((run.pieces.len() as u64) << 1 | u64::from(alive));
-    }
-    for run in runs {
-        run.pieces.iter().for_each(|piece| out.varint(piece.len));
-    }
-    write_starts(out, runs, names);
-    for run in runs {
-        out.byte(place_of(run));
-    }
-    let mut minutes = Steps::from(u64::from(names.base.get()));
-    for run in runs {
-        minutes.write(out, u64::from(run.minute.get()));
-    }
-    let parent_of = |run: &RunItem<C>| run.parent.filter(|_| place_of(run) >= LEFT);
-    for (run, parent) in runs.iter().filter_map(|run| Some((run, parent_of(run)?))) {
-        names.write_replica(out, parent.replica);
-        // It hangs on what was there before.
-        out.varint(if parent.replica == run.start.replica {
-            run.start.seq - parent.seq
-        } else {
-            parent.seq
-        });
-    }
+/// What is alive in a sequence, as the last of its columns.
+pub(super) trait Living: Content {
+    /// Writes it.
+    fn write(out: &mut Writer, views: &[Self::View<'_>], names: &Names);
 }
 
-/// Each run from the end of the one before.
-fn write_starts<C: Content>(out: &mut Writer, runs: &[RunItem<C>], names: &Names) {
-    if names.many() {
-        let mut last = 0;
-        for run in runs {
-            let number = names.number(run.start.replica);
-            out.varint(number - last);
-            last = number;
+/// All columns but those of the content, filled a run at a time.
+struct Columns<'a> {
+    out: &'a mut Writer,
+    names: &'a Names,
+    runs: usize,
+    pieces: usize,
+    shapes: Writer,
+    lens: Writer,
+    replicas: Writer,
+    gaps: Writer,
+    places: Writer,
+    minutes: Writer,
+    parents: Writer,
+    /// The replica of the last run, and one past its last element.
+    number: u64,
+    free: Option<Dot>,
+    minute: Steps,
+}
+
+/// Writes all columns of runs.
+pub(super) fn write<C: Living>(out: &mut Writer, runs: &Runs<'_, C>, names: &Names) {
+    runs.give(&mut Columns {
+        out,
+        names,
+        runs: 0,
+        pieces: 0,
+        shapes: Writer::new(),
+        lens: Writer::new(),
+        replicas: Writer::new(),
+        gaps: Writer::new(),
+        places: Writer::new(),
+        minutes: Writer::new(),
+        parents: Writer::new(),
+        number: 0,
+        free: None,
+        minute: Steps::from(u64::from(names.base.get())),
+    });
+}
+
+impl<C: Living> Sink<C> for Columns<'_> {
+    fn run(&mut self, run: &RunLink, pieces: &[Piece], _: usize) {
+        self.runs += 1;
+        self.pieces += pieces.len();
+        let alive = pieces.first().is_some_and(|piece| piece.is_alive());
+        self.shapes
+            .varint((pieces.len() as u64) << 1 | u64::from(alive));
+        for piece in pieces {
+            self.lens.varint(piece.len());
+        }
+        // Each run from the end of the one before.
+        let start = run.dots.start;
+        let free = self.free.filter(|free| free.replica == start.replica);
+        if self.names.many() {
+            let number = free.map_or_else(|| self.names.number(start.replica), |_| self.number);
+            self.replicas.varint(number - self.number);
+            self.number = number;
+        }
+        self.gaps
+            .varint(start.seq - free.map_or(1, |free| free.seq));
+        self.free = Some(start.plus(run.dots.len));
+        let place = place(start, run.parent, run.side);
+        self.places.byte(place);
+        self.minute
+            .write(&mut self.minutes, u64::from(run.minute.get()));
+        if let Some(parent) = run.parent.filter(|_| place >= LEFT) {
+            self.names.write_replica(&mut self.parents, parent.replica);
+            // It hangs on what was there before.
+            self.parents.varint(if parent.replica == start.replica {
+                start.seq - parent.seq
+            } else {
+                parent.seq
+            });
         }
     }
-    let mut free = None;
-    for run in runs {
-        let from = free.filter(|free: &Dot| free.replica == run.start.replica);
-        out.varint(run.start.seq - from.map_or(1, |from| from.seq));
-        free = Some(run.start.plus(run.len()));
+
+    fn content(&mut self, views: &[C::View<'_>]) {
+        let out = &mut *self.out;
+        out.count(self.runs, RUN_BYTES);
+        out.weigh(self.pieces.saturating_mul(PIECE_BYTES));
+        for column in [
+            &mut self.shapes,
+            &mut self.lens,
+            &mut self.replicas,
+            &mut self.gaps,
+            &mut self.places,
+            &mut self.minutes,
+            &mut self.parents,
+        ] {
+            out.raw(&std::mem::take(column).into_vec());
+        }
+        C::write(out, views, self.names);
     }
 }
 
-/// `begin` reads what the contents of all living elements share, seeing how many there are; `content` reads
-/// that of one piece.
-pub(super) fn read<'a, C: Content, S>(
-    input: &mut Reader<'a>,
-    names: &Names,
-    begin: impl FnOnce(&mut Reader<'a>, usize) -> Result<S, DecodeError>,
-    mut content: impl FnMut(&mut Reader<'a>, &mut S, usize) -> Result<C, DecodeError>,
-) -> Result<Vec<RunItem<C>>, DecodeError> {
-    let mut lives = Vec::new();
-    let mut runs = read_shapes(input, &mut lives)?;
-    read_starts(input, &mut runs, names)?;
-    let places = input.raw(runs.len())?;
+/// What stands in columns, before its content was read.
+pub(super) struct Shapes {
+    heads: Vec<Head>,
+    pieces: Vec<Piece>,
+    /// How many elements are alive.
+    pub(super) living: usize,
+}
+
+impl Shapes {
+    /// The runs with their content; `skip` says where that of so many elements ends, from where it begins.
+    pub(super) fn with<C: Content>(
+        self,
+        content: C,
+        mut skip: impl FnMut(usize, usize) -> usize,
+    ) -> RunItems<C> {
+        let Self {
+            mut heads, pieces, ..
+        } = self;
+        let mut at = 0;
+        for run in 0..heads.len() {
+            let end = heads
+                .get(run + 1)
+                .map_or(pieces.len(), |next| next.piece as usize);
+            let head = &mut heads[run];
+            head.at = at as u32;
+            let own = &pieces[head.piece as usize..end];
+            let living = own.iter().filter(|piece| piece.is_alive());
+            at = skip(at, living.map(|piece| piece.len() as usize).sum());
+        }
+        RunItems::from(Table::new(heads, pieces, content))
+    }
+}
+
+/// All columns but that of the content.
+pub(super) fn read(input: &mut Reader<'_>, names: &Names) -> Result<Shapes, DecodeError> {
+    let (mut heads, pieces) = read_shapes(input)?;
+    read_starts(input, &mut heads, names)?;
+    let places = input.raw(heads.len())?;
     let mut minutes = Steps::from(u64::from(names.base.get()));
-    for run in &mut runs {
+    for head in &mut heads {
         let minute = minutes.read(input, 0, u64::from(u32::MAX), "minute over 32 bits")?;
-        run.minute = Minute::new(minute as u32);
+        head.minute = Minute::new(minute as u32);
     }
-    for (run, &place) in runs.iter_mut().zip(places) {
-        run.side = side(place);
-        run.parent = read_parent(input, names, run.start, place)?;
+    for (head, &place) in heads.iter_mut().zip(places) {
+        let parent = read_parent(input, names, head.start, place)?;
+        head.set_parent(parent, side(place));
     }
-    let mut total = 0usize;
-    each_living(&mut runs, &lives, |piece| {
-        let len = usize::try_from(piece.len).unwrap_or(usize::MAX);
-        total = total.saturating_add(len);
-        Ok(())
-    })?;
-    if total > input.remaining() {
+    let mut living = 0usize;
+    for piece in pieces.iter().filter(|piece| piece.is_alive()) {
+        let len = usize::try_from(piece.len()).unwrap_or(usize::MAX);
+        living = living.saturating_add(len);
+    }
+    if living > input.remaining() {
         return Err(input.error("input ends early"));
     }
-    let mut shared = begin(input, total)?;
-    each_living(&mut runs, &lives, |piece| {
-        piece.content = Some(content(input, &mut shared, piece.len as usize)?);
-        Ok(())
-    })?;
-    Ok(runs)
+    Ok(Shapes {
+        heads,
+        pieces,
+        living,
+    })
 }
 
-/// Runs of pieces with their lengths, and whether the first piece of each is alive.
-fn read_shapes<C: Content>(
-    input: &mut Reader<'_>,
-    lives: &mut Vec<bool>,
-) -> Result<Vec<RunItem<C>>, DecodeError> {
-    let count = input.count(usize::MAX, "too many runs", RUN_BYTES)?;
+/// Runs of pieces with their lengths.
+fn read_shapes(input: &mut Reader<'_>) -> Result<(Vec<Head>, Vec<Piece>), DecodeError> {
+    let max = u32::MAX as usize;
+    let count = input.count(max, "too many runs", RUN_BYTES)?;
     let mut ahead = input.clone();
-    let mut pieces = 0u64;
+    let mut total = 0u64;
     for _ in 0..count {
-        pieces = pieces.saturating_add(ahead.varint()? >> 1);
+        total = total.saturating_add(ahead.varint()? >> 1);
     }
-    if pieces > ahead.remaining() as u64 {
+    if total > (ahead.remaining() as u64).min(u64::from(u32::MAX)) {
         return Err(input.error("input ends early"));
     }
-    input.weigh((pieces as usize).saturating_mul(PIECE_BYTES))?;
-    lives.reserve_exact(count);
-    let mut runs = Vec::with_capacity(count);
+    input.weigh((total as usize).saturating_mul(PIECE_BYTES))?;
+    let mut heads = Vec::with_capacity(count);
+    let mut pieces = Vec::with_capacity(total as usize);
     for _ in 0..count {
         let code = input.varint()?;
         if code < 2 {
             return Err(input.error("empty run"));
         }
-        lives.push(code & 1 == 1);
-        let len = ahead.varint()?;
-        let mut run = RunItem {
-            start: Dot::new(ReplicaId::new(0), 0),
+        let mut run = RunLink {
+            dots: DotRun {
+                start: Dot::new(ReplicaId::new(0), 0),
+                len: 0,
+            },
             parent: None,
             side: Side::Right,
             minute: Minute::default(),
-            pieces: Pieces::with_capacity((code >> 1) as usize),
         };
-        run.pieces.push(PieceItem { len, content: None });
-        for _ in 1..code >> 1 {
+        let first = pieces.len();
+        let mut is_alive = code & 1 == 1;
+        for _ in 0..code >> 1 {
             let len = ahead.varint()?;
-            run.pieces.push(PieceItem { len, content: None });
-        }
-        let mut free = limits::SEQ_MAX;
-        for piece in run.pieces.iter() {
-            if piece.len == 0 || piece.len > free {
+            if len == 0 || len > limits::SEQ_MAX - run.dots.len {
                 return Err(ahead.error("impossible piece"));
             }
-            free -= piece.len;
+            run.dots.len += len;
+            pieces.push(Piece::new(len, is_alive));
+            is_alive = !is_alive;
         }
-        runs.push(run);
+        heads.push(Head::new(&run, first, 0));
     }
     input.skip_to(&ahead);
-    Ok(runs)
+    Ok((heads, pieces))
 }
 
-fn read_starts<C: Content>(
+fn read_starts(
     input: &mut Reader<'_>,
-    runs: &mut [RunItem<C>],
+    runs: &mut [Head],
     names: &Names,
 ) -> Result<(), DecodeError> {
     let mut number = 0u64;
@@ -201,10 +267,9 @@ fn read_starts<C: Content>(
     for run in runs {
         let from = free.filter(|free: &Dot| free.replica == run.start.replica);
         let seq = from.map_or(1, |from| from.seq).checked_add(input.varint()?);
-        let len = run.len();
-        let seq = seq.filter(|&seq| seq <= limits::SEQ_MAX + 1 - len);
+        let seq = seq.filter(|&seq| seq <= limits::SEQ_MAX + 1 - run.len);
         run.start.seq = seq.ok_or_else(|| input.error("seq out of range"))?;
-        free = Some(run.start.plus(len));
+        free = Some(run.start.plus(run.len));
     }
     Ok(())
 }
@@ -234,34 +299,15 @@ fn read_parent(
     }
 }
 
-fn each_living<C>(
-    runs: &mut [RunItem<C>],
-    lives: &[bool],
-    mut each: impl FnMut(&mut PieceItem<C>) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    for (run, &alive) in runs.iter_mut().zip(lives) {
-        let mut alive = alive;
-        for piece in run.pieces.iter_mut() {
-            if alive {
-                each(piece)?;
-            }
-            alive = !alive;
+impl Living for Chars {
+    /// In one piece: by how many bytes they are more than characters, then UTF-8.
+    fn write(out: &mut Writer, texts: &[&str], _: &Names) {
+        let more = |text: &&str| text.len() - content::extent(text).chars;
+        out.varint(texts.iter().map(more).sum::<usize>() as u64);
+        for text in texts {
+            out.raw(text.as_bytes());
         }
     }
-    Ok(())
-}
-
-/// The living characters of all runs in one piece: by how many bytes they are more than characters, then UTF-8.
-pub(super) fn write_chars(out: &mut Writer, runs: &[RunItem<Chars>]) {
-    let texts = || {
-        let pieces = runs.iter().flat_map(|run| run.pieces.iter());
-        pieces.filter_map(|piece| piece.content.as_ref())
-    };
-    let (chars, bytes) = texts().fold((0, 0), |(chars, bytes), text| {
-        (chars + text.extent().chars, bytes + text.as_bytes().len())
-    });
-    out.varint((bytes - chars) as u64);
-    texts().for_each(|text| out.raw(text.as_bytes()));
 }
 
 /// The characters of all runs, and whether each is one byte. UTF-8 is checked here, once.
@@ -280,25 +326,14 @@ fn read_text<'a>(input: &mut Reader<'a>, chars: usize) -> Result<(&'a str, bool)
 pub(super) fn read_texts(
     input: &mut Reader<'_>,
     names: &Names,
-) -> Result<Vec<RunItem<Chars>>, DecodeError> {
-    read(input, names, read_text, |input, (text, is_ascii), len| {
-        let bytes = if *is_ascii {
-            Some(len)
-        } else {
-            let ends = text.char_indices().map(|(at, _)| at);
-            ends.chain([text.len()]).nth(len)
-        };
-        let parts = bytes.and_then(|bytes| text.split_at_checked(bytes));
-        let (head, rest) = parts.ok_or_else(|| input.error("text is not as long as it says"))?;
-        *text = rest;
-        Ok(Chars::from(head))
-    })
-}
-
-/// The living cells of all runs.
-pub(super) fn cells(
-    runs: &[RunItem<Cells>],
-) -> impl Iterator<Item = &crate::container::cell::Cell> {
-    let pieces = runs.iter().flat_map(|run| run.pieces.iter());
-    plain(pieces.flat_map(|piece| piece.content.iter().flat_map(|cells| &cells.0)))
+) -> Result<RunItems<Chars>, DecodeError> {
+    let shapes = read(input, names)?;
+    let (text, is_ascii) = read_text(input, shapes.living)?;
+    Ok(shapes.with(Chars::from(text), |at, chars| {
+        if is_ascii {
+            return at + chars;
+        }
+        let mut rest = text[at..].char_indices();
+        rest.nth(chars).map_or(text.len(), |(more, _)| at + more)
+    }))
 }

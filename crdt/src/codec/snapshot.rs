@@ -7,13 +7,13 @@ use crate::{Delta, LoadError};
 const FORMAT: u8 = 1;
 const MAGIC: &[u8; 4] = b"DWD\x1a";
 
-/// Magic, format, checksum of what follows, delta.
-pub(crate) fn save(whole: &Delta) -> Vec<u8> {
+/// Magic, format, checksum of what follows, and the delta, which `write` appends.
+pub(crate) fn save(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut saved = MAGIC.to_vec();
     saved.push(FORMAT);
     saved.extend_from_slice(&[0; 4]);
     let start = saved.len();
-    whole.encode_into(&mut saved);
+    write(&mut saved);
     let checksum = crc32(&[&saved[start..]]);
     saved[start - 4..start].copy_from_slice(&checksum.to_le_bytes());
     saved

@@ -1,5 +1,8 @@
-//! The short form: one step of one replica that writes one thing, or removes one run, or both. A keystroke.
+//! The short form: one step of one replica that writes one thing, or removes one run, or both. A keystroke; or the
+//! first thing in a container, which is made by that.
 
+mod keystroke;
+mod made;
 mod read;
 
 use super::items::kind_code;
@@ -18,6 +21,8 @@ use crate::sequence::content::Content;
 use crate::sequence::link::RunLink;
 use crate::sequence::run::{PieceItem, RunItem};
 use crate::{Delta, Dot, DotRun, Kind, Minute, ReplicaId, Sibling, Stamp, Value, VersionVector};
+pub(crate) use keystroke::Keystroke;
+pub(crate) use made::Made;
 pub(super) use read::read;
 
 /// The first byte of a step; its other bits say what comes.
@@ -29,6 +34,7 @@ const REMOVED: u8 = 0x20;
 /// What is written: the kind of its container, counted from one, or a single character. The last two bits are its
 /// place in a text or list.
 const THING: u8 = 0x1c;
+const TEXT: u8 = 0x0c;
 const CHARACTER: u8 = 0x1c;
 const PLACE: u8 = 0x03;
 
@@ -54,6 +60,7 @@ pub(crate) struct Step<'a> {
     minute: Minute,
     removed: Option<DotRun>,
     thing: Thing<'a>,
+    made: Made,
 }
 
 /// Whose step it is, and which other replicas it names.
@@ -65,13 +72,13 @@ struct Who {
 }
 
 impl<'a> Step<'a> {
-    /// The step of a replica from the dot `first` to the one with seq `last`, which may remove a run; `None`
-    /// if these are not all of its dots, or it does not fit otherwise.
+    /// The step of a replica from the dot `first` to the one with seq `last`, which may remove a run, or make
+    /// containers on its way; `None` if these are not all of its dots, or it does not fit otherwise.
     pub(crate) fn new(
         first: Dot,
         last: u64,
         removal: Option<(Minute, DotRun)>,
-        thing: Thing<'a>,
+        (thing, made): (Thing<'a>, Made),
     ) -> Option<Self> {
         // The dots are taken one after the other.
         let (start, len, minute) = thing.dots()?;
@@ -79,10 +86,16 @@ impl<'a> Step<'a> {
             Thing::Text(..) | Thing::List(..) => len + u64::from(removal.is_some()),
             _ => len,
         };
+        if let Some(stamp) = made.stamp() {
+            let with = thing.stamp().is_none_or(|other| other == stamp);
+            if !with || minute != Some(Minute::from(stamp)) || removal.is_some() {
+                return None;
+            }
+        }
         let minute = minute.or(removal.map(|(minute, _)| minute))?;
         let seen = first.seq - 1;
         let is_step = start.is_none_or(|start| start == first)
-            && seen + after == last
+            && seen + after + made.len() == last
             && removal.is_none_or(|(of_removal, _)| of_removal == minute)
             && (EPOCH..EPOCH + MINUTES).contains(&minute.get());
         is_step.then_some(Self {
@@ -94,6 +107,7 @@ impl<'a> Step<'a> {
             minute,
             removed: removal.map(|(_, run)| run),
             thing,
+            made,
         })
     }
 
@@ -118,21 +132,23 @@ impl<'a> Step<'a> {
         };
         let table = &delta.items.table;
         let is_path = (0..).zip(table).all(|(above, place)| place.parent == above);
+        let first = Dot::new(own, delta.from.get(own) + 1);
         let thing = match &delta.items.bodies[..] {
-            [] if table.is_empty() => Thing::Nothing,
-            [(number, items)]
+            [] if table.is_empty() => (Thing::Nothing, Made::default()),
+            [marks @ .., (number, items)]
                 if is_path && !table.is_empty() && *number as usize == table.len() =>
             {
-                Thing::of(items)?
+                let thing = Thing::of(items)?;
+                let (_, len, _) = thing.dots()?;
+                (thing, Made::of(marks, table, first.plus(len))?)
             }
             _ => return None,
         };
-        let first = Dot::new(own, delta.from.get(own) + 1);
         let mut step = Self::new(first, last, removal, thing)?;
         if !step.named(table).all(|dot| step.who.knows(dot)) {
             return None;
         }
-        step.who.others = step.others(delta);
+        step.who.others = step.others(&delta.from, table);
         Some(step)
     }
 
@@ -140,8 +156,8 @@ impl<'a> Step<'a> {
     pub(super) fn write(&self, delta: &Delta, out: &mut Writer) {
         let table = &delta.items.table;
         self.write_head(&delta.from, out);
-        for (at, place) in (1..).zip(table) {
-            self.write_place(&place.step, at == table.len(), out);
+        for (at, place) in table.iter().enumerate() {
+            self.write_place(&place.step, at, at + 1 == table.len(), out);
         }
         self.write_thing(out);
     }
@@ -160,21 +176,32 @@ impl<'a> Step<'a> {
         plain(self.built_on().chain(elements))
     }
 
-    /// Whether it builds on nothing of other replicas.
-    pub(crate) fn is_alone(&self) -> bool {
-        self.built_on()
-            .all(|dot| dot.replica == self.who.own && self.who.knows(dot))
+    /// Whether it makes containers.
+    pub(super) fn makes(&self) -> bool {
+        self.made.len() > 0
     }
 
-    fn others(&self, delta: &Delta) -> Vec<ReplicaId> {
-        let from = delta.from.iter().map(|(replica, _)| replica);
-        let named = self.named(&delta.items.table).map(|dot| dot.replica);
+    /// Names the other replicas that it builds on, and those of which `from` says what was seen; whether it can
+    /// be written so. Its path has no elements.
+    pub(crate) fn name_others(&mut self, from: &VersionVector) -> bool {
+        let own = self.who.own;
+        if !from.is_empty() || self.built_on().any(|dot| dot.replica != own) {
+            self.who.others = self.others(from, &[]);
+        }
+        self.built_on().all(|dot| self.who.knows(dot))
+    }
+
+    fn others(&self, from: &VersionVector, path: &[Place]) -> Vec<ReplicaId> {
+        let from = from.iter().map(|(replica, _)| replica);
+        let named = self.named(path).map(|dot| dot.replica);
         let mut others: Vec<ReplicaId> = from
             .chain(named)
             .filter(|&replica| replica != self.who.own)
             .collect();
-        ordered::sort(&mut others);
-        others.dedup();
+        if others.len() > 1 {
+            ordered::sort(&mut others);
+            others.dedup();
+        }
         others
     }
 
@@ -204,12 +231,19 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Writes a container of the path.
-    pub(crate) fn write_place(&self, step: &document::Step, is_last: bool, out: &mut Writer) {
+    /// Writes the container at a place of the path, from 0.
+    pub(crate) fn write_place(
+        &self,
+        step: &document::Step,
+        at: usize,
+        is_last: bool,
+        out: &mut Writer,
+    ) {
         let more = u64::from(!is_last);
         match &step.key {
             Key::Name(name) => {
-                out.varint((name.len() as u64) << 2 | more);
+                let made = u64::from(self.made.has(at)) << 1;
+                out.varint((name.len() as u64) << 2 | made | more);
                 out.raw(name.as_bytes());
             }
             Key::Element(dot) => {
@@ -224,6 +258,9 @@ impl<'a> Step<'a> {
 
     /// Writes what follows the path.
     pub(crate) fn write_thing(&self, out: &mut Writer) {
+        if let (Some(stamp), None) = (self.made.stamp(), self.thing.stamp()) {
+            write_stamp(out, stamp);
+        }
         if let Some(dot) = self.thing.parent() {
             self.who.write_dot(out, dot);
         }
@@ -268,11 +305,11 @@ impl<'a> Thing<'a> {
     fn of(items: &'a BodyItems) -> Option<Self> {
         Some(match items {
             BodyItems::Text(TextItems { runs, marks }) if marks.is_empty() => {
-                let (link, chars) = lone(runs)?;
+                let (link, chars) = lone(runs.lone())?;
                 Self::Text(link, chars.as_str())
             }
             BodyItems::List(runs) => {
-                let (link, cells) = lone(runs)?;
+                let (link, cells) = lone(runs.lone())?;
                 Self::list(link, &cells.0)?
             }
             BodyItems::Map { values, children } => match (&values[..], &children[..]) {
@@ -307,6 +344,15 @@ impl<'a> Thing<'a> {
             Self::Value(_, sibling) => of_stamp(sibling),
             Self::Element(_, sibling) => of_stamp(sibling),
             Self::Tally(tally) => Some((Some(tally.dot), 1, Some(tally.minute))),
+        }
+    }
+
+    /// Its stamp, if it has one.
+    fn stamp(self) -> Option<Stamp> {
+        match self {
+            Self::Value(_, sibling) => Some(sibling.stamp),
+            Self::Element(_, sibling) => Some(sibling.stamp),
+            _ => None,
         }
     }
 

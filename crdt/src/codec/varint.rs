@@ -50,6 +50,7 @@ impl Writer {
     }
 
     /// One byte.
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
     }
@@ -79,11 +80,13 @@ impl Writer {
     }
 
     /// Eight bytes, least first.
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn u64_le(&mut self, number: u64) {
         self.bytes.extend_from_slice(&number.to_le_bytes());
     }
 
     /// Bytes without their length.
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -209,6 +212,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// At the end of the input; so do all the methods below.
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn byte(&mut self) -> Result<u8, DecodeError> {
         let byte = *self
             .bytes
@@ -275,6 +279,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer are left.
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn raw(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         if len > self.remaining() {
             return Err(self.error("input ends early"));

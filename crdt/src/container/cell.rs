@@ -4,9 +4,9 @@ use crate::plain::plain;
 use std::ops::Range;
 
 use crate::sequence::content::{even, Content, Extent, Unit};
-use crate::sequence::run::RunItem;
+use crate::sequence::RunItems;
 use crate::sorted::Sorted;
-use crate::{Dot, Kind, ReplicaId, Sequence, Stamp, Value};
+use crate::{Dot, DotRun, Kind, Minute, ReplicaId, Sequence, Stamp, Value};
 
 /// One element of the sequence under a list or a tree.
 #[derive(Clone, PartialEq, Debug)]
@@ -111,6 +111,14 @@ impl Content for Cells {
         &self.0[elements]
     }
 
+    fn raw_len(view: &[Cell]) -> usize {
+        view.len()
+    }
+
+    fn view_from(&self, at: usize, len: usize) -> &[Cell] {
+        &self.0[at..at + len]
+    }
+
     fn owned(view: &[Cell]) -> Self {
         Self(view.to_vec())
     }
@@ -167,56 +175,56 @@ impl Sequence<Cells> {
     }
 }
 
-impl RunItem<Cells> {
-    /// The living cells and their dots.
+impl RunItems<Cells> {
+    /// The cells that have content.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &Cell> + Clone + '_ {
+        plain(self.contents().flat_map(|cells| cells.0.iter()))
+    }
+
+    /// The same with their dots.
     pub(crate) fn living(&self) -> impl Iterator<Item = (Dot, &Cell)> {
-        let mut start = self.start;
-        plain(self.pieces.iter().flat_map(move |piece| {
-            let first = start;
-            start = start.plus(piece.len);
-            let cells = piece.content.iter().flat_map(|cells| &cells.0);
-            cells
-                .enumerate()
-                .map(move |(i, cell)| (first.plus(i as u64), cell))
+        plain(self.live().flat_map(DotRun::dots).zip(self.cells()))
+    }
+
+    /// The same, and when they were inserted.
+    pub(crate) fn inserted_cells(&self) -> impl Iterator<Item = (Minute, (Dot, &Cell))> {
+        let dots = self.inserted();
+        let dots = dots.flat_map(|(minute, run)| run.dots().map(move |dot| (minute, dot)));
+        let cells = dots.zip(self.cells());
+        plain(cells.map(|((minute, dot), cell)| (minute, (dot, cell))))
+    }
+
+    /// The places and their dots.
+    fn places(&self) -> impl Iterator<Item = (Dot, &Moved)> + '_ {
+        plain(self.living().filter_map(|(dot, cell)| match cell {
+            Cell::Place(moved) => Some((dot, &**moved)),
+            _ => None,
         }))
+    }
+
+    /// The greatest stamp among the places, or among those of one replica.
+    pub(super) fn max_stamp(&self, of: Option<ReplicaId>) -> Option<Stamp> {
+        match of {
+            None => self.contents().flat_map(|cells| stamps(&cells.0)).max(),
+            Some(of) => {
+                let own = self.places().filter(|(dot, _)| dot.replica == of);
+                own.map(|(_, moved)| moved.stamp).max()
+            }
+        }
     }
 }
 
-/// The greatest stamp among the places, or among those of one replica.
-pub(super) fn max_stamp(runs: &[RunItem<Cells>], of: Option<ReplicaId>) -> Option<Stamp> {
-    let runs = runs
-        .iter()
-        .filter(|run| of.is_none_or(|of| run.start.replica == of));
-    runs.flat_map(places).max()
-}
-
 /// The stamps of the places.
-pub(crate) fn stamps(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Stamp> + '_ {
-    plain(runs.iter().flat_map(places))
-}
-
-fn places(run: &RunItem<Cells>) -> impl Iterator<Item = Stamp> + '_ {
-    plain(
-        all(std::slice::from_ref(run)).filter_map(|cell| match cell {
-            Cell::Place(moved) => Some(moved.stamp),
-            _ => None,
-        }),
-    )
-}
-
-/// The cells that have content.
-pub(super) fn all(runs: &[RunItem<Cells>]) -> impl Iterator<Item = &Cell> + Clone + '_ {
-    let pieces = runs.iter().flat_map(|run| run.pieces.iter());
-    plain(
-        pieces
-            .filter_map(|piece| piece.content.as_ref())
-            .flat_map(|cells| cells.0.iter()),
-    )
+pub(crate) fn stamps(cells: &[Cell]) -> impl Iterator<Item = Stamp> + '_ {
+    plain(cells.iter().filter_map(|cell| match cell {
+        Cell::Place(moved) => Some(moved.stamp),
+        _ => None,
+    }))
 }
 
 /// The elements and nodes that the cells speak of.
-pub(crate) fn named(runs: &[RunItem<Cells>]) -> impl Iterator<Item = Dot> + '_ {
-    plain(all(runs).flat_map(|cell| {
+pub(crate) fn named(cells: &[Cell]) -> impl Iterator<Item = Dot> + '_ {
+    plain(cells.iter().flat_map(|cell| {
         let (of, under) = match cell {
             Cell::Place(moved) => (Some(moved.of), moved.under),
             Cell::Node { under } => (None, *under),

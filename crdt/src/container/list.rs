@@ -10,10 +10,12 @@
 use crate::ordered::{self, BTreeSet};
 use crate::plain::plain;
 
-use super::cell::{self, Cell, Cells, Moved, Places};
+use super::cell::{Cell, Cells, Moved, Places};
 use super::ListPatch;
+use crate::sequence::content::even;
 use crate::sequence::run::{RunItem, Side};
-use crate::sequence::{Life, Plan};
+use crate::sequence::stroke::Typed;
+use crate::sequence::{Built, Life, RunItems};
 use crate::{Change, Dot, DotRun, DotSet, DotStore, Kind, Sequence, Value, VersionVector};
 
 /// What a list shows at an index.
@@ -199,45 +201,22 @@ impl ListBody {
 
     pub(crate) fn join(
         &mut self,
-        items: &[RunItem<Cells>],
-        plan: Option<Plan>,
+        items: &RunItems<Cells>,
+        built: Option<Built<Cells>>,
         wanted: &[Dot],
         seen: &VersionVector,
     ) -> Vec<ListPatch> {
         let was_empty = self.len() == 0;
         let mut patches = Vec::new();
-        self.cells
-            .join_with(items, plan, wanted.iter().copied(), seen, &mut patches);
+        self.cells.join_with(
+            items,
+            built,
+            wanted.iter().copied(),
+            seen,
+            Some(&mut patches),
+        );
         let mut patches = patches.into_iter().map(ListPatch::from).collect();
-        // Those that may not be shown where they came.
-        let mut moved = wanted.to_vec();
-        for run in items {
-            // In most lists nothing was moved, and nothing survived.
-            let is_plain = self.places.is_empty() && self.inside.is_empty();
-            let cells = cell::all(std::slice::from_ref(run));
-            if is_plain && !seen.contains(run.start) && cells.clone().all(|it| !it.is_place()) {
-                self.live += cells.count();
-                continue;
-            }
-            for (dot, cell) in run.living() {
-                if seen.contains(dot) {
-                    continue;
-                }
-                self.live += 1;
-                if let Cell::Place(place) = cell {
-                    self.places.insert(place.of, place.stamp, dot);
-                    if moved.last() != Some(&place.of) {
-                        moved.push(place.of);
-                    }
-                }
-                let is_plain = self.places.is_empty() && self.inside.is_empty();
-                if !is_plain && (self.place_of(dot).is_some() || self.kept_kind(dot).is_some()) {
-                    moved.push(dot);
-                }
-            }
-        }
-        ordered::sort(&mut moved);
-        moved.dedup();
+        let moved = self.learn(items, wanted, seen);
         for element in moved {
             self.settle(element, &mut patches);
             if was_empty {
@@ -249,6 +228,38 @@ impl ListBody {
             patches = self.whole_patch();
         }
         patches
+    }
+
+    /// Takes note of new cells; gives the elements that may not be shown where they came.
+    fn learn(&mut self, items: &RunItems<Cells>, wanted: &[Dot], seen: &VersionVector) -> Vec<Dot> {
+        let mut moved = wanted.to_vec();
+        self.learn_each(items, &mut moved, seen);
+        ordered::sort(&mut moved);
+        moved.dedup();
+        moved
+    }
+
+    fn learn_each(&mut self, items: &RunItems<Cells>, moved: &mut Vec<Dot>, seen: &VersionVector) {
+        // In most lists nothing was moved, and nothing survived.
+        let is_plain = |list: &Self| list.places.is_empty() && list.inside.is_empty();
+        let is_new = items.links().all(|run| !seen.contains(run.dots.start));
+        if is_plain(self) && is_new && items.cells().all(|cell| !cell.is_place()) {
+            self.live += items.cells().count();
+            return;
+        }
+        for (dot, cell) in items.living().filter(|&(dot, _)| !seen.contains(dot)) {
+            self.live += 1;
+            if let Cell::Place(place) = cell {
+                self.places.insert(place.of, place.stamp, dot);
+                if moved.last() != Some(&place.of) {
+                    moved.push(place.of);
+                }
+            }
+            let is_elsewhere = self.place_of(dot).is_some() || self.kept_kind(dot).is_some();
+            if !is_plain(self) && is_elsewhere {
+                moved.push(dot);
+            }
+        }
     }
 
     /// Takes in new elements that are plain values; `None`, with nothing done, if they are anything else, or
@@ -264,7 +275,12 @@ impl ListBody {
         if !plain || self.len() == 0 || known.next().is_some() {
             return None;
         }
-        let struck = self.cells.strike(None, Some((run, cells)))?;
+        let typed = Typed {
+            link: run.link(),
+            content: &cells.0[..],
+            extent: even(cells.0.len()),
+        };
+        let struck = self.cells.strike(None, Some(&typed))?;
         self.live += cells.0.len();
         Some(ListPatch {
             at: struck.came?.chars,

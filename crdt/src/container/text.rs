@@ -9,6 +9,7 @@
 
 use crate::ordered::{self, BTreeMap, BTreeSet};
 use crate::plain::plain;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -18,9 +19,9 @@ use super::TextPatch;
 use crate::limits::MARKS_SHOWN_MAX;
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent, Unit};
-use crate::sequence::run::{RunItem, Side};
+use crate::sequence::run::Side;
 use crate::sequence::Patch;
-use crate::sequence::Plan;
+use crate::sequence::{Built, RunItems};
 use crate::{
     Change, Dot, DotRun, DotSet, DotStore, EditError, LwwMap, Stamp, Text, Value, VersionVector,
 };
@@ -96,7 +97,7 @@ pub(crate) struct TextBody {
 /// What a delta says of a text.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub(crate) struct TextItems {
-    pub(crate) runs: Vec<RunItem<Chars>>,
+    pub(crate) runs: RunItems<Chars>,
     pub(crate) marks: Vec<MapItem<Span, Value>>,
 }
 
@@ -129,6 +130,11 @@ impl Span {
 impl TextBody {
     pub(crate) fn live_len(&self) -> usize {
         self.chars.extent().chars + self.marks.live_len()
+    }
+
+    /// The characters, if no marks are on them.
+    pub(crate) fn unmarked(&mut self) -> Option<&mut Text> {
+        self.anchored.is_empty().then_some(&mut self.chars)
     }
 
     /// Puts text in the place of a range; gives the start and the length of what went. What is
@@ -542,12 +548,13 @@ impl TextBody {
     pub(crate) fn join(
         &mut self,
         items: &TextItems,
-        plan: Option<Plan>,
-        seen: &VersionVector,
+        built: Option<Built<Chars>>,
+        (seen, is_told): (&VersionVector, bool),
     ) -> Vec<TextPatch> {
         let mut patches = Vec::new();
+        let told = is_told.then_some(&mut patches);
         self.chars
-            .join_with(&items.runs, plan, items.anchors(), seen, &mut patches);
+            .join_with(&items.runs, built, items.anchors(), seen, told);
         let new = items
             .marks
             .iter()
@@ -555,7 +562,7 @@ impl TextBody {
         for MapItem { key, sibling } in new {
             self.anchored.insert(key, sibling.dot);
         }
-        self.marks.take_in(&items.marks, seen);
+        self.marks.take_in(Cow::Borrowed(&items.marks), seen);
         patches.into_iter().map(TextPatch::from).collect()
     }
 

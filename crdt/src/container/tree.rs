@@ -16,9 +16,7 @@ use std::sync::OnceLock;
 
 use super::cell::{Cell, Cells, Moved, Places};
 use super::Touched;
-use crate::sequence::run::RunItem;
-use crate::sequence::Life;
-use crate::sequence::Plan;
+use crate::sequence::{Built, Life, RunItems};
 use crate::{Change, Dot, DotRun, DotSet, DotStore, EditError, Sequence, Stamp, VersionVector};
 
 #[derive(Clone, Default, Debug)]
@@ -387,14 +385,13 @@ impl TreeBody {
     /// Takes in what is new; gives the nodes that it is about.
     pub(crate) fn join(
         &mut self,
-        items: &[RunItem<Cells>],
-        plan: Option<Plan>,
+        items: &RunItems<Cells>,
+        built: Option<Built<Cells>>,
         seen: &VersionVector,
     ) -> Touched<Dot> {
-        self.cells.join_with(items, plan, [], seen, &mut Vec::new());
+        self.cells.join_with(items, built, [], seen, None);
         let mut touched = Touched::default();
-        let new = items.iter().flat_map(RunItem::living);
-        for (dot, cell) in new.filter(|&(dot, _)| !seen.contains(dot)) {
+        for (dot, cell) in items.living().filter(|&(dot, _)| !seen.contains(dot)) {
             self.live += 1;
             touched.extend(self.learn(dot, cell));
         }

@@ -3,6 +3,7 @@
 use crate::container::BodyItems;
 use crate::sequence::content::Content;
 use crate::sequence::run::RunItem;
+use crate::sequence::RunItems;
 use crate::{Delta, Dot, DotSet};
 
 /// Drops the deleted elements that nothing needs: on which no living one hangs, no mark is anchored,
@@ -27,6 +28,14 @@ pub(super) fn prune(mut whole: Delta, pins: &DotSet) -> Delta {
 }
 
 fn prune_runs<C: Content>(
+    runs: &mut RunItems<C>,
+    extra: impl IntoIterator<Item = Dot>,
+    pins: &DotSet,
+) {
+    runs.change(|runs| prune_each(runs, extra, pins));
+}
+
+fn prune_each<C: Content>(
     runs: &mut Vec<RunItem<C>>,
     extra: impl IntoIterator<Item = Dot>,
     pins: &DotSet,

@@ -34,19 +34,21 @@ pub use tree::TreeEdit;
 #[must_use = "commit gives the delta to send"]
 pub struct Edit<'a> {
     inner: &'a mut Replicated<Tree>,
-    /// There until the edit ends.
-    change: Option<Change>,
+    change: Change,
+    has_ended: bool,
     noted: Noted,
     /// Who remembers the edit once it ends, so that it can be undone.
     undo: Option<(&'a mut UndoManager, u64)>,
 }
 
 impl<'a> Edit<'a> {
+    #[inline]
     pub(super) fn new(inner: &'a mut Replicated<Tree>, now_ms: u64) -> Self {
-        let change = Some(inner.begin(now_ms));
+        let change = inner.begin(now_ms);
         Self {
             inner,
             change,
+            has_ended: false,
             // Nobody has said yet that they want to know.
             noted: Noted::silent(),
             undo: None,
@@ -61,9 +63,7 @@ impl<'a> Edit<'a> {
 
     /// From here on, what is written is remembered, until the edit ends.
     pub(crate) fn record(&mut self) {
-        if let Some(change) = &mut self.change {
-            change.record = Some(Box::default());
-        }
+        self.change.record = Some(Box::default());
     }
 
     /// The map of this name.
@@ -101,20 +101,18 @@ impl<'a> Edit<'a> {
         self.node(|tree| tree.find_or_name(path.steps()))
     }
 
+    #[inline]
     fn root(&mut self, name: &str, kind: Kind) -> NodeEdit<'_> {
         self.node(|tree| tree.root_named(name, kind))
     }
 
+    #[inline]
     fn node(&mut self, find: impl FnOnce(&mut Tree) -> ContainerId) -> NodeEdit<'_> {
         let tree = self.inner.store_mut();
         let at = find(tree);
-        let change = self
-            .change
-            .as_mut()
-            .expect("the change is there until the edit ends");
         NodeEdit {
             tree,
-            change,
+            change: &mut self.change,
             noted: &mut self.noted,
             at,
         }
@@ -155,12 +153,13 @@ impl<'a> Edit<'a> {
     }
 
     /// Closes the edit, once; gives what changed for a reader.
+    #[inline]
     fn end(&mut self) -> Changes {
-        let Some(mut change) = self.change.take() else {
+        if std::mem::replace(&mut self.has_ended, true) {
             return Changes::default();
-        };
+        }
         if let Some((undo, now_ms)) = self.undo.take() {
-            let record = change.record.take();
+            let record = self.change.record.take();
             undo.remember(
                 record.map(|record| record.writes).unwrap_or_default(),
                 now_ms,
@@ -168,7 +167,7 @@ impl<'a> Edit<'a> {
         }
         let own = self.inner.replica();
         let first = Dot::new(own, self.inner.version().get(own) + 1);
-        self.inner.end(change);
+        self.inner.end(&mut self.change);
         if self.inner.store().has_erasures() {
             self.erase_former(first);
         }
@@ -261,6 +260,7 @@ impl NodeEdit<'_> {
 
     /// Whether nobody wants to know what is written here, for a reader or to undo it, and the container
     /// can be written to without a look at what it is in.
+    #[inline]
     fn is_plain(&self) -> bool {
         self.tree.is_ready(self.at)
             && self.noted.is_silent()
@@ -503,7 +503,7 @@ macro_rules! from_node {
             /// When the container is of another kind.
             #[track_caller]
             fn from(node: NodeEdit<'e>) -> Self {
-                let kind = node.tree.path(node.at).kind();
+                let kind = node.tree.get(node.at).body.kind();
                 assert_eq!(kind, Kind::$kind, "the path names a container of another kind");
                 Self(node)
             }

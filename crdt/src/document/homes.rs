@@ -12,6 +12,7 @@ pub(super) struct Homes {
 
 impl Homes {
     /// Notes in which container these dots are.
+    #[inline]
     pub(super) fn settle(&mut self, id: ContainerId, runs: impl IntoIterator<Item = DotRun>) {
         for run in runs {
             self.runs.insert(run, id);

@@ -45,8 +45,15 @@ pub enum Key {
 
 impl Key {
     /// Whether it is this name.
+    #[inline]
     pub(crate) fn is_name(&self, name: &str) -> bool {
-        matches!(self, Self::Name(own) if **own == *name)
+        self.has_bytes(name.as_bytes())
+    }
+
+    /// Whether it is a name of these bytes.
+    #[inline]
+    pub(crate) fn has_bytes(&self, name: &[u8]) -> bool {
+        matches!(self, Self::Name(own) if own.as_bytes() == name)
     }
 }
 

@@ -139,7 +139,7 @@ impl<'a> MapRef<'a> {
     pub fn get(&self, key: &str) -> Option<Item> {
         Some(match self.seen(key)? {
             Seen::Value(value) => Item::Value(value.clone()),
-            Seen::Container(id) => Item::Container(self.0.tree.path(id).kind()),
+            Seen::Container(id) => Item::Container(self.0.tree.get(id).body.kind()),
         })
     }
 

@@ -239,9 +239,7 @@ impl Tree {
             }
             Body::List(list) => {
                 let cells = list.cells.collect(interval);
-                let new = cells
-                    .iter()
-                    .flat_map(|run| run.living().map(|cell| (run.minute, cell)));
+                let new = cells.inserted_cells();
                 let new = new.filter_map(|(minute, (dot, cell))| {
                     let by = dot.replica;
                     let index = |dot| list.index_of(dot);
@@ -270,9 +268,7 @@ impl Tree {
             }
             Body::Tree(tree) => {
                 let cells = tree.cells.collect(interval);
-                let new = cells
-                    .iter()
-                    .flat_map(|run| run.living().map(|cell| (run.minute, cell)));
+                let new = cells.inserted_cells();
                 let new = new.filter_map(|(minute, (dot, cell))| {
                     let by = dot.replica;
                     Some(match cell {

@@ -100,6 +100,7 @@ impl Tree {
         &self.containers[id]
     }
 
+    #[inline]
     pub(crate) fn body_mut(&mut self, id: ContainerId) -> &mut Body {
         self.ready = self.ready.filter(|&ready| ready == id);
         &mut self.containers[id].body
@@ -166,6 +167,7 @@ impl Tree {
     }
 
     /// The container that was named last, if it is in this one and that is its step.
+    #[inline]
     fn named_last(
         &self,
         parent: ContainerId,
@@ -219,7 +221,7 @@ impl Tree {
     }
 
     /// How many containers one is in, the top included; O(that).
-    fn depth(&self, id: ContainerId) -> usize {
+    pub(in crate::document) fn depth(&self, id: ContainerId) -> usize {
         self.ancestors(id).count() - 1
     }
 
@@ -228,9 +230,10 @@ impl Tree {
     }
 
     pub(crate) fn find_or_name(&mut self, steps: &[Step]) -> ContainerId {
-        steps
-            .iter()
-            .fold(ROOT, |id, step| self.child_named(id, step.clone()))
+        steps.iter().fold(ROOT, |id, step| {
+            let known = self.child_if_named(id, step);
+            known.unwrap_or_else(|| self.child_named(id, step.clone()))
+        })
     }
 
     /// The root container of this name.
@@ -240,6 +243,12 @@ impl Tree {
             let key = name.into();
             self.child_named(ROOT, Step { key, kind })
         })
+    }
+
+    /// The root container whose name has these bytes, if it was named last.
+    #[inline]
+    pub(crate) fn root_named_last(&self, name: &[u8], kind: Kind) -> Option<ContainerId> {
+        self.named_last(ROOT, |step| step.kind == kind && step.key.has_bytes(name))
     }
 
     /// The path of a container.
@@ -429,28 +438,48 @@ impl Tree {
     /// What lives in an element or node keeps it in sight.
     pub(crate) fn recount(&mut self, id: ContainerId, before: usize, noted: &mut Noted) {
         let after = self.get(id).body.live_len();
-        let mut next = Some(id);
-        while let Some(id) = next {
-            let container = &mut self.containers[id];
-            let before_any = container.live > 0;
-            container.live = container.live + after - before;
+        self.count(id, (after, before), noted);
+    }
+
+    /// As [`Self::recount`], where it is known how many dots came and went.
+    #[inline]
+    pub(crate) fn count(
+        &mut self,
+        id: ContainerId,
+        (came, went): (usize, usize),
+        noted: &mut Noted,
+    ) {
+        let mut next = id;
+        loop {
+            let container = &mut self.containers[next];
+            let before = container.live;
+            container.live = before + came - went;
             let (parent, lives) = (container.parent, container.live > 0);
-            next = (id != ROOT).then_some(parent);
-            if before_any == lives {
-                continue;
+            if lives != (before > 0) {
+                self.wake(next, lives, noted);
             }
-            if before_any {
-                self.loose.insert(id);
+            if next == ROOT {
+                return;
             }
-            if let Some(Step {
-                key: Key::Element(element),
-                kind,
-            }) = container.step
-            {
-                let change = self.body_mut(parent).keep(element, kind, lives);
-                if let Some(change) = change {
-                    self.note(parent, change, noted);
-                }
+            next = parent;
+        }
+    }
+
+    /// Notes that something lives in a container now, or nothing any more.
+    fn wake(&mut self, id: ContainerId, lives: bool, noted: &mut Noted) {
+        if !lives {
+            self.loose.insert(id);
+        }
+        let container = self.get(id);
+        if let Some(Step {
+            key: Key::Element(element),
+            kind,
+        }) = container.step
+        {
+            let parent = container.parent;
+            let change = self.body_mut(parent).keep(element, kind, lives);
+            if let Some(change) = change {
+                self.note(parent, change, noted);
             }
         }
     }

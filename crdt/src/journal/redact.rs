@@ -6,8 +6,8 @@ use crate::container::BodyItems;
 use crate::document::{Items, Key, Path, Place};
 use crate::map::MapItem;
 use crate::sequence::content::Content;
-use crate::sequence::run::RunItem;
-use crate::{Delta, Doc, Dot, DotSet, DotStore, Kind, Value};
+use crate::sequence::RunItems;
+use crate::{Delta, Doc, Dot, DotRun, DotSet, DotStore, Kind, Value};
 
 /// What is to go. An erasure names the dots that were known when it was made. Those of former values
 /// of an erased key are not among them, so for maps and sets it is the key or the value that goes.
@@ -188,11 +188,16 @@ fn paths(items: &Items) -> Vec<Path> {
 }
 
 /// Makes elements deleted ones.
-fn bury<C: Content>(runs: &mut [RunItem<C>], goes: impl Fn(Dot) -> bool) {
-    for run in runs {
-        let buried = run.live().any(|live| live.dots().any(&goes));
-        if buried {
-            *run = run.without(&goes);
-        }
+fn bury<C: Content>(runs: &mut RunItems<C>, goes: impl Fn(Dot) -> bool) {
+    let is_hit = |live: DotRun| live.dots().any(&goes);
+    if !runs.live().any(is_hit) {
+        return;
     }
+    runs.change(|runs| {
+        for run in runs {
+            if run.live().any(is_hit) {
+                *run = run.without(&goes);
+            }
+        }
+    });
 }

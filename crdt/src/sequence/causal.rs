@@ -6,35 +6,38 @@ use super::content::Content;
 use super::fugue::Runs;
 use super::link::RunLink;
 use super::run::{PieceItem, RunItem, Side};
-use super::Sequence;
+use super::{RunItems, Sequence};
 use crate::{Dot, DotRun, DotSet, MergeError, VersionVector};
 
 /// What a delta brings to a sequence, parents before children.
-pub(super) struct Incoming<'a, C> {
+pub(super) struct Incoming<C> {
     /// Deleted elements that were dropped here and that something needs again.
     pub(super) restored: Vec<RunItem<C>>,
-    /// Those of the items that bring something new.
-    pub(super) new: Vec<&'a RunItem<C>>,
+    /// The numbers of those of the items that bring something new.
+    pub(super) new: Vec<u32>,
 }
 
 impl<C: Content> Sequence<C> {
     /// What is new in the items; and of the deleted elements that were dropped here, those that
     /// something new hangs on or that are `wanted`.
-    pub(super) fn incoming<'a>(
+    pub(super) fn incoming(
         &self,
-        items: &'a [RunItem<C>],
+        items: &RunItems<C>,
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
-    ) -> Result<Incoming<'a, C>, MergeError> {
-        let new = |item: &RunItem<C>| item.new_dots(seen.get(item.start.replica));
+    ) -> Result<Incoming<C>, MergeError> {
+        let new = |run: &RunLink| run.after(seen.get(run.dots.start.replica));
+        let link = |run: u32| items.link(run as usize);
         let known = |dot| self.runs.run_of(dot).is_some();
         let mut needed: Vec<Dot> = wanted.into_iter().filter(|&dot| !known(dot)).collect();
         if !needed.is_empty() {
-            let brought = items.iter().filter_map(new).map(|(dots, _)| dots);
-            let brought: DotSet = brought.collect();
+            let brought = items.links().filter_map(|run| new(&run));
+            let brought: DotSet = brought.map(|run| run.dots).collect();
             needed.retain(|&dot| !brought.contains(dot));
         }
-        let order = in_order(items, new, known).map_err(|missing| needed.extend(missing));
+        let count = items.len() as u32;
+        let order = in_order(count, |run| new(&link(run)), known);
+        let order = order.map_err(|missing| needed.extend(missing));
         if needed.is_empty() {
             let restored = Vec::new();
             let new = order.expect("what is missing is needed");
@@ -42,7 +45,8 @@ impl<C: Content> Sequence<C> {
         }
         let restored = self.restore(needed, items, seen)?;
         let here: DotSet = restored.iter().map(RunItem::dots).collect();
-        let order = in_order(items, new, |dot| known(dot) || here.contains(dot));
+        let known = |dot| known(dot) || here.contains(dot);
+        let order = in_order(count, |run| new(&link(run)), known);
         let new = order.map_err(|anchors| MergeError::MissingAnchors { anchors })?;
         Ok(Incoming { restored, new })
     }
@@ -51,12 +55,12 @@ impl<C: Content> Sequence<C> {
     fn restore(
         &self,
         mut open: Vec<Dot>,
-        items: &[RunItem<C>],
+        items: &RunItems<C>,
         seen: &VersionVector,
     ) -> Result<Vec<RunItem<C>>, MergeError> {
         let mut dropped: BTreeMap<Dot, RunItem<C>> = BTreeMap::new();
-        for item in items {
-            let runs = self.dropped_of(item, seen.get(item.start.replica));
+        for run in items.links() {
+            let runs = self.dropped_of(&run, seen.get(run.dots.start.replica));
             dropped.extend(runs.into_iter().map(|run| (run.start, run)));
         }
         let mut restored = Vec::new();
@@ -82,15 +86,17 @@ impl<C: Content> Sequence<C> {
         if !missing.is_empty() {
             return Err(MergeError::MissingAnchors { anchors: missing });
         }
-        let all = |run: &RunItem<C>| run.new_dots(0);
-        let order = in_order(&restored, all, |dot| self.runs.run_of(dot).is_some());
+        let all = |run: u32| Some(restored[run as usize].link());
+        let known = |dot| self.runs.run_of(dot).is_some();
+        let order = in_order(restored.len() as u32, all, known);
         let order = order.map_err(|anchors| MergeError::MissingAnchors { anchors })?;
-        Ok(order.into_iter().cloned().collect())
+        let order = order.into_iter().map(|run| restored[run as usize].clone());
+        Ok(order.collect())
     }
 
     /// The elements of a run up to seq `seen` that are not here, as deleted ones.
-    fn dropped_of(&self, item: &RunItem<C>, seen: u64) -> Vec<RunItem<C>> {
-        let DotRun { start, len } = item.dots();
+    fn dropped_of(&self, item: &RunLink, seen: u64) -> Vec<RunItem<C>> {
+        let DotRun { start, len } = item.dots;
         let end = (start.seq + len).min(seen.saturating_add(1));
         let Some(len) = end.checked_sub(start.seq).filter(|&len| len > 0) else {
             return Vec::new();
@@ -154,18 +160,18 @@ impl Runs {
 
 /// Those of the items of which something is `new`, parents before children; else the parents that
 /// neither are `known` nor come with the items.
-fn in_order<C: Content>(
-    items: &[RunItem<C>],
-    new: impl Fn(&RunItem<C>) -> Option<(DotRun, Option<Dot>)>,
+fn in_order(
+    count: u32,
+    new: impl Fn(u32) -> Option<RunLink>,
     known: impl Fn(Dot) -> bool,
-) -> Result<Vec<&RunItem<C>>, Vec<Dot>> {
+) -> Result<Vec<u32>, Vec<Dot>> {
     let mut ready = Vec::new();
-    let mut waiting: Vec<(Dot, &RunItem<C>)> = Vec::new();
-    for item in items {
-        let Some((_, parent)) = new(item) else {
+    let mut waiting: Vec<(Dot, u32)> = Vec::new();
+    for item in 0..count {
+        let Some(run) = new(item) else {
             continue;
         };
-        match parent.filter(|&parent| !known(parent)) {
+        match run.parent.filter(|&parent| !known(parent)) {
             Some(parent) => waiting.push((parent, item)),
             None => ready.push(item),
         }
@@ -175,11 +181,11 @@ fn in_order<C: Content>(
     let mut taken = vec![false; waiting.len()];
     let mut next = 0;
     while let Some(&item) = ready.get(next) {
-        let (dots, _) = new(item).expect("what is new was filtered above");
+        let dots = new(item).expect("what is new was filtered above").dots;
         let end = dots.start.plus(dots.len);
         let first = waiting.partition_point(|&(parent, _)| parent < dots.start);
-        for (place, &(_, item)) in waiting.iter().enumerate().skip(first) {
-            if waiting[place].0 >= end {
+        for (place, &(parent, item)) in waiting.iter().enumerate().skip(first) {
+            if parent >= end {
                 break;
             }
             if !std::mem::replace(&mut taken[place], true) {
@@ -190,13 +196,13 @@ fn in_order<C: Content>(
     }
     // What still waits hangs on what nobody has, or on itself.
     let left = waiting.iter().zip(&taken).filter(|(_, taken)| !**taken);
-    let left: Vec<&(Dot, &RunItem<C>)> = left.map(|(waiting, _)| waiting).collect();
+    let left: Vec<&(Dot, u32)> = left.map(|(waiting, _)| waiting).collect();
     if left.is_empty() {
         return Ok(ready);
     }
     // Of an item that is known in part only the rest comes with it.
-    let brought = left.iter().filter_map(|(_, item)| new(item));
-    let brought: DotSet = brought.map(|(dots, _)| dots).collect();
+    let brought = left.iter().filter_map(|&&(_, item)| new(item));
+    let brought: DotSet = brought.map(|run| run.dots).collect();
     let mut missing: Vec<Dot> = left.iter().map(|(parent, _)| *parent).collect();
     missing.dedup();
     if missing.iter().any(|&parent| !brought.contains(parent)) {

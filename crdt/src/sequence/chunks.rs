@@ -25,10 +25,20 @@ impl<T> Default for Chunks<T> {
 }
 
 /// Where an item is, or would be: a chunk, and a place in it. Good until the next insertion or removal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct At {
     chunk: usize,
     slot: usize,
+}
+
+impl At {
+    /// The place after that of an item.
+    pub(super) fn next(self) -> Self {
+        Self {
+            slot: self.slot + 1,
+            ..self
+        }
+    }
 }
 
 impl<T: Copy> Chunks<T> {
@@ -41,11 +51,13 @@ impl<T: Copy> Chunks<T> {
         self.parts.get(at.chunk)?.get(at.slot)
     }
 
+    #[inline]
     pub(super) fn last(&self) -> Option<&T> {
         self.parts.last()?.last()
     }
 
     /// Changes an item without changing its place in the order.
+    #[inline]
     pub(super) fn update(&mut self, at: At, change: impl FnOnce(&mut T)) {
         let item = &mut self.parts[at.chunk][at.slot];
         change(item);
@@ -55,6 +67,7 @@ impl<T: Copy> Chunks<T> {
     }
 
     /// The last item, of which there is one.
+    #[inline]
     pub(super) fn last_at(&self) -> Option<At> {
         let chunk = self.parts.len().checked_sub(1)?;
         Some(At {
@@ -70,12 +83,12 @@ impl<T: Copy> Chunks<T> {
         let chunk = match self.heads.last() {
             Some(head) if before(head) => last,
             _ => self.heads[..last]
-                .partition_point(&before)
+                .partition_point(|item| before(item))
                 .saturating_sub(1),
         };
         let slot = match self.parts.get(chunk) {
             Some(items) if items.last().is_some_and(&before) => items.len(),
-            Some(items) => items.partition_point(&before),
+            Some(items) => items.partition_point(|item| before(item)),
             None => 0,
         };
         At { chunk, slot }
@@ -139,9 +152,9 @@ impl<T: Copy> Chunks<T> {
         Self { parts, heads }
     }
 
-    /// Inserts an item at a place that [`Self::first_not`] gave for it; O(√n) at worst, with a tiny
-    /// constant.
-    pub(super) fn insert(&mut self, at: At, item: T) {
+    /// Inserts an item at a place that [`Self::first_not`] gave for it, or after another; gives where it is
+    /// then. O(√n) at worst, with a tiny constant.
+    pub(super) fn insert(&mut self, at: At, item: T) -> At {
         let is_last = at.chunk + 1 == self.parts.len();
         let Some(chunk) = self.parts.get_mut(at.chunk) else {
             // Many have one item and never another.
@@ -149,15 +162,19 @@ impl<T: Copy> Chunks<T> {
                 self.parts.reserve_exact(1);
             }
             self.parts.push(vec![item]);
-            return;
+            return at;
         };
         if chunk.len() < CHUNK {
             chunk.insert(at.slot, item);
             if let Some(head) = self.heads.get_mut(at.chunk).filter(|_| at.slot == 0) {
                 *head = item;
             }
-            return;
+            return at;
         }
+        let next = At {
+            chunk: at.chunk + 1,
+            slot: 0,
+        };
         if self.heads.is_empty() {
             self.heads.push(chunk[0]);
         }
@@ -165,16 +182,20 @@ impl<T: Copy> Chunks<T> {
         if is_last && at.slot == chunk.len() {
             self.parts.push(vec![item]);
             self.heads.push(item);
-            return;
+            return next;
         }
         let mut rest = chunk.split_off(chunk.len() / 2);
-        match at.slot.checked_sub(chunk.len() + 1) {
-            Some(slot) => rest.insert(slot + 1, item),
-            None => chunk.insert(at.slot, item),
-        }
+        let put = if let Some(slot) = at.slot.checked_sub(chunk.len()).filter(|&slot| slot > 0) {
+            rest.insert(slot, item);
+            At { slot, ..next }
+        } else {
+            chunk.insert(at.slot, item);
+            at
+        };
         self.heads[at.chunk] = chunk[0];
-        self.heads.insert(at.chunk + 1, rest[0]);
-        self.parts.insert(at.chunk + 1, rest);
+        self.heads.insert(next.chunk, rest[0]);
+        self.parts.insert(next.chunk, rest);
+        put
     }
 
     /// Adds an item after all others.

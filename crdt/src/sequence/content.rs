@@ -84,6 +84,14 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     fn extent_of(&self, elements: Range<usize>) -> Extent;
     /// These of its elements.
     fn view(&self, elements: Range<usize>) -> Self::View<'_>;
+    /// How much a view is as [`Self::view_from`] counts: elements, or bytes of text.
+    fn raw_len(view: Self::View<'_>) -> usize;
+    /// The same of so many elements from a place on that is counted so.
+    fn raw_len_from(&self, at: usize, len: usize) -> usize {
+        Self::raw_len(self.view_from(at, len))
+    }
+    /// So many elements from a place on that is counted so, which needs no search.
+    fn view_from(&self, at: usize, len: usize) -> Self::View<'_>;
     /// A view as content of its own.
     fn owned(view: Self::View<'_>) -> Self;
     /// Puts content before the element `at`.
@@ -101,12 +109,20 @@ pub trait Content: Clone + PartialEq + Debug + Default {
     fn append_view(&mut self, next: Self::View<'_>);
     /// Views one after the other as content of its own, in no more room than it takes.
     fn concat(views: &[Self::View<'_>]) -> Self;
+    /// As [`Self::concat`], where a copy costs little.
+    fn copied(_: &[Self::View<'_>]) -> Option<Self> {
+        None
+    }
     /// Adds what a reader is told of a view.
     fn tell(view: Self::View<'_>, told: &mut Self::Told);
     /// How many of these elements, from the first one on, have one fate when they come, and whether they are
     /// shown.
     fn fate(&self, elements: Range<usize>) -> (usize, bool) {
         (elements.len(), true)
+    }
+    /// The same of so many elements from a place on, as [`Self::view_from`] counts.
+    fn fate_from(&self, at: usize, len: usize) -> (usize, bool) {
+        self.fate(at..at + len)
     }
     /// How many elements, from the one numbered `from` on, the first `offset` units are; `None` inside of
     /// an element.
@@ -128,15 +144,13 @@ impl Chars {
         self.text.as_str()
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
-    }
-
     pub(crate) fn into_string(self) -> String {
         self.text.into_string()
     }
 
-    fn insert_text(&mut self, at: usize, text: &str, extent: Extent) {
+    /// Inserts text of which it is known how much it is.
+    #[inline]
+    pub(crate) fn insert_text(&mut self, at: usize, text: &str, extent: Extent) {
         let byte = self.byte_of(at);
         self.text.long().insert_str(byte, text);
         self.len += extent.chars as u32;
@@ -152,18 +166,20 @@ impl Chars {
         if self.is_ascii() {
             return at;
         }
-        let mut chars = self.as_str().char_indices();
-        chars.nth(at).map_or(self.as_str().len(), |(byte, _)| byte)
+        let Some(before) = at.checked_sub(1) else {
+            return 0;
+        };
+        // Going on by many is faster than looking at each.
+        let mut chars = self.as_str().chars();
+        chars.nth(before);
+        self.as_str().len() - chars.as_str().len()
     }
 
     fn bytes_of(&self, elements: Range<usize>) -> Range<usize> {
         if self.is_ascii() {
             return elements;
         }
-        let start = self.byte_of(elements.start);
-        let mut rest = self.as_str()[start..].char_indices();
-        let end = rest.nth(elements.len());
-        start..end.map_or(self.as_str().len(), |(byte, _)| start + byte)
+        self.byte_of(elements.start)..self.byte_of(elements.end)
     }
 }
 
@@ -178,7 +194,16 @@ fn utf16_len(text: &str) -> usize {
 }
 
 /// In characters and in UTF-16 units.
+#[inline]
 fn lengths(text: &str) -> (usize, usize) {
+    // What is typed is mostly one letter.
+    if text.len() == 1 {
+        return (1, 1);
+    }
+    many_lengths(text)
+}
+
+fn many_lengths(text: &str) -> (usize, usize) {
     if text.is_ascii() {
         return (text.len(), text.len());
     }
@@ -233,6 +258,24 @@ impl Content for Chars {
         &self.as_str()[self.bytes_of(elements)]
     }
 
+    fn raw_len(view: &str) -> usize {
+        view.len()
+    }
+
+    fn raw_len_from(&self, at: usize, len: usize) -> usize {
+        if self.is_ascii() {
+            return len;
+        }
+        let rest = &self.as_str()[at..];
+        let end = rest.char_indices().nth(len);
+        end.map_or(rest.len(), |(byte, _)| byte)
+    }
+
+    #[inline]
+    fn view_from(&self, at: usize, len: usize) -> &str {
+        &self.as_str()[at..at + self.raw_len_from(at, len)]
+    }
+
     fn owned(view: &str) -> Self {
         Self::from(view)
     }
@@ -280,6 +323,10 @@ impl Content for Chars {
         Self::from(views.concat())
     }
 
+    fn copied(views: &[&str]) -> Option<Self> {
+        Some(Self::concat(views))
+    }
+
     fn tell(view: &str, told: &mut Self) {
         told.append_view(view);
     }
@@ -325,6 +372,14 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
 
     fn view(&self, elements: Range<usize>) -> &[V] {
         &self[elements]
+    }
+
+    fn raw_len(view: &[V]) -> usize {
+        view.len()
+    }
+
+    fn view_from(&self, at: usize, len: usize) -> &[V] {
+        &self[at..at + len]
     }
 
     fn owned(view: &[V]) -> Self {

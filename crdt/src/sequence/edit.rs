@@ -75,9 +75,15 @@ impl<C: Content> Sequence<C> {
         start
     }
 
+    /// Whether [`Self::type_next`] could go on at this offset.
+    pub(crate) fn has_pen_at(&self, unit: Unit, offset: usize) -> bool {
+        self.index.pen_at(unit, offset).is_some()
+    }
+
     /// Inserts where the last element was inserted, if `offset` is there and these are the next of its
     /// run: gives the first one's dot, and what is shown before it. `put` puts the content, which takes
     /// `extent` and is shown, into that of others. O(height).
+    #[inline]
     pub(crate) fn type_next(
         &mut self,
         unit: Unit,
@@ -96,6 +102,7 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Puts elements from `start` on at the pen, if they are the rest of the run there. O(height).
+    #[inline]
     pub(super) fn go_on(
         &mut self,
         (place, before): (Place, Extent),
@@ -120,7 +127,7 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Remembers that the elements before this place were typed last.
-    fn hold_pen(&mut self, place: Place) {
+    pub(super) fn hold_pen(&mut self, place: Place) {
         if let Some(slot) = place.slot.checked_sub(1) {
             let place = Place { slot, ..place };
             if self.index.span(place).life() == Life::Shown {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::chunks::{At, Chunks};
 use super::id::{Agent, Agents, Id};
-use super::link::{hook, packed, Listed, Run, RunLink, Slot};
+use super::link::{hook, Listed, Run, RunLink, Slot};
 use crate::sequence::run::Side;
 use crate::{Dot, DotRun, Minute, ReplicaId};
 
@@ -68,16 +68,28 @@ impl Runs {
         Some(self.find(self.agents.id(dot)?)?.1.minute)
     }
 
-    /// Whether a run starts with this element.
-    pub(super) fn is_start(&self, id: Id) -> bool {
-        self.find(id).is_some_and(|(_, run)| run.seq == id.seq)
+    /// Whether a run starts with this element; `near` is where the last one was found.
+    pub(super) fn is_start(&self, id: Id, near: &mut At) -> bool {
+        let last = self.runs(id.agent).and_then(|runs| runs.get(*near));
+        let has_it = |run: &&Run| run.seq <= id.seq && id.seq < run.end();
+        let found = last.filter(has_it).or_else(|| {
+            let (at, run) = self.find(id)?;
+            *near = at;
+            Some(run)
+        });
+        found.is_some_and(|run| run.seq == id.seq)
     }
 
     /// The run that has this element; O(log runs).
     pub(super) fn find(&self, id: Id) -> Option<(At, &Run)> {
         let runs = self.runs(id.agent)?;
-        let found = runs.last_before(|run| run.seq <= id.seq);
-        found.filter(|(_, run)| id.seq < run.end())
+        // What was typed last is asked for most.
+        let last = runs.last().filter(|run| run.seq <= id.seq);
+        let found = match last {
+            Some(last) => (runs.last_at()?, last),
+            None => runs.last_before(|run| run.seq <= id.seq)?,
+        };
+        Some(found).filter(|(_, run)| id.seq < run.end())
     }
 
     fn run(&self, id: Id) -> &Run {
@@ -105,12 +117,20 @@ impl Runs {
         }))
     }
 
+    /// When each was inserted.
+    pub(super) fn minutes(&self) -> impl Iterator<Item = Minute> + '_ {
+        let runs = self.of.iter().flat_map(Chunks::iter);
+        plain(runs.map(|run| run.minute))
+    }
+
     /// The last run of a replica.
+    #[inline]
     pub(super) fn last_of(&self, agent: Agent) -> Option<&Run> {
         self.runs(agent)?.last()
     }
 
     /// Makes the last run of a replica longer.
+    #[inline]
     pub(super) fn lengthen_last(&mut self, agent: Agent, by: u64) {
         let runs = &mut self.of[usize::from(agent)];
         let at = runs.last_at().expect("the replica has a run");
@@ -130,24 +150,24 @@ impl Runs {
         };
         let known = |dot| self.agents.id(dot).expect("the parent is in the sequence");
         let parent = run.parent.map(known);
-        let goes_on = parent.is_some_and(|parent| parent.plus(1) == start);
-        if goes_on && run.side == Side::Right {
-            let (at, before) = self.find(packed(parent)).expect("the parent is there");
-            if before.end() == start.seq && before.minute == run.minute {
-                self.of[usize::from(agent)].update(at, |before| before.len += run.dots.len);
+        if let Some(parent) = parent {
+            let (at, before) = self.find(parent).expect("the parent is there");
+            let goes_on = run.side == Side::Right
+                && parent.plus(1) == start
+                && before.end() == start.seq
+                && before.minute == run.minute;
+            let runs = &mut self.of[usize::from(parent.agent)];
+            if goes_on {
+                runs.update(at, |before| before.len += run.dots.len);
                 return;
             }
+            runs.update(at, |run| run.is_parent = true);
         }
         let new = Run::new(start.seq, run.dots.len, parent, run.side, run.minute);
         let runs = &mut self.of[usize::from(agent)];
         runs.insert(runs.first_not(|run| run.seq < start.seq), new);
         let listed = Listed::new(self.slot_of(run.side, parent, start), parent, start);
         self.children.insert(self.listed_at(&listed), listed);
-        if let Some(parent) = parent {
-            let (at, _) = self.find(parent).expect("the parent is there");
-            let runs = &mut self.of[usize::from(parent.agent)];
-            runs.update(at, |run| run.is_parent = true);
-        }
     }
 
     /// Of each replica, by number, its runs; and all of them as children, in order.
@@ -163,9 +183,8 @@ impl Runs {
     fn listed_at(&self, new: &Listed) -> At {
         let place = new.place();
         self.children.first_not(|listed| {
-            let order = listed.place().cmp(&place);
-            let order = order.then_with(|| self.compare(listed.child(), new.child()));
-            order.is_lt()
+            let other = listed.place();
+            other < place || other == place && self.compare(listed.child(), new.child()).is_lt()
         })
     }
 
@@ -335,6 +354,8 @@ impl Runs {
             (None, Side::Left, Some(parent)) => Walk::Before(parent),
             (None, _, None) => Walk::Done(Neighbour::Start),
         };
+        // Mostly it stands at the end of a run that nothing hangs on.
+        left = self.step(left);
         if let Walk::Done(found) = left {
             return found;
         }

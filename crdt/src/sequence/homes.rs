@@ -25,18 +25,17 @@ pub(super) struct Homes {
 }
 
 impl Homes {
-    /// Of the homes of each replica, by number, in order of seq, and one past its greatest seq.
-    pub(super) fn new<'a>(of: impl Iterator<Item = (&'a [Home], u64)>) -> Self {
-        let streets = of.map(|(homes, end)| {
-            let mut homes = homes.to_vec();
-            // Neighbours in one leaf have one home.
-            homes.dedup_by_key(|home| home.leaf);
-            let homes = Chunks::of(homes.into_iter());
-            Street { homes, end }
+    /// Of the homes of each replica, by number, in order of seq, neighbours in other leaves; and one past its
+    /// greatest seq.
+    pub(super) fn new(of: impl Iterator<Item = (Vec<Home>, u64)>) -> Self {
+        let streets = of.map(|(homes, end)| Street {
+            homes: Chunks::of(homes.into_iter()),
+            end,
         });
-        Self {
-            streets: streets.collect(),
-        }
+        let mut streets: Vec<Street> = streets.collect();
+        // Mostly there is one, and room for four was made.
+        streets.shrink_to_fit();
+        Self { streets }
     }
 
     /// The leaf in which the element is, if it is anywhere; O(log n).
@@ -47,7 +46,16 @@ impl Homes {
     }
 
     /// Says that these elements are in this leaf; O(log n), and what is replaced.
+    #[inline]
     pub(super) fn assign(&mut self, start: Id, len: u64, leaf: u32) {
+        let street = self.streets.get_mut(usize::from(start.agent));
+        match street.filter(|street| street.ends_in(leaf) && start.seq >= street.end) {
+            Some(street) => street.end = start.seq + len,
+            None => self.assign_any(start, len, leaf),
+        }
+    }
+
+    fn assign_any(&mut self, start: Id, len: u64, leaf: u32) {
         let agent = usize::from(start.agent);
         if self.streets.len() <= agent {
             // Most sequences have one.
@@ -61,33 +69,41 @@ impl Homes {
 }
 
 impl Street {
+    /// Whether the last home is in this leaf.
+    #[inline]
+    fn ends_in(&self, leaf: u32) -> bool {
+        self.homes.last().is_some_and(|last| last.leaf == leaf)
+    }
+
     fn assign(&mut self, start: u64, end: u64, leaf: u32) {
         if start >= self.end {
             self.end = end;
-            if self.homes.last().is_none_or(|last| last.leaf != leaf) {
+            if !self.ends_in(leaf) {
                 self.homes.push(Home { seq: start, leaf });
             }
             return;
         }
-        // What comes after these stays where it is.
-        let after = self.homes.last_before(|home| home.seq <= end);
-        let after = after.map(|(_, home)| *home);
-        let after = after.filter(|home| end < self.end && home.seq < end && home.leaf != leaf);
+        let homes = &mut self.homes;
+        let is_before = |home: &Home| home.seq < start;
+        let mut at = homes.first_not(is_before);
+        let before = homes.prev(at).and_then(|at| homes.get(at));
+        let before = before.map(|home| home.leaf);
+        // Where what comes after these is, and stays.
+        let (mut rest, mut next) = (before, homes.item_at(at));
+        while let Some(home) = homes.get(next).filter(|home| home.seq < end) {
+            rest = Some(home.leaf);
+            homes.remove(next);
+            next = homes.item_at(next);
+            at = homes.first_not(is_before);
+        }
+        let goes_on = end < self.end && homes.get(next).is_none_or(|home| home.seq > end);
         self.end = self.end.max(end);
-        while let Some((at, home)) = self.homes.last_before(|home| home.seq < end) {
-            if home.seq < start {
-                break;
-            }
-            self.homes.remove(at);
+        if before != Some(leaf) {
+            at = homes.insert(at, Home { seq: start, leaf }).next();
         }
-        if let Some(Home { leaf, .. }) = after {
-            let at = self.homes.first_not(|home| home.seq < end);
-            self.homes.insert(at, Home { seq: end, leaf });
-        }
-        let before = self.homes.last_before(|home| home.seq < start);
-        if before.is_none_or(|(_, home)| home.leaf != leaf) {
-            let at = self.homes.first_not(|home| home.seq < start);
-            self.homes.insert(at, Home { seq: start, leaf });
+        if let Some(rest) = rest.filter(|&rest| goes_on && rest != leaf) {
+            let leaf = rest;
+            homes.insert(at, Home { seq: end, leaf });
         }
     }
 }

@@ -7,6 +7,7 @@
 //! elements, so leaves never become empty and need no rebalancing.
 
 mod builder;
+mod near;
 mod pen;
 mod split;
 
@@ -14,10 +15,11 @@ use crate::plain::plain;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::content::{Content, Extent, Unit};
+use super::content::{even, Content, Extent, Unit};
 use super::span::Span;
 use super::spot::Spot;
 pub(super) use builder::Builder;
+use near::{Lead, Near};
 use pen::Pen;
 
 /// Spans a leaf and children a node may have; few in debug builds, so that small tests split them.
@@ -124,13 +126,6 @@ struct Child {
     extent: Extent,
 }
 
-/// The leaf in which something was found last, and what is shown before it: the next edit is mostly near.
-#[derive(Clone, Copy, Debug)]
-struct Near {
-    leaf: u32,
-    before: Extent,
-}
-
 #[derive(Clone, Debug)]
 pub(super) struct Index<C> {
     leaves: Vec<Leaf<C>>,
@@ -154,10 +149,7 @@ impl<C: Content> Index<C> {
             root: 0,
             height: 0,
             extent: Extent::default(),
-            near: Near {
-                leaf: 0,
-                before: Extent::default(),
-            },
+            near: Near::at_start(0, Extent::default()),
             pen: None,
         }
     }
@@ -176,7 +168,7 @@ impl<C: Content> Index<C> {
         Piece {
             span: leaf.spans[place.slot],
             content: &leaf.content,
-            at: leaf.content_before(place.slot),
+            at: self.lead(place).at,
         }
     }
 
@@ -219,29 +211,41 @@ impl<C: Content> Index<C> {
         self.leaves.len()
     }
 
-    /// Where all spans are; `ranks` has the rank of each replica by its number.
-    pub(super) fn spots(&self, ranks: &[u16]) -> Vec<Spot> {
+    /// Where all spans are, leaf by leaf, with their content in that of `all` leaves, or in that of their own.
+    pub(super) fn spots(&self, all: bool) -> Vec<Spot> {
         let count = self.leaves.iter().map(|leaf| leaf.spans.len()).sum();
         let mut spots = Vec::with_capacity(count);
+        let mut start = 0;
         for (number, leaf) in (0..).zip(&self.leaves) {
             let mut at = 0;
-            for (slot, span) in leaf.spans.iter().enumerate() {
-                let rank = ranks[usize::from(span.agent())];
-                spots.push(Spot::new(rank, span.seq(), number, (slot, at)));
-                at += span.content_len();
+            for &span in &leaf.spans {
+                spots.push(Spot {
+                    span,
+                    leaf: number,
+                    at: (start + at) as u32,
+                });
+                at += leaf.content.raw_len_from(at, span.content_len());
             }
+            start += if all { at } else { 0 };
         }
         spots
     }
 
-    /// The span at a spot.
-    pub(super) fn piece_at(&self, spot: Spot) -> Piece<'_, C> {
-        let leaf = &self.leaves[spot.leaf() as usize];
-        Piece {
-            span: leaf.spans[spot.slot()],
-            content: &leaf.content,
-            at: spot.at(),
-        }
+    /// What all leaves hold, one after the other, if a copy of it costs little.
+    pub(super) fn copied(&self) -> Option<C> {
+        let leaves = self.all_contents();
+        let views = leaves.map(|content| content.view(0..content.extent().chars));
+        C::copied(&views.collect::<Vec<_>>())
+    }
+
+    /// What the leaves hold, shown or not, in any order.
+    pub(super) fn all_contents(&self) -> impl Iterator<Item = &C> {
+        self.leaves.iter().map(|leaf| &leaf.content)
+    }
+
+    /// What a leaf holds.
+    pub(super) fn content(&self, leaf: u32) -> &C {
+        &self.leaves[leaf as usize].content
     }
 
     /// What is shown, in order, in as few parts as it lies in.
@@ -315,11 +319,15 @@ impl<C: Content> Index<C> {
 
     /// How much is shown before this place; O(log n).
     pub(super) fn before(&self, place: Place) -> Extent {
-        let leaf = &self.leaves[place.leaf as usize];
-        let mut sum = leaf.extent_before(place.slot);
-        if self.near.leaf == place.leaf {
-            return self.near.before + sum;
+        self.before_leaf(place.leaf) + self.lead(place).shown
+    }
+
+    fn before_leaf(&self, leaf: u32) -> Extent {
+        if self.near.leaf == leaf {
+            return self.near.before;
         }
+        let leaf = &self.leaves[leaf as usize];
+        let mut sum = Extent::default();
         let (mut rank, mut parent) = (leaf.rank, leaf.parent);
         while parent != NONE {
             let node = &self.nodes[parent as usize];
@@ -332,91 +340,12 @@ impl<C: Content> Index<C> {
         sum
     }
 
-    /// As [`Self::before`], and remembers where that was.
-    pub(super) fn seek_before(&mut self, place: Place) -> Extent {
-        let sum = self.before(place);
-        if self.near.leaf != place.leaf {
-            let leaf = &self.leaves[place.leaf as usize];
-            self.near = Near {
-                leaf: place.leaf,
-                before: sum - leaf.extent_before(place.slot),
-            };
-        }
-        sum
-    }
-
-    /// The leaf in which the unit `offset` lies, and what is shown before it.
-    fn find_leaf(&self, unit: Unit, offset: usize) -> Option<Near> {
-        if offset >= self.extent.get(unit) {
-            return None;
-        }
-        let Near { leaf, before } = self.near;
-        if let Some(within) = offset.checked_sub(before.get(unit)) {
-            let near = self.leaves.get(leaf as usize);
-            if near.is_some_and(|near| within < near.extent.get(unit)) {
-                return Some(self.near);
-            }
-        }
-        let mut before = Extent::default();
-        let mut leaf = self.root;
-        for _ in 0..self.height {
-            let mut chosen = None;
-            for child in &self.nodes[leaf as usize].children {
-                let after = before + child.extent;
-                if offset < after.get(unit) {
-                    chosen = Some(child.id);
-                    break;
-                }
-                before = after;
-            }
-            leaf = chosen.expect("the offset is less than the length of this node");
-        }
-        Some(Near { leaf, before })
-    }
-
-    /// The span in which the unit `offset` lies, and what is shown before that span; O(log n).
-    pub(super) fn find(&self, unit: Unit, offset: usize) -> Option<(Place, Extent)> {
-        Some(self.find_in(self.find_leaf(unit, offset)?, unit, offset))
-    }
-
-    /// As [`Self::find`], and remembers where that was.
-    pub(super) fn seek(&mut self, unit: Unit, offset: usize) -> Option<(Place, Extent)> {
-        self.near = self.find_leaf(unit, offset)?;
-        Some(self.find_in(self.near, unit, offset))
-    }
-
-    fn find_in(&self, near: Near, unit: Unit, offset: usize) -> (Place, Extent) {
-        let leaf = &self.leaves[near.leaf as usize];
-        let (mut before, mut at) = (near.before, 0);
-        let uneven = !leaf.is_even();
-        for (slot, span) in leaf.spans.iter().enumerate() {
-            let len = span.shown_len();
-            if len > 0 {
-                let extent = if uneven {
-                    leaf.content.extent_of(at..at + len)
-                } else {
-                    super::content::even(len)
-                };
-                let after = before + extent;
-                if offset < after.get(unit) {
-                    let leaf = near.leaf;
-                    return (Place { leaf, slot }, before);
-                }
-                before = after;
-            }
-            at += span.content_len();
-        }
-        unreachable!("the offset is less than the length of this leaf")
-    }
-
     /// Puts a span with its content before this place; O(log n).
     pub(super) fn insert(&mut self, place: Place, span: Span, content: Option<C>) -> Put {
-        self.pen = None;
-        let leaf = &mut self.leaves[place.leaf as usize];
+        let (leaf, at) = self.leaf_to_change(place);
         if let Some(content) = content {
             let extent = content.extent();
-            leaf.content
-                .insert(leaf.content_before(place.slot), content);
+            leaf.content.insert(at, content);
             leaf.spans.insert(place.slot, span);
             if span.life().is_shown() {
                 self.lengthen(place.leaf, extent);
@@ -429,11 +358,10 @@ impl<C: Content> Index<C> {
 
     /// Adds content at the end of a span that has some, and as many elements; O(log n).
     pub(super) fn append(&mut self, place: Place, content: C) -> Put {
-        self.pen = None;
-        let leaf = &mut self.leaves[place.leaf as usize];
+        let (leaf, at) = self.leaf_to_change(place);
         let extent = content.extent();
-        let at = leaf.content_before(place.slot + 1);
         let span = &mut leaf.spans[place.slot];
+        let at = at + span.content_len();
         *span = span.with_len(span.len() + extent.chars as u64);
         let shown = span.life().is_shown();
         leaf.content.insert(at, content);
@@ -446,9 +374,7 @@ impl<C: Content> Index<C> {
     /// Takes the content of these elements of a span, whose fate the caller changes next; gives how much
     /// of it was shown. O(log n).
     pub(super) fn clear(&mut self, place: Place, within: Range<usize>) -> Extent {
-        self.pen = None;
-        let leaf = &mut self.leaves[place.leaf as usize];
-        let at = leaf.content_before(place.slot);
+        let (leaf, at) = self.leaf_to_change(place);
         let range = at + within.start..at + within.end;
         let mut gone = Extent::default();
         if leaf.spans[place.slot].life().is_shown() {
@@ -462,13 +388,17 @@ impl<C: Content> Index<C> {
     /// Puts other spans in the place of some that have the same content; gives where the first is.
     pub(super) fn replace(&mut self, place: Place, count: usize, new: &[Span]) -> Put {
         self.pen = None;
+        self.step_back(place);
         let leaf = &mut self.leaves[place.leaf as usize];
-        if count == new.len() {
-            leaf.spans[place.slot..place.slot + count].copy_from_slice(new);
-            return (place, None);
+        let (both, end) = (count.min(new.len()), place.slot + count);
+        let next = place.slot + both;
+        leaf.spans[place.slot..next].copy_from_slice(&new[..both]);
+        if next < end {
+            leaf.spans.drain(next..end);
         }
-        let range = place.slot..place.slot + count;
-        leaf.spans.splice(range, new.iter().copied());
+        for &span in new[both..].iter().rev() {
+            leaf.spans.insert(next, span);
+        }
         debug_assert!(!leaf.spans.is_empty(), "a leaf must not become empty");
         self.split_if_full(place)
     }
@@ -476,9 +406,7 @@ impl<C: Content> Index<C> {
     /// Replaces a whole span's fate and content: `content` is what it holds if it held none, and the span
     /// may show what it hid; O(log n).
     pub(super) fn change(&mut self, place: Place, span: Span, content: Option<C>) {
-        self.pen = None;
-        let leaf = &mut self.leaves[place.leaf as usize];
-        let at = leaf.content_before(place.slot);
+        let (leaf, at) = self.leaf_to_change(place);
         let old = std::mem::replace(&mut leaf.spans[place.slot], span);
         let range = at..at + old.content_len();
         let mut gone = Extent::default();
@@ -507,6 +435,7 @@ impl<C: Content> Index<C> {
         self.resize(leaf, |extent| *extent -= by);
     }
 
+    #[inline]
     fn resize(&mut self, id: u32, change: impl Fn(&mut Extent)) {
         if self.near.leaf != id {
             self.near.leaf = NONE;
@@ -558,6 +487,8 @@ impl<C: Content> Index<C> {
                     self.near.before, total,
                     "what is before the leaf found last"
                 );
+                let before = leaf.lead(Lead::default(), self.near.lead.slot);
+                assert_eq!(self.near.lead, before, "what is before the span found last");
             }
             let content: usize = leaf.spans.iter().map(|span| span.content_len()).sum();
             assert_eq!(
@@ -593,24 +524,32 @@ impl<C: Content> Leaf<C> {
 
     /// How many elements of content the spans before this one have.
     fn content_before(&self, slot: usize) -> usize {
-        self.spans[..slot]
-            .iter()
-            .map(|span| span.content_len())
-            .sum()
+        self.lead(Lead::default(), slot).at
     }
 
     /// How much the spans before this one show.
     fn extent_before(&self, slot: usize) -> Extent {
-        let spans = &self.spans[..slot];
+        self.lead(Lead::default(), slot).shown
+    }
+
+    /// What comes before a span, where it is known for one at or before that.
+    fn lead(&self, from: Lead, slot: usize) -> Lead {
+        let (spans, mut at) = (&self.spans[from.slot..slot], from.at);
         if self.is_even() {
-            return super::content::even(spans.iter().map(|span| span.shown_len()).sum());
+            let mut shown = from.shown.chars;
+            for span in spans {
+                shown += span.shown_len();
+                at += span.content_len();
+            }
+            let shown = even(shown);
+            return Lead { slot, at, shown };
         }
-        let (mut sum, mut at) = (Extent::default(), 0);
+        let mut shown = from.shown;
         for span in spans {
-            sum += self.content.extent_of(at..at + span.shown_len());
+            shown += self.content.extent_of(at..at + span.shown_len());
             at += span.content_len();
         }
-        sum
+        Lead { slot, at, shown }
     }
 
     /// Whether each element is one unit long.

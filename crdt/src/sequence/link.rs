@@ -15,6 +15,25 @@ pub(crate) struct RunLink {
     pub(crate) minute: Minute,
 }
 
+impl RunLink {
+    /// The part of it after seq `seen`; `None` when there is none.
+    pub(super) fn after(self, seen: u64) -> Option<Self> {
+        let start = self.dots.start;
+        if seen < start.seq {
+            return Some(self);
+        }
+        let skip = seen + 1 - start.seq;
+        let len = self.dots.len.checked_sub(skip).filter(|&len| len > 0)?;
+        let start = start.plus(skip);
+        Some(Self {
+            dots: DotRun { start, len },
+            parent: Some(Dot::new(start.replica, start.seq - 1)),
+            side: Side::Right,
+            minute: self.minute,
+        })
+    }
+}
+
 /// No replica: that of the parent of what hangs on the sequence itself.
 const NOBODY: Agent = Agent::MAX;
 
@@ -54,14 +73,6 @@ impl Run {
             side,
             is_parent: false,
         }
-    }
-
-    /// Whether this, which starts with `start`, is the rest of the run before.
-    pub(super) fn goes_on(&self, before: &Self, start: Id) -> bool {
-        self.side == Side::Right
-            && self.parent().is_some_and(|parent| parent.plus(1) == start)
-            && before.end() == start.seq
-            && before.minute == self.minute
     }
 
     pub(super) fn parent(&self) -> Option<Id> {
@@ -114,16 +125,20 @@ impl Listed {
     }
 
     pub(super) fn place(&self) -> Hook {
-        (self.slot, self.parent_agent, self.parent_seq)
+        packed_hook(self.slot, self.parent())
     }
 }
 
-/// Where under which element children hang.
-pub(super) type Hook = (Slot, Agent, u64);
+/// Where under which element children hang: a [`Slot`], an agent and a seq in one number, as it is compared
+/// most of all.
+pub(super) type Hook = u128;
 
 pub(super) fn hook(slot: Slot, parent: Option<Id>) -> Hook {
-    let parent = packed(parent);
-    (slot, parent.agent, parent.seq)
+    packed_hook(slot, packed(parent))
+}
+
+fn packed_hook(slot: Slot, parent: Id) -> Hook {
+    u128::from((slot as u64) << 16 | u64::from(parent.agent)) << 64 | u128::from(parent.seq)
 }
 
 /// Where under its parent a run hangs: what is on the right is before or after the place of the

@@ -57,6 +57,14 @@ impl<C: Content> RunItem<C> {
         self.pieces.is_empty()
     }
 
+    /// Its content, if that is one piece, all alive.
+    pub(crate) fn lone(&self) -> Option<&C> {
+        match &self.pieces[..] {
+            [piece] => piece.content.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether any element is alive.
     pub(crate) fn has_live(&self) -> bool {
         self.pieces.iter().any(|piece| piece.content.is_some())
@@ -91,18 +99,6 @@ impl<C: Content> RunItem<C> {
             start = start.plus(piece.len);
             piece.content.is_some().then_some(run)
         }))
-    }
-
-    /// Its dots after seq `seen` and what the first of them hangs on; `None` when there are none.
-    pub(crate) fn new_dots(&self, seen: u64) -> Option<(DotRun, Option<Dot>)> {
-        let dots = self.dots();
-        if seen < self.start.seq {
-            return Some((dots, self.parent));
-        }
-        let skip = seen + 1 - self.start.seq;
-        let len = dots.len.checked_sub(skip).filter(|&len| len > 0)?;
-        let start = self.start.plus(skip);
-        Some((DotRun { start, len }, Some(self.start.plus(skip - 1))))
     }
 
     /// With those of the elements deleted for which `goes` says so.

@@ -101,11 +101,15 @@ impl Span {
 
     /// How many elements of it are shown.
     pub(super) fn shown_len(self) -> usize {
-        if self.life().is_shown() {
+        if self.is_shown() {
             self.len() as usize
         } else {
             0
         }
+    }
+
+    fn is_shown(self) -> bool {
+        self.head & 1 == 0
     }
 
     /// With more elements at its end, or fewer.

@@ -2,58 +2,29 @@
 
 use std::borrow::Cow;
 
-use super::build::Plan;
+use super::build::{build, Built};
 use super::causal::Incoming;
 use super::content::{Content, Extent};
-use super::index::Piece;
-use super::run::{push_piece, PieceItem, Pieces, RunItem};
-use super::{told, Patch, Sequence};
-use crate::{Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
+use super::link::RunLink;
+use super::run::RunItem;
+use super::table::{Piece as RunPiece, Sink, TableBuilder};
+use super::{told, Patch, RunItems, Sequence};
+use crate::{Dot, DotSet, DotStore, Interval, MergeError, Minute, ReplicaId, Stamp, VersionVector};
 
 /// Where there are more runs than so many for each leaf, it is quicker to sort all spans than to find those
 /// of each run.
 const RUNS_A_LEAF: usize = 4;
 
 impl<C: Content> DotStore for Sequence<C> {
-    /// In order of dot.
-    type Items = Vec<RunItem<C>>;
+    type Items = RunItems<C>;
     type Effects = Vec<Patch<C>>;
-    /// How to build it all at once, if nothing is here yet.
-    type Plan = Option<Plan>;
+    /// All of it, built at once, if nothing is here yet.
+    type Plan = Option<Built<C>>;
 
     fn collect(&self, interval: Interval<'_>) -> Self::Items {
-        let links = || {
-            let spans = interval.spans();
-            spans.flat_map(|(replica, first, last)| self.runs.between(replica, first, last))
-        };
-        let count = links().count();
-        let mut items = Vec::with_capacity(count);
-        // Of many runs the spans are found all at once, of few for each by itself; and in a browser, where what
-        // is loaded counts more than what is computed.
-        let many = count / RUNS_A_LEAF >= self.index.leaf_count();
-        let many = many && cfg!(not(target_arch = "wasm32"));
-        let mut all = many.then(|| self.in_order());
-        for link in links() {
-            let mut pieces = Pieces::default();
-            let put = |(part, piece, skip): (DotRun, Piece<'_, C>, usize)| {
-                let len = part.len;
-                let alive = piece.span.life().is_alive();
-                let content = alive.then(|| C::owned(piece.view(skip..skip + len as usize)));
-                push_piece(&mut pieces, PieceItem { len, content });
-            };
-            match &mut all {
-                Some(all) => all.of(link.dots).for_each(put),
-                None => self.spans_of(link.dots).for_each(put),
-            }
-            items.push(RunItem {
-                start: link.dots.start,
-                parent: link.parent,
-                side: link.side,
-                minute: link.minute,
-                pieces,
-            });
-        }
-        items
+        let mut table = TableBuilder::with_capacity(self.count_in(interval));
+        self.give(interval, &mut table);
+        RunItems::from(table.finish())
     }
 
     fn live_in(&self, interval: Interval<'_>) -> DotSet {
@@ -70,9 +41,7 @@ impl<C: Content> DotStore for Sequence<C> {
 
     fn dots_of(items: &Self::Items) -> DotSet {
         let mut live = DotSet::new();
-        for run in items.iter().flat_map(RunItem::live) {
-            live.insert_run(run);
-        }
+        items.live().for_each(|run| live.insert_run(run));
         live
     }
 
@@ -80,22 +49,32 @@ impl<C: Content> DotStore for Sequence<C> {
         None
     }
 
-    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<Option<Plan>, MergeError> {
+    fn check(&self, items: &Self::Items, seen: &VersionVector) -> Result<Self::Plan, MergeError> {
         self.check_with(items, [], seen)
     }
 
     fn join(
         &mut self,
         items: &Self::Items,
-        plan: Option<Plan>,
+        plan: Self::Plan,
         seen: &VersionVector,
         patches: &mut Vec<Patch<C>>,
     ) {
-        self.join_with(items, plan, [], seen, patches);
+        self.join_with(items, plan, [], seen, Some(patches));
     }
 
     fn remove(&mut self, dots: &DotSet, patches: &mut Vec<Patch<C>>) {
         for run in dots.runs() {
+            // Mostly all of it is shown in one place.
+            if let Some(place) = self.whole(run) {
+                let (at, deleted) = self.take_out(place, run.len);
+                patches.push(Patch {
+                    at,
+                    deleted,
+                    inserted: None,
+                });
+                continue;
+            }
             for run in self.alive_in(run) {
                 let start = self.id(run.start).expect("what is alive is known");
                 let (place, within) = self.locate(start).expect("what is alive is known");
@@ -118,45 +97,115 @@ impl<C: Content> DotStore for Sequence<C> {
 }
 
 impl<C: Content> Sequence<C> {
+    /// How many runs have dots in an interval.
+    fn count_in(&self, interval: Interval<'_>) -> usize {
+        let spans = interval.spans();
+        let runs =
+            spans.map(|(replica, first, last)| self.runs.between(replica, first, last).count());
+        runs.sum()
+    }
+
+    /// Gives out all runs with dots in an interval, and what is alive of them.
+    pub(crate) fn give(&self, interval: Interval<'_>, sink: &mut dyn Sink<C>) {
+        let count = self.count_in(interval);
+        // Of many runs the spans are found all at once, of few for each by itself.
+        let many = count / RUNS_A_LEAF >= self.index.leaf_count();
+        let copied = if many { self.index.copied() } else { None };
+        let mut all = many.then(|| self.in_order(copied.as_ref()));
+        let mut views = Vec::with_capacity(count);
+        let mut pieces: Vec<RunPiece> = Vec::new();
+        let spans = interval.spans();
+        let links =
+            spans.flat_map(|(replica, first, last)| self.runs.between(replica, first, last));
+        for link in links {
+            pieces.clear();
+            let mut living = 0;
+            // How they are cut is no part of the state.
+            let mut push = |len, view: Option<C::View<'_>>| {
+                let is_alive = view.is_some();
+                match pieces.last_mut() {
+                    Some(last) if last.is_alive() == is_alive => {
+                        *last = RunPiece::new(last.len() + len, is_alive);
+                    }
+                    _ => pieces.push(RunPiece::new(len, is_alive)),
+                }
+                living += view.map_or(0, C::raw_len);
+            };
+            match &mut all {
+                Some(all) => all.each_part(&link, |len, view| {
+                    push(len, view);
+                    views.extend(view);
+                }),
+                None => {
+                    for (part, piece, skip) in self.spans_of(link.dots) {
+                        let content = || piece.view(skip..skip + part.len as usize);
+                        let view = piece.span.life().is_alive().then(content);
+                        push(part.len, view);
+                        views.extend(view);
+                    }
+                }
+            }
+            sink.run(&link, &pieces, living);
+        }
+        sink.content(&views);
+    }
+
+    /// When the first of its runs were inserted.
+    pub(crate) fn first_minute(&self) -> Option<Minute> {
+        self.runs.minutes().min()
+    }
+
+    /// Whose elements it has.
+    pub(crate) fn replicas(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        let agents = &self.runs.agents;
+        agents.in_order().map(|agent| agents.replica(agent))
+    }
+
+    /// What it holds, shown or not, in any order.
+    pub(crate) fn all_contents(&self) -> impl Iterator<Item = &C> {
+        self.index.all_contents()
+    }
+
     /// As [`DotStore::check`]; the elements `wanted` must be here too.
     pub(crate) fn check_with(
         &self,
-        items: &[RunItem<C>],
+        items: &RunItems<C>,
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
-    ) -> Result<Option<Plan>, MergeError> {
+    ) -> Result<Option<Built<C>>, MergeError> {
         let wanted: Vec<Dot> = wanted.into_iter().collect();
-        let plan = self.plan(items, &wanted, seen);
-        if plan.is_none() {
+        let built = self.built(items, &wanted, seen);
+        if built.is_none() {
             self.incoming(items, wanted, seen)?;
         }
-        Ok(plan)
+        Ok(built)
     }
 
-    /// How to build a sequence of which nothing is here yet, if that is so and the items are all of it.
-    fn plan(&self, items: &[RunItem<C>], wanted: &[Dot], seen: &VersionVector) -> Option<Plan> {
-        let is_new = |item: &RunItem<C>| seen.get(item.start.replica) < item.start.seq;
-        if !self.runs.is_empty() || !items.iter().all(is_new) {
+    /// The sequence of the items, if nothing is here yet, and they are all of it.
+    fn built(&self, items: &RunItems<C>, wanted: &[Dot], seen: &VersionVector) -> Option<Built<C>> {
+        let is_new = |run: RunLink| seen.get(run.dots.start.replica) < run.dots.start.seq;
+        if !self.runs.is_empty() || !items.links().all(is_new) {
             return None;
         }
-        let plan = Plan::new(items)?;
-        wanted.iter().all(|&dot| plan.knows(dot)).then_some(plan)
+        let built = build(&items.columns())?;
+        let is_whole = wanted.iter().all(|&dot| built.knows(dot));
+        is_whole.then(|| Box::new(built))
     }
 
     /// As [`DotStore::join`]; of the elements `wanted` those that were dropped here come back as
-    /// deleted ones.
+    /// deleted ones. Patches are made if there is who takes them.
     pub(crate) fn join_with(
         &mut self,
-        items: &[RunItem<C>],
-        plan: Option<Plan>,
+        items: &RunItems<C>,
+        built: Option<Built<C>>,
         wanted: impl IntoIterator<Item = Dot>,
         seen: &VersionVector,
-        patches: &mut Vec<Patch<C>>,
+        patches: Option<&mut Vec<Patch<C>>>,
     ) {
         let wanted: Vec<Dot> = wanted.into_iter().collect();
-        if let Some(plan) = plan.or_else(|| self.plan(items, &wanted, seen)) {
-            *self = plan.build(items);
-            if self.extent() != Extent::default() {
+        if let Some(built) = built.or_else(|| self.built(items, &wanted, seen)) {
+            *self = *built;
+            if let Some(patches) = patches.filter(|_| self.extent() != Extent::default()) {
                 let mut all = C::Told::default();
                 self.contents().for_each(|part| C::tell(part, &mut all));
                 patches.reserve_exact(1);
@@ -168,30 +217,41 @@ impl<C: Content> Sequence<C> {
             }
             return;
         }
+        let mut none = Vec::new();
+        let patches = patches.unwrap_or(&mut none);
         let incoming = self.incoming(items, wanted, seen);
         let Incoming { restored, new } = incoming.expect("the items were checked");
-        let new = new.into_iter().map(|item| {
-            let run = item.after(seen.get(item.start.replica));
-            run.expect("the items in order are those with something new")
-        });
         self.restored = restored.iter().map(RunItem::dots).collect();
-        for run in restored.iter().map(Cow::Borrowed).chain(new) {
-            // What comes right after another is told with it.
-            let mut end = None;
-            self.integrate_copy(&run, &mut |at, content| {
-                let all = content.extent();
-                let view = content.view(0..all.chars);
-                let last = patches.last_mut().and_then(|last| last.inserted.as_mut());
-                match last.filter(|_| end == Some(at)) {
-                    Some(told) => C::tell(view, told),
-                    None => patches.push(Patch {
-                        at,
-                        deleted: Extent::default(),
-                        inserted: Some(told::<C>(view)),
-                    }),
-                }
-                end = Some(at + all);
-            });
+        for run in &restored {
+            self.take_in(run, patches);
         }
+        for run in new {
+            // Of the only one, which may be what was typed, no copy is made.
+            let lone = items.lone().first().map(Cow::Borrowed);
+            let whole = lone.unwrap_or_else(|| Cow::Owned(items.item(run as usize)));
+            let run = whole.after(seen.get(whole.start.replica));
+            let run = run.expect("the items in order are those with something new");
+            self.take_in(&run, patches);
+        }
+    }
+
+    /// Takes in a run of which all is new.
+    fn take_in(&mut self, run: &RunItem<C>, patches: &mut Vec<Patch<C>>) {
+        // What comes right after another is told with it.
+        let mut end = None;
+        self.integrate_copy(run, &mut |at, content| {
+            let all = content.extent();
+            let view = content.view(0..all.chars);
+            let last = patches.last_mut().and_then(|last| last.inserted.as_mut());
+            match last.filter(|_| end == Some(at)) {
+                Some(told) => C::tell(view, told),
+                None => patches.push(Patch {
+                    at,
+                    deleted: Extent::default(),
+                    inserted: Some(told::<C>(view)),
+                }),
+            }
+            end = Some(at + all);
+        });
     }
 }

@@ -4,10 +4,19 @@
 use super::content::{Content, Extent};
 use super::index::Place;
 use super::link::RunLink;
-use super::run::{RunItem, Side};
+use super::run::Side;
 use super::span::Life;
 use super::Sequence;
 use crate::DotRun;
+
+/// A run that is new, all alive and shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Typed<'a, C: Content + 'a> {
+    pub(crate) link: RunLink,
+    pub(crate) content: C::View<'a>,
+    /// How much it is.
+    pub(crate) extent: Extent,
+}
 
 /// What a keystroke did.
 #[derive(Debug)]
@@ -20,14 +29,13 @@ pub(crate) struct Struck {
 
 impl<C: Content> Sequence<C> {
     /// Where a run is, if all of it is shown and lies in one span; O(log n).
-    fn whole(&self, run: DotRun) -> Option<(Place, u64)> {
+    pub(super) fn whole(&self, run: DotRun) -> Option<(Place, u64)> {
         let id = self.id(run.start)?;
-        // What was typed last is asked for most.
-        let typed = self.index.pen().and_then(|(place, _)| {
-            let within = self.index.span(place).find(id)?;
-            Some((place, within))
-        });
-        let (place, within) = typed.or_else(|| self.locate(id))?;
+        // What was typed last is asked for most, or what is beside what was deleted last.
+        let found = |place| Some((place, self.index.span(place).find(id)?));
+        let typed = self.index.pen().and_then(|(place, _)| found(place));
+        let near = || self.index.near().and_then(found);
+        let (place, within) = typed.or_else(near).or_else(|| self.locate(id))?;
         let span = self.index.span(place);
         let is_whole = span.life() == Life::Shown && within + run.len <= span.len();
         is_whole.then_some((place, within))
@@ -41,63 +49,72 @@ impl<C: Content> Sequence<C> {
         Some((run, self.index.piece(place).view(range)))
     }
 
-    /// Removes a run and adds another one, which is new and alive: what [`DotStore`](crate::DotStore)'s
-    /// `remove` and `join` would do. `None`, with nothing done, if the one is not shown in one span, or
+    /// Removes a run and adds another one: what [`DotStore`](crate::DotStore)'s `remove` and `join` would do. `None`, with nothing done, if the one is not shown in one span, or
     /// the other hangs on nothing known. O(log n).
     pub(crate) fn strike(
         &mut self,
         removed: Option<DotRun>,
-        new: Option<(&RunItem<C>, &C)>,
+        new: Option<&Typed<'_, C>>,
     ) -> Option<Struck> {
         let gone = match removed {
             Some(run) => Some((self.whole(run)?, run.len)),
             None => None,
         };
-        if let Some((run, _)) = new {
-            run.parent.filter(|&parent| self.knows(parent))?;
+        let parent = new.as_ref().and_then(|typed| typed.link.parent);
+        if parent.is_some_and(|parent| !self.knows(parent)) {
+            return None;
         }
-        let gone = gone.map(|((place, within), len)| {
-            let before = self.index.piece(place).extent_to(within as usize);
-            let at = self.index.seek_before(place) + before;
-            (at, self.bury(place, within, len))
-        });
-        let came = new.map(|(run, content)| self.put_new(run, content));
+        let gone = gone.map(|(place, len)| self.take_out(place, len));
+        let came = new.map(|typed| self.put_new(typed));
         Some(Struck { gone, came })
     }
 
+    /// Deletes elements that [`Self::whole`] found; gives where they were, and how much.
+    pub(super) fn take_out(&mut self, (place, within): (Place, u64), len: u64) -> (Extent, Extent) {
+        let before = self.index.seek_before(place);
+        let at = before + self.index.piece(place).extent_to(within as usize);
+        (at, self.bury(place, within, len))
+    }
+
     /// Puts a run that is new and alive where it belongs; gives where that is.
-    fn put_new(&mut self, run: &RunItem<C>, content: &C) -> Extent {
-        let goes_on = run.side == Side::Right
-            && (run.parent).is_some_and(|parent| parent.plus(1) == run.start);
-        let len = content.extent().chars;
-        let is_shown = content.fate(0..len) == (len, true);
-        if let Some(pen) = self.index.pen().filter(|_| goes_on && is_shown) {
-            let put =
-                |all: &mut C, at| all.insert_view(at, content.view(0..content.extent().chars));
-            let at = self.go_on(pen, run.start, run.minute, content.extent(), put);
-            if let Some(at) = at {
+    fn put_new(&mut self, typed: &Typed<'_, C>) -> Extent {
+        let &Typed {
+            link,
+            content,
+            extent,
+        } = typed;
+        let start = link.dots.start;
+        if let Some(pen) = self.index.pen().filter(|_| goes_on(&link)) {
+            let put = |all: &mut C, at| all.insert_view(at, content);
+            if let Some(at) = self.go_on(pen, start, link.minute, extent, put) {
                 return at;
             }
         }
-        if let Some(place) = self.typed_after(run) {
+        let content = C::owned(content);
+        if let Some(place) = self.typed_after(&link) {
             let (at, span) = (self.index.seek_before(place.next()), self.index.span(place));
-            self.type_on(place, span, run.start, content.clone());
+            self.type_on(place, span, start, content);
             return at;
         }
-        let mut first = None;
-        self.integrate_copy(run, &mut |at, _| first = first.or(Some(at)));
-        first.expect("the run is alive and shown")
+        let place = self.hang(&link);
+        let at = self.index.before(place);
+        let place = self.put_content(place, start, content, &mut |_, _| ());
+        self.hold_pen(place);
+        at
     }
 
     /// The span after which the run goes on that its replica typed last.
-    fn typed_after(&self, run: &RunItem<C>) -> Option<Place> {
-        let parent = run.parent.filter(|parent| parent.plus(1) == run.start)?;
-        if run.side == Side::Left {
-            return None;
-        }
+    fn typed_after(&self, run: &RunLink) -> Option<Place> {
+        let parent = run.parent.filter(|_| goes_on(run))?;
         let (place, within) = self.locate(self.id(parent)?)?;
         let span = self.index.span(place);
         let is_last = within + 1 == span.len();
-        (is_last && self.types_on(span, run.start, run.minute)).then_some(place)
+        (is_last && self.types_on(span, run.dots.start, run.minute)).then_some(place)
     }
+}
+
+/// Whether a run hangs on the element before it, as what is typed on does.
+fn goes_on(run: &RunLink) -> bool {
+    let parent = run.parent.filter(|_| run.side == Side::Right);
+    parent.is_some_and(|parent| parent.plus(1) == run.dots.start)
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use driftwood_crdt::codec::Writer;
 use driftwood_crdt::{
-    Cursor, Delta, Doc, EditError, Expand, Journal, Kind, MergeError, ReplicaId, SeedError, Unit,
-    VersionVector,
+    Cursor, Delta, Doc, EditError, Expand, ImportError, Journal, Kind, MergeError, ReplicaId,
+    SeedError, Unit, VersionVector,
 };
 use peak_alloc::PeakAlloc;
 
@@ -80,7 +80,7 @@ fn decode(bytes: &[u8]) -> Option<Delta> {
     bounded(bytes.len(), factor, DECODE_TIME, || Delta::decode(bytes)).ok()
 }
 
-/// A delta has one encoding, which may be compressed; whether it is one.
+/// A delta has one encoding, which may be compressed; what makes containers is read in full too. Whether it is one.
 pub(crate) fn delta(bytes: &[u8]) -> bool {
     let Some(delta) = decode(bytes) else {
         return false;
@@ -89,7 +89,8 @@ pub(crate) fn delta(bytes: &[u8]) -> bool {
     assert_eq!(Delta::span(bytes), Ok(span));
     let plain = delta.canonical();
     let is_packed = bytes.first() == Some(&PACKED);
-    assert!(is_packed || plain == bytes, "another encoding");
+    let in_full = bytes[0] & 0x80 == 0 && plain[0] & 0x80 != 0;
+    assert!(is_packed || in_full || plain == bytes, "another encoding");
     let mut again = vec![7];
     delta.encode_into(&mut again);
     assert!(again[1..] == delta.encode() && again[0] == 7);
@@ -218,9 +219,15 @@ pub(crate) fn write(
 
 /// Merging a delta that was decoded: into nothing and into a document, alone and with others.
 pub(crate) fn merge(bytes: &[u8]) {
-    let Some(delta) = decode(bytes) else { return };
-    let empty = Doc::new(ReplicaId::new(9));
     let filled = filled();
+    let Some(delta) = decode(bytes) else {
+        let merged = filled.clone().merge_quietly(bytes);
+        assert!(merged.is_err(), "no delta, and merged");
+        return;
+    };
+    let empty = Doc::new(ReplicaId::new(9));
+    merge_bytes(&empty, &delta, bytes);
+    merge_bytes(&filled, &delta, bytes);
     merge_into(&empty, &delta, bytes.len());
     merge_into(&filled, &delta, bytes.len());
     let whole = filled.whole();
@@ -236,6 +243,21 @@ pub(crate) fn merge(bytes: &[u8]) {
             assert!(one.canonical() == other.canonical(), "the order matters");
         }
     }
+}
+
+/// From its bytes a delta is merged as it is otherwise.
+fn merge_bytes(doc: &Doc, delta: &Delta, bytes: &[u8]) {
+    let mut copies = [doc.clone(), doc.clone(), doc.clone()];
+    let [one, told, quiet] = &mut copies;
+    let changes = one.merge(delta).map_err(ImportError::Merge);
+    assert!(told.merge_encoded(bytes) == changes);
+    assert!(quiet.merge_quietly(bytes) == changes.map(drop));
+    check_invariants(&copies[1]);
+    let whole = copies.each_ref().map(Doc::canonical);
+    assert!(
+        whole[0] == whole[1] && whole[0] == whole[2],
+        "merged otherwise"
+    );
 }
 
 fn merge_into(doc: &Doc, delta: &Delta, len: usize) {
@@ -261,6 +283,11 @@ fn merge_into(doc: &Doc, delta: &Delta, len: usize) {
         "merging twice is not merging once"
     );
     let saved = merged.save();
+    // A document that is written as it lies is written as its delta is, after what begins a saved one.
+    let nothing = VersionVector::new();
+    assert!(saved[9..] == merged.whole().encode(), "saved otherwise");
+    let whole = merged.delta_since(&nothing).encode();
+    assert!(merged.encode_since(&nothing) == whole, "written otherwise");
     let loaded = Doc::load(doc.replica(), &saved).expect("what was merged can be saved and loaded");
     assert!(loaded.canonical() == after, "saving changed it");
     let _ = merged.to_value();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::rc::Rc;
 
-use driftwood_crdt::{Delta, MergeError, ReplicaId, VersionVector};
+use driftwood_crdt::{Changes, Delta, Doc, ImportError, MergeError, ReplicaId, VersionVector};
 
 use super::calls::{dot_of, path_of};
 use super::changes;
@@ -74,6 +74,9 @@ impl World {
         let before =
             (is_new && !is_gap && (care || lot.is_multiple_of(8))).then(|| peer.doc.clone());
         let result = peer.doc.merge(delta);
+        if let Some(before) = &before {
+            check_encoded(before.clone(), delta, &result, &peer.doc);
+        }
         if let Some(told) = &mut self.told {
             let result = result.as_ref().map(drop).map_err(ToString::to_string);
             writeln!(told, "  {replica:?} merges {name}: {result:?}").expect("a string takes all");
@@ -136,4 +139,14 @@ impl World {
         let told = told.filter(|op| is_in(op, delta.to()) && !is_in(op, delta.from()));
         model.stamp = model.stamp.max(history.last_stamp(told, model.id));
     }
+}
+
+/// What the bytes of a delta do to a copy is what the delta did.
+fn check_encoded(mut copy: Doc, delta: &Delta, result: &Result<Changes, MergeError>, after: &Doc) {
+    match (copy.merge_encoded(&delta.encode()), result) {
+        (Ok(changes), Ok(expected)) => assert!(changes == *expected, "told otherwise"),
+        (Err(ImportError::Merge(error)), Err(expected)) => assert_eq!(error, *expected),
+        (other, _) => panic!("merged otherwise: {other:?}"),
+    }
+    assert!(copy.save() == after.save(), "merged otherwise from bytes");
 }

@@ -299,6 +299,15 @@ impl World {
         let before = doc.canonical();
         let dropped = doc.reclaim(now, grace, &[]);
         assert!(doc.canonical() == before, "reclaiming is no change");
+        let all = doc.delta_since(&VersionVector::new()).encode();
+        assert!(
+            doc.encode_since(&VersionVector::new()) == all,
+            "encoded otherwise"
+        );
+        assert!(
+            doc.encode_whole() == doc.whole().encode(),
+            "encoded otherwise"
+        );
         self.reclaimed |= dropped > 0;
         if dropped > 0 {
             let loaded = Doc::load(replica, &doc.save());

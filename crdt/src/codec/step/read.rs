@@ -1,6 +1,6 @@
 //! Steps read from bytes.
 
-use super::{Step, Who, CHARACTER, EPOCH, OTHERS, OTHER_BYTES, PLACE, REMOVED, THING};
+use super::{Made, Step, Who, CHARACTER, EPOCH, OTHERS, OTHER_BYTES, PLACE, REMOVED, THING};
 use crate::codec::delta::Order;
 use crate::codec::items::{kind_of, read_key};
 use crate::codec::names::read_counter;
@@ -13,8 +13,11 @@ use crate::container::BodyItems;
 use crate::counter::Tally;
 use crate::document::{self, Items, Key, Place};
 use crate::map::MapItem;
-use crate::sequence::content::{Chars, Content};
+use crate::sequence::content::{self, Chars, Content};
+use crate::sequence::link::RunLink;
 use crate::sequence::run::{PieceItem, RunItem};
+use crate::sequence::stroke::Typed;
+use crate::sequence::RunItems;
 use crate::{limits, Delta, Dot, DotRun, Kind, Minute, Removal, Removals, ReplicaId, Sibling};
 use crate::{Stamp, VersionVector};
 
@@ -78,8 +81,23 @@ fn read_stamp(input: &mut Reader<'_>, minute: Minute) -> Result<Stamp, DecodeErr
     Ok(Stamp::new(minute.millis() + within, counter))
 }
 
+/// What stands before the thing that is written.
+pub(super) struct Head {
+    pub(super) who: Who,
+    pub(super) from: VersionVector,
+    pub(super) minute: Minute,
+    pub(super) removed: Option<DotRun>,
+}
+
+impl Head {
+    /// The first dot.
+    fn first(&self) -> Dot {
+        Dot::new(self.who.own, self.who.seen + 1)
+    }
+}
+
 /// Reads what follows the first byte.
-pub(in crate::codec) fn read(input: &mut Reader<'_>, flags: u8) -> Result<Delta, DecodeError> {
+pub(super) fn read_head(input: &mut Reader<'_>, flags: u8) -> Result<Head, DecodeError> {
     let own = ReplicaId::new(input.u64_le()?);
     let seen = input.varint()?;
     if seen >= limits::SEQ_MAX {
@@ -96,9 +114,20 @@ pub(in crate::codec) fn read(input: &mut Reader<'_>, flags: u8) -> Result<Delta,
     let minute = input.raw(3)?.iter().rev();
     let minute = minute.fold(0, |minute, &byte| minute << 8 | u32::from(byte));
     let minute = Minute::new(EPOCH + minute);
-    let first = Dot::new(own, seen + 1);
     let has_removed = flags & REMOVED != 0;
-    let run = has_removed.then(|| who.read_removed(input)).transpose()?;
+    let removed = has_removed.then(|| who.read_removed(input)).transpose()?;
+    Ok(Head {
+        who,
+        from,
+        minute,
+        removed,
+    })
+}
+
+/// Reads what follows the first byte.
+pub(in crate::codec) fn read(input: &mut Reader<'_>, flags: u8) -> Result<Delta, DecodeError> {
+    let head = read_head(input, flags)?;
+    let (first, run) = (head.first(), head.removed);
     let mut items = Items::default();
     let mut last = first.seq;
     if flags & THING == 0 {
@@ -110,15 +139,30 @@ pub(in crate::codec) fn read(input: &mut Reader<'_>, flags: u8) -> Result<Delta,
             CHARACTER => Kind::Text,
             thing => kind_of((thing >> 2) - 1, input)?,
         };
-        items.table = read_path(input, &who, kind)?;
-        let (body, len) = read_thing(input, &who, (kind, flags), first, minute)?;
+        let (path, made) = read_path(input, &head.who, kind)?;
+        if made != 0 && run.is_some() {
+            return Err(input.error("impossible step"));
+        }
+        let has_stamp = made != 0 || matches!(kind, Kind::Map | Kind::Set);
+        let stamp = has_stamp
+            .then(|| read_stamp(input, head.minute))
+            .transpose()?;
+        let stamp = stamp.unwrap_or(Stamp::new(head.minute.millis(), 0));
+        let made = Made::new(made, stamp);
+        let (body, len) = read_thing(input, &head, (kind, flags), stamp)?;
         let is_sequence = matches!(kind, Kind::Text | Kind::List);
-        last = seen + len + u64::from(is_sequence && has_removed);
+        last = head.who.seen + len + made.len() + u64::from(is_sequence && run.is_some());
         if last > limits::SEQ_MAX {
             return Err(input.error("seq out of range"));
         }
-        items.bodies = vec![(items.table.len() as u32, body)];
+        let marks = made.items(&path, Dot::new(head.who.own, last));
+        items.bodies = marks.chain([(path.len() as u32, body)]).collect();
+        items.table = path;
     }
+    let Head {
+        who, from, minute, ..
+    } = head;
+    let own = who.own;
     let mut removals = Removals::new();
     if let Some(run) = run {
         let runs = vec![run];
@@ -169,14 +213,20 @@ fn read_others(
     Ok(others)
 }
 
-/// The containers from the top to the one that is written to.
-fn read_path(input: &mut Reader<'_>, who: &Who, last: Kind) -> Result<Vec<Place>, DecodeError> {
+/// The containers from the top to the one that is written to, and a bit for each that is made.
+fn read_path(
+    input: &mut Reader<'_>,
+    who: &Who,
+    last: Kind,
+) -> Result<(Vec<Place>, u64), DecodeError> {
     let mut order = Order::default();
-    let mut table = Vec::new();
+    let (mut table, mut made) = (Vec::new(), 0u64);
     loop {
         let code = input.varint()?;
         let is_last = code & 1 == 0;
-        let key = if code & 2 == 0 {
+        // An element has no name.
+        let key = if code & 2 == 0 || code > 3 {
+            made |= (code >> 1 & 1).checked_shl(table.len() as u32).unwrap_or(0);
             let len = usize::try_from(code >> 2).unwrap_or(usize::MAX);
             let name = std::str::from_utf8(input.raw(len)?);
             let name = name.map_err(|_| input.error("text is not UTF-8"))?;
@@ -184,10 +234,8 @@ fn read_path(input: &mut Reader<'_>, who: &Who, last: Kind) -> Result<Vec<Place>
                 return Err(input.over("key too long", limits::KEY_BYTES_MAX));
             }
             Key::from(name)
-        } else if code < 4 {
-            Key::Element(who.read_dot(input)?)
         } else {
-            return Err(input.error("impossible container"));
+            Key::Element(who.read_dot(input)?)
         };
         let kind = if is_last {
             last
@@ -201,44 +249,70 @@ fn read_path(input: &mut Reader<'_>, who: &Who, last: Kind) -> Result<Vec<Place>
         };
         // A root container is in order wherever it stands alone.
         if is_last && table.is_empty() && matches!(place.step.key, Key::Name(_)) {
-            return Ok(vec![place]);
+            return Ok((vec![place], made));
         }
         order.add(input, &table, &place, is_last)?;
         table.push(place);
         if is_last {
-            return Ok(table);
+            return Ok((table, made));
         }
     }
+}
+
+/// What is typed into a text.
+pub(super) fn read_typed<'a>(
+    input: &mut Reader<'a>,
+    head: &Head,
+    flags: u8,
+) -> Result<Typed<'a, Chars>, DecodeError> {
+    let (start, place) = (head.first(), flags & PLACE);
+    let parent = read_parent(input, &head.who, start, place)?;
+    let is_one = flags & THING == CHARACTER;
+    let text = if is_one {
+        let text = std::str::from_utf8(input.rest());
+        text.map_err(|_| input.error("text is not UTF-8"))?
+    } else {
+        input.str()?
+    };
+    let extent = content::extent(text);
+    let len = extent.chars as u64;
+    if is_one != (len == 1) {
+        return Err(input.error("text is not as long as it says"));
+    }
+    if len == 0 {
+        return Err(input.error("empty run"));
+    }
+    Ok(Typed {
+        link: RunLink {
+            dots: DotRun { start, len },
+            parent,
+            side: runs::side(place),
+            minute: head.minute,
+        },
+        content: text,
+        extent,
+    })
 }
 
 /// What is written, and how many dots it takes.
 fn read_thing(
     input: &mut Reader<'_>,
-    who: &Who,
+    head: &Head,
     (kind, flags): (Kind, u8),
-    dot: Dot,
-    minute: Minute,
+    stamp: Stamp,
 ) -> Result<(BodyItems, u64), DecodeError> {
+    let (who, dot, minute) = (&head.who, head.first(), head.minute);
     let place = flags & PLACE;
     if place != 0 && !matches!(kind, Kind::Text | Kind::List) {
         return Err(input.error("impossible step"));
     }
     let body = match kind {
         Kind::Text => {
-            let parent = read_parent(input, who, dot, place)?;
-            let is_one = flags & THING == CHARACTER;
-            let text = if is_one {
-                let text = std::str::from_utf8(input.rest());
-                text.map_err(|_| input.error("text is not UTF-8"))?
-            } else {
-                input.str()?
-            };
-            let chars = Chars::from(text);
-            let len = chars.extent().chars as u64;
-            if is_one != (len == 1) {
-                return Err(input.error("text is not as long as it says"));
-            }
-            let runs = vec![run(input, (dot, parent, place), minute, (len, chars))?];
+            let typed = read_typed(input, head, flags)?;
+            let len = typed.link.dots.len;
+            let chars = (len, Chars::from(typed.content));
+            let run = run(input, (dot, typed.link.parent, place), minute, chars)?;
+            let runs = RunItems::from(run);
             let marks = Vec::new();
             return Ok((BodyItems::Text(TextItems { runs, marks }), len));
         }
@@ -250,10 +324,9 @@ fn read_thing(
             })?;
             let len = cells.len() as u64;
             let run = run(input, (dot, parent, place), minute, (len, Cells(cells)))?;
-            return Ok((BodyItems::List(vec![run]), len));
+            return Ok((BodyItems::List(RunItems::from(run)), len));
         }
         Kind::Map => {
-            let stamp = read_stamp(input, minute)?;
             let key = read_key(input)?.to_owned();
             let value = value::read(input)?;
             let sibling = Sibling { dot, stamp, value };
@@ -263,7 +336,6 @@ fn read_thing(
             }
         }
         Kind::Set => {
-            let stamp = read_stamp(input, minute)?;
             let key = value::read(input)?;
             let value = ();
             let sibling = Sibling { dot, stamp, value };

@@ -131,6 +131,11 @@ impl TextEdit<'_> {
         if range.start == range.end && new.is_empty() {
             return text(&self.0).chars.resolve(unit, range.start).map(drop);
         }
+        if self.0.is_plain() {
+            if let Some(replaced) = self.0.replace_plain(unit, &range, new) {
+                return replaced;
+            }
+        }
         self.0.losing(|body| match body {
             Body::Text(text) => text.dots_in(unit, range.clone()),
             _ => DotSet::new(),
@@ -169,6 +174,38 @@ impl TextEdit<'_> {
     }
 }
 
+impl NodeEdit<'_> {
+    /// Puts text in the place of a range of a text [without marks](TextBody::unmarked), where
+    /// [nothing else is to be done](NodeEdit::is_plain); `None` if it has some.
+    #[inline]
+    fn replace_plain(
+        &mut self,
+        unit: Unit,
+        range: &Range<usize>,
+        new: &str,
+    ) -> Option<Result<(), EditError>> {
+        let chars = text_mut(self.tree.body_mut(self.at)).unmarked()?;
+        let start = Dot::new(self.change.replica(), self.change.last() + 1);
+        let is_typed = range.start == range.end
+            && chars
+                .type_text(unit, range.start, new, self.change)
+                .is_some();
+        let mut gone = 0;
+        if !is_typed {
+            match chars.splice(unit, range.clone(), new, self.change) {
+                Ok((_, replaced)) => gone = replaced.chars,
+                Err(refused) => return Some(Err(refused)),
+            }
+        }
+        // The deletion took the last dot, and made nothing.
+        let end = self.change.last() + u64::from(gone == 0);
+        let len = end - start.seq;
+        self.tree.homes.settle(self.at, Some(DotRun { start, len }));
+        self.tree.count(self.at, (len as usize, gone), self.noted);
+        Some(Ok(()))
+    }
+}
+
 pub(super) fn text<'a>(node: &'a NodeEdit<'_>) -> &'a TextBody {
     match &node.tree.get(node.at).body {
         Body::Text(text) => text,
@@ -176,6 +213,7 @@ pub(super) fn text<'a>(node: &'a NodeEdit<'_>) -> &'a TextBody {
     }
 }
 
+#[inline]
 fn text_mut(body: &mut Body) -> &mut TextBody {
     match body {
         Body::Text(text) => text,

@@ -1,17 +1,19 @@
-//! A keystroke of another copy, merged; or a value written, an element, a count.
+//! A keystroke of another copy, merged; or a value written, an element, a count. Containers may be made by it that
+//! somebody else made too.
 
+use crate::codec::Made;
 use crate::container::cell::Cells;
 use crate::container::{Body, BodyItems, ChangeKind, Changes, TextPatch, Touched};
 use crate::counter::Tally;
 use crate::document::items::Place;
-use crate::document::path::Key;
+use crate::document::path::{Key, Step};
 use crate::document::tree::{ContainerId, Noted, Tree, ROOT};
 use crate::document::Doc;
 use crate::map::MapItem;
 use crate::sequence::content::{Chars, Content, Extent};
 use crate::sequence::run::RunItem;
-use crate::sequence::stroke::Struck;
-use crate::{Delta, Dot, DotRun, Value};
+use crate::sequence::stroke::{Struck, Typed};
+use crate::{limits, Delta, Dot, DotRun, Sibling, Value};
 
 /// The one thing that is new.
 #[derive(Clone, Copy)]
@@ -28,6 +30,8 @@ struct Stroke<'a> {
     removed: Option<DotRun>,
     /// The way to the container, and what is new there.
     new: Option<(&'a [Place], New<'a>)>,
+    /// The containers on that way that are made.
+    made: Made,
 }
 
 impl<'a> Stroke<'a> {
@@ -43,14 +47,18 @@ impl<'a> Stroke<'a> {
             },
             None => None,
         };
-        let new = match &delta.items.bodies[..] {
-            [] => None,
-            [(number, items)] if *number as usize == delta.items.table.len() => {
-                Some((&delta.items.table[..], New::of(items, delta)?))
+        let table = &delta.items.table[..];
+        let (new, made) = match &delta.items.bodies[..] {
+            [] => (None, Made::default()),
+            [marks @ .., (number, items)] if *number as usize == table.len() => {
+                let new = New::of(items, delta)?;
+                let DotRun { start, len } = new.dots();
+                let made = Made::of(marks, table, start.plus(len))?;
+                (Some((table, new)), made)
             }
             _ => return None,
         };
-        Some(Self { removed, new })
+        Some(Self { removed, new, made })
     }
 }
 
@@ -58,11 +66,11 @@ impl<'a> New<'a> {
     fn of(items: &'a BodyItems, delta: &Delta) -> Option<Self> {
         let new = match items {
             BodyItems::Text(text) if text.marks.is_empty() => {
-                let (run, chars) = lone(&text.runs)?;
+                let (run, chars) = lone(text.runs.lone())?;
                 Self::Text(run, chars)
             }
             BodyItems::List(runs) => {
-                let (run, cells) = lone(runs)?;
+                let (run, cells) = lone(runs.lone())?;
                 Self::List(run, cells)
             }
             BodyItems::Map { values, children } => match (&values[..], &children[..]) {
@@ -100,10 +108,7 @@ impl<'a> New<'a> {
 /// The run and its content, if it is one that is all alive.
 fn lone<C: Content>(runs: &[RunItem<C>]) -> Option<(&RunItem<C>, &C)> {
     let [run] = runs else { return None };
-    let [piece] = &run.pieces[..] else {
-        return None;
-    };
-    Some((run, piece.content.as_ref()?))
+    Some((run, run.lone()?))
 }
 
 impl Doc {
@@ -131,17 +136,14 @@ impl Tree {
         stroke: &Stroke<'_>,
         noted: &mut Noted,
     ) -> Option<(ContainerId, ChangeKind)> {
-        let mut at = None;
-        if let Some(run) = stroke.removed {
-            let (part, home) = self.homes.first_of(run)?;
-            at = (part == run).then_some(home);
-            at?;
+        let named = match stroke.new {
+            Some((path, _)) => Some(self.named_by(path)?),
+            None => None,
+        };
+        let id = self.only_home(stroke.removed, named)?;
+        if stroke.made.len() > 0 && !self.has_room_for_marks(id) {
+            return None;
         }
-        if let Some((path, _)) = stroke.new {
-            let id = self.named_by(path)?;
-            at = Some(id).filter(|_| at.is_none_or(|at| at == id));
-        }
-        let id = at?;
         let before = self.get(id).body.live_len();
         let new = stroke.new.map(|(_, new)| new);
         let change = self.body_mut(id).strike(stroke.removed, new)?;
@@ -151,7 +153,85 @@ impl Tree {
         }
         self.homes.settle(id, new.map(New::dots));
         self.recount(id, before, noted);
+        if let Some((path, new)) = stroke.new {
+            let DotRun { start, len } = new.dots();
+            self.mark_made(id, stroke.made, path.len(), start.plus(len), noted);
+        }
         Some((id, change))
+    }
+
+    /// The one container in which all lies that is removed, and that is named if one is.
+    pub(super) fn only_home(
+        &self,
+        removed: Option<DotRun>,
+        named: Option<ContainerId>,
+    ) -> Option<ContainerId> {
+        let Some(run) = removed else { return named };
+        let (part, home) = self.homes.first_of(run)?;
+        let is_all = part == run && named.is_none_or(|named| named == home);
+        is_all.then_some(home)
+    }
+
+    /// Whether another copy can say too that this container, and what it is in, is there.
+    fn has_room_for_marks(&self, mut id: ContainerId) -> bool {
+        while let (
+            parent,
+            Some(Step {
+                key: Key::Name(name),
+                kind,
+            }),
+        ) = (self.get(id).parent, &self.get(id).step)
+        {
+            let map = self.map_body(parent);
+            let marks = map.and_then(|map| map.children.register(&(name.to_string(), *kind)));
+            if marks.is_some_and(|marks| marks.siblings().len() >= limits::SIBLINGS_MAX) {
+                return false;
+            }
+            id = parent;
+        }
+        true
+    }
+
+    /// Takes in the marks of those that are made of the containers from this one up, of which there are `depth`;
+    /// the first mark has the dot `dot`.
+    fn mark_made(
+        &mut self,
+        mut id: ContainerId,
+        made: Made,
+        depth: usize,
+        mut dot: Dot,
+        noted: &mut Noted,
+    ) {
+        let Some(stamp) = made.stamp() else { return };
+        for at in (0..depth).rev() {
+            let parent = self.get(id).parent;
+            let inside = std::mem::replace(&mut id, parent);
+            let key = match &self.get(inside).step {
+                Some(Step {
+                    key: Key::Name(name),
+                    kind,
+                }) if made.has(at) => (name.to_string(), *kind),
+                _ => continue,
+            };
+            let before = self.get(id).body.live_len();
+            let Body::Map(map) = self.body_mut(id) else {
+                unreachable!("only maps have names for containers")
+            };
+            let item = MapItem {
+                key,
+                sibling: Sibling {
+                    dot,
+                    stamp,
+                    value: (),
+                },
+            };
+            let taken = map.children.strike(None, &item);
+            debug_assert!(taken.is_some(), "there was room");
+            self.note(id, ChangeKind::Map(Touched::one(item.key.0)), noted);
+            self.homes.settle(id, [DotRun { start: dot, len: 1 }]);
+            self.recount(id, before, noted);
+            dot = dot.plus(1);
+        }
     }
 
     /// The container at the end of a path of names, if it is known.
@@ -183,7 +263,12 @@ impl Body {
                 ChangeKind::Text(text_patches(&text.chars.strike(removed, None)?, ""))
             }
             (Self::Text(text), Some(New::Text(run, chars))) => {
-                let struck = text.chars.strike(removed, Some((run, chars)))?;
+                let typed = Typed {
+                    link: run.link(),
+                    content: chars.as_str(),
+                    extent: chars.extent(),
+                };
+                let struck = text.chars.strike(removed, Some(&typed))?;
                 ChangeKind::Text(text_patches(&struck, chars.as_str()))
             }
             (Self::List(list), Some(New::List(run, cells))) if removed.is_none() => {
@@ -206,7 +291,7 @@ impl Body {
     }
 }
 
-fn text_patches(struck: &Struck, typed: &str) -> Vec<TextPatch> {
+pub(super) fn text_patches(struck: &Struck, typed: &str) -> Vec<TextPatch> {
     let gone = struck.gone.map(|(at, deleted)| TextPatch {
         at,
         deleted,

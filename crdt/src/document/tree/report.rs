@@ -5,45 +5,40 @@ use crate::container::{ChangeKind, Changes, Entry, Touched};
 use crate::sorted::Sorted;
 
 /// What happened to each container since the edit or merge began.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct Noted {
-    /// In order of their numbers.
-    containers: Sorted<(ContainerId, Box<ChangeKind>)>,
-    /// Whether nobody will ask.
-    silent: bool,
+    /// In order of their numbers; `None` if nobody will ask.
+    containers: Option<Sorted<(ContainerId, Box<ChangeKind>)>>,
+}
+
+impl Default for Noted {
+    fn default() -> Self {
+        let containers = Some(Sorted::default());
+        Self { containers }
+    }
 }
 
 impl Noted {
     /// Notes nothing.
     pub(crate) fn silent() -> Self {
-        Self {
-            silent: true,
-            ..Self::default()
-        }
+        Self { containers: None }
     }
 
     /// Whether it notes nothing.
     pub(crate) fn is_silent(&self) -> bool {
-        self.silent
+        self.containers.is_none()
     }
 
     fn add(&mut self, id: ContainerId, change: ChangeKind) {
         // What happens at the top is the coming of root containers, which are containers too.
-        if self.silent || id == ROOT {
+        let Some(containers) = self.containers.as_mut().filter(|_| id != ROOT) else {
             return;
-        }
-        let place = self.containers.seek(|&(other, _)| other < id);
-        match self.containers.get_mut(place) {
+        };
+        let place = containers.seek(|&(other, _)| other < id);
+        match containers.get_mut(place) {
             Some((other, earlier)) if *other == id => earlier.extend(change),
-            _ => self.containers.insert(place, (id, Box::new(change))),
+            _ => _ = containers.insert(place, (id, Box::new(change))),
         }
-    }
-
-    fn has(&self, id: ContainerId) -> bool {
-        let place = self.containers.seek(|&(other, _)| other < id);
-        self.containers
-            .get(place)
-            .is_some_and(|&(other, _)| other == id)
     }
 }
 
@@ -70,7 +65,7 @@ impl Tree {
         id: ContainerId,
         change: ChangeKind,
     ) -> Changes {
-        if !noted.containers.is_empty() || id == ROOT {
+        if noted.containers.as_ref().is_some_and(|all| !all.is_empty()) || id == ROOT {
             noted.add(id, change);
             return self.report(noted);
         }
@@ -91,15 +86,22 @@ impl Tree {
 
     /// What was noted, with the names of the containers: to be called before any of them is let go.
     pub(crate) fn report(&self, noted: Noted) -> Changes {
+        let Some(containers) = noted.containers else {
+            return Changes::default();
+        };
+        let has = |id: ContainerId| {
+            let place = containers.seek(|&(other, _)| other < id);
+            containers.get(place).is_some_and(|&(other, _)| other == id)
+        };
         let mut above = Touched::default();
-        for &(id, _) in noted.containers.iter() {
+        for &(id, _) in containers.iter() {
             let mut id = self.get(id).parent;
-            while id != ROOT && !noted.has(id) && above.insert(id) {
+            while id != ROOT && !has(id) && above.insert(id) {
                 id = self.get(id).parent;
             }
         }
-        let mut entries = Vec::with_capacity(noted.containers.len() + above.len());
-        let changed = noted.containers.into_entries();
+        let mut entries = Vec::with_capacity(containers.len() + above.len());
+        let changed = containers.into_entries();
         let changed = changed.map(|(id, change)| (id, Some(change)));
         let all = changed.chain(above.into_iter().map(|id| (id, None)));
         entries.extend(all.filter_map(|(number, change)| {

@@ -26,6 +26,7 @@ impl Shelf {
         self.chunks.len().saturating_sub(1) * CHUNK + last
     }
 
+    #[inline]
     pub(super) fn get(&self, id: ContainerId) -> Option<&Container> {
         let id = id as usize;
         self.chunks.get(id / CHUNK)?.get(id % CHUNK)
@@ -62,6 +63,7 @@ impl Shelf {
 impl Index<ContainerId> for Shelf {
     type Output = Container;
 
+    #[inline]
     fn index(&self, id: ContainerId) -> &Container {
         let id = id as usize;
         &self.chunks[id / CHUNK][id % CHUNK]
@@ -69,6 +71,7 @@ impl Index<ContainerId> for Shelf {
 }
 
 impl IndexMut<ContainerId> for Shelf {
+    #[inline]
     fn index_mut(&mut self, id: ContainerId) -> &mut Container {
         let id = id as usize;
         &mut self.chunks[id / CHUNK][id % CHUNK]

@@ -1,23 +1,29 @@
 //! The tree as a store of dots: what it gives out and takes in.
 
 use crate::ordered::{self, BTreeMap, BTreeSet};
+use std::borrow::Cow;
 
 use super::{ContainerId, Noted, Tree, ROOT};
-use crate::container::{Body, BodyItems};
+use crate::container::{Body, BodyItems, Plan, Said};
 use crate::document::erasures::Erasures;
 use crate::document::items::{Items, Place};
 use crate::document::path::{Kind, Step};
 use crate::map::MapItem;
-use crate::sequence::Plan;
 use crate::{Dot, DotRun, DotSet, DotStore, Interval, MergeError, ReplicaId, Stamp, VersionVector};
 
 /// A plan of fewer runs is not kept.
 const KEPT_MIN: usize = 8;
 
+/// A table of containers, and what is said of those by number.
+type Tabulated<T> = (Vec<Place>, Vec<(u32, T)>);
+
+/// No step says more things of a container.
+const STEP_MAX: usize = 8;
+
 impl Tree {
-    /// The items of containers, with the containers that these are in, in the order of their paths;
-    /// O(result), whatever else is in the same maps.
-    fn tabulate(&self, mut found: Vec<(ContainerId, BodyItems)>) -> Items {
+    /// What is said of containers, in ascending order, with the containers that these are in, in the order of their
+    /// paths; O(result), whatever else is in the same maps.
+    fn tabulate<T>(&self, found: Vec<(ContainerId, T)>) -> Tabulated<T> {
         let mut named: Vec<(ContainerId, &Step, ContainerId)> = Vec::new();
         let mut known = BTreeSet::new();
         for &(mut id, _) in &found {
@@ -27,26 +33,41 @@ impl Tree {
             }
         }
         ordered::sort(&mut named);
-        let mut items = Items::default();
-        items.table.reserve_exact(named.len());
-        items.bodies.reserve_exact(found.len());
+        let mut table = Vec::with_capacity(named.len());
+        let mut numbers = vec![0; found.len()];
         // What is still to be visited, the next one last: its number in `named`, and that of its parent.
         let mut open: Vec<(usize, u32)> = Vec::new();
         let (mut id, mut number) = (ROOT, 0);
         loop {
             if let Ok(at) = found.binary_search_by_key(&id, |&(id, _)| id) {
-                items.bodies.push((number, found[at].1.take()));
+                numbers[at] = number;
             }
             let first = named.partition_point(|&(parent, ..)| parent < id);
             let last = named.partition_point(|&(parent, ..)| parent <= id);
             open.extend((first..last).rev().map(|child| (child, number)));
             let Some((next, parent)) = open.pop() else {
-                return items;
+                break;
             };
             let step = named[next].1.clone();
-            items.table.push(Place { parent, step });
-            (id, number) = (named[next].2, items.table.len() as u32);
+            table.push(Place { parent, step });
+            (id, number) = (named[next].2, table.len() as u32);
         }
+        let said = found.into_iter().map(|(_, said)| said);
+        let mut bodies: Vec<(u32, T)> = numbers.into_iter().zip(said).collect();
+        ordered::sort_by_key(&mut bodies, |&(number, _)| number);
+        (table, bodies)
+    }
+
+    /// All that there is, where it lies; `None` if that may be so little that it is a step.
+    pub(in crate::document) fn said<'a>(
+        &'a self,
+        all: Interval<'a>,
+    ) -> Option<Tabulated<Said<'a>>> {
+        let ids = self.containers_in(all).into_iter();
+        let said = ids.map(|id| (id, self.get(id).body.said(all)));
+        let said: Vec<_> = said.filter(|(_, said)| said.has(1)).collect();
+        let is_large = said.iter().any(|(_, said)| said.has(STEP_MAX + 1));
+        is_large.then(|| self.tabulate(said))
     }
 
     fn tabulate_one(&self, mut id: ContainerId, items: BodyItems) -> Items {
@@ -63,6 +84,10 @@ impl Tree {
             bodies: vec![(depth, items)],
             erasures: Vec::new(),
         }
+    }
+
+    pub(in crate::document) fn erased(&self, all: Interval<'_>) -> Vec<(Dot, Vec<DotRun>)> {
+        self.erasures.collect(all)
     }
 
     /// As [`DotStore::collect`], with all that the elements `anchors` hang on, themselves included.
@@ -96,12 +121,15 @@ impl Tree {
             found[at].1.add_skeleton(body, &dots, interval.from);
         }
         found.retain(|(_, items)| !items.is_empty());
-        let mut items = self.tabulate(found);
-        items.erasures = self.erasures.collect(interval);
-        items
+        let (table, bodies) = self.tabulate(found);
+        Items {
+            table,
+            bodies,
+            erasures: self.erasures.collect(interval),
+        }
     }
 
-    /// Makes sure that elements that were seen before are not said to be somewhere else.
+    /// Makes sure that elements that were seen before are not said to be somewhere else, nor marks of this text.
     fn check_homes(
         &self,
         items: &BodyItems,
@@ -116,14 +144,119 @@ impl Tree {
             let known = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
             let len = known.min(run.len);
             if len > 0 && elsewhere.is_none() {
-                let homes = self.homes.of(DotRun { len, ..run }).into_iter();
-                elsewhere = homes
-                    .filter(|&(_, id)| Some(id) != here)
-                    .map(|(part, _)| part.start)
-                    .next();
+                let mut homes = self.homes.of(DotRun { len, ..run }).into_iter();
+                let other = |(part, id): (DotRun, _)| match here {
+                    Some(here) if here == id => self.get(id).body.mark_in(part),
+                    _ => Some(part.start),
+                };
+                elsewhere = homes.find_map(other);
             }
         });
         elsewhere.map_or(Ok(()), |dot| Err(MergeError::DotConflict { dot }))
+    }
+
+    /// Takes in the items of containers, those that nobody else needs without a copy.
+    fn join_each(
+        &mut self,
+        items: &Items,
+        bodies: &mut dyn Iterator<Item = (u32, Cow<'_, BodyItems>)>,
+        mut wanted: BTreeMap<u32, Vec<Dot>>,
+        plans: Vec<(u32, Plan)>,
+        (seen, noted): (&VersionVector, &mut Noted),
+    ) {
+        let mut plans = plans.into_iter().peekable();
+        // Of the first of all there is nothing that it could have changed.
+        let is_told = !(noted.is_silent() && seen.is_empty());
+        let mut ids = Vec::with_capacity(items.table.len() + 1);
+        ids.push(ROOT);
+        for Place { parent, step } in &items.table {
+            ids.push(self.child_named(ids[*parent as usize], step.clone()));
+        }
+        for (number, items) in bodies {
+            let wanted = wanted.remove(&number).unwrap_or_default();
+            let id = ids[number as usize];
+            let plan = plans.next_if(|(planned, _)| *planned == number);
+            let plan = plan.map(|(_, plan)| plan);
+            let before = self.get(id).body.live_len();
+            let counted = self.get(id).body.counted(&items);
+            self.settle_new(id, &items, seen);
+            // Of what is taken over nothing is left then; else it is cheaper in memory when all is joined.
+            let kept = match &items {
+                Cow::Borrowed(items) => Some(*items),
+                Cow::Owned(items) => {
+                    self.name_children(id, items);
+                    None
+                }
+            };
+            let change = self
+                .body_mut(id)
+                .join(items, plan, &wanted, (seen, is_told));
+            self.note(id, change, noted);
+            self.settle_restored(id);
+            if !counted.is_empty() {
+                let gone = counted.difference(&self.get(id).body.alive_of(&counted));
+                self.unsettle(gone.runs(), Some(id));
+            }
+            self.recount(id, before, noted);
+            if self.get(id).live == 0 {
+                self.loose.insert(id);
+            }
+            if let Some(items) = kept {
+                self.name_children(id, items);
+            }
+        }
+        // Lists of which the delta says nothing but what is in their elements.
+        for (number, wanted) in wanted {
+            let id = ids[number as usize];
+            let nothing = Cow::Owned(BodyItems::none(Kind::List));
+            let change = self
+                .body_mut(id)
+                .join(nothing, None, &wanted, (seen, is_told));
+            self.note(id, change, noted);
+            self.settle_restored(id);
+        }
+        for (_, runs) in items.erasures.iter().filter(|(by, _)| !seen.contains(*by)) {
+            self.departed.clear();
+            self.loosen_homes(runs);
+        }
+        self.erasures.join(&items.erasures, (), seen, &mut ());
+    }
+
+    /// Notes where new dots are.
+    fn settle_new(&mut self, id: ContainerId, items: &BodyItems, seen: &VersionVector) {
+        // Neighbours are settled together.
+        let mut last: Option<DotRun> = None;
+        items.for_each_sorted_run(|run| {
+            let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
+            let Some(len) = run.len.checked_sub(skip).filter(|&len| len > 0) else {
+                return;
+            };
+            let start = run.start.plus(skip);
+            match &mut last {
+                Some(last) if last.start.plus(last.len) == start => last.len += len,
+                _ => self.homes.settle(id, last.replace(DotRun { start, len })),
+            }
+        });
+        self.homes.settle(id, last);
+    }
+
+    /// Notes which containers a map has.
+    fn name_children(&mut self, id: ContainerId, items: &BodyItems) {
+        if let BodyItems::Map { children, .. } = items {
+            // A container that is there may still be empty, and so have no items of its own.
+            for MapItem {
+                key: (name, kind), ..
+            } in children
+            {
+                self.child_named(
+                    id,
+                    Step {
+                        key: name.as_str().into(),
+                        kind: *kind,
+                    },
+                );
+            }
+        }
     }
 
     fn settle_restored(&mut self, id: ContainerId) {
@@ -221,7 +354,7 @@ impl DotStore for Tree {
             match checked {
                 Err(MergeError::MissingAnchors { anchors }) => missing.extend(anchors),
                 other => {
-                    let plan = other?.filter(|plan| plan.run_count() >= KEPT_MIN);
+                    let plan = other?.filter(|plan| plan.has_runs(KEPT_MIN));
                     plans.extend(plan.map(|plan| (number, plan)));
                 }
             }
@@ -242,80 +375,23 @@ impl DotStore for Tree {
     }
 
     fn join(&mut self, items: &Items, plans: Self::Plan, seen: &VersionVector, noted: &mut Noted) {
-        let mut plans = plans.into_iter().peekable();
-        // Of the first of all there is nothing that it could have changed.
-        let is_told = !(noted.is_silent() && seen.is_empty());
-        let mut ids = Vec::with_capacity(items.table.len() + 1);
-        ids.push(ROOT);
-        for Place { parent, step } in &items.table {
-            ids.push(self.child_named(ids[*parent as usize], step.clone()));
-        }
-        let mut wanted = items.wanted();
-        for (number, items) in &items.bodies {
-            let wanted = wanted.remove(number).unwrap_or_default();
-            let id = ids[*number as usize];
-            let plan = plans.next_if(|(planned, _)| planned == number);
-            let plan = plan.map(|(_, plan)| plan);
-            let before = self.get(id).body.live_len();
-            let counted = self.get(id).body.counted(items);
-            let change = self
-                .body_mut(id)
-                .join(items, plan, &wanted, (seen, is_told));
-            self.note(id, change, noted);
-            // Neighbours are settled together.
-            let mut last: Option<DotRun> = None;
-            items.for_each_sorted_run(|run| {
-                let skip = (seen.get(run.start.replica) + 1).saturating_sub(run.start.seq);
-                let Some(len) = run.len.checked_sub(skip).filter(|&len| len > 0) else {
-                    return;
-                };
-                let start = run.start.plus(skip);
-                match &mut last {
-                    Some(last) if last.start.plus(last.len) == start => last.len += len,
-                    _ => self.homes.settle(id, last.replace(DotRun { start, len })),
-                }
-            });
-            self.homes.settle(id, last);
-            self.settle_restored(id);
-            if !counted.is_empty() {
-                let gone = counted.difference(&self.get(id).body.alive_of(&counted));
-                self.unsettle(gone.runs(), Some(id));
-            }
-            self.recount(id, before, noted);
-            if self.get(id).live == 0 {
-                self.loose.insert(id);
-            }
-            if let BodyItems::Map { children, .. } = items {
-                // A container that is there may still be empty, and so have no items of its own.
-                for MapItem {
-                    key: (name, kind), ..
-                } in children
-                {
-                    self.child_named(
-                        id,
-                        Step {
-                            key: name.as_str().into(),
-                            kind: *kind,
-                        },
-                    );
-                }
-            }
-        }
-        // Lists of which the delta says nothing but what is in their elements.
-        for (number, wanted) in wanted {
-            let id = ids[number as usize];
-            let nothing = BodyItems::none(Kind::List);
-            let change = self
-                .body_mut(id)
-                .join(&nothing, None, &wanted, (seen, is_told));
-            self.note(id, change, noted);
-            self.settle_restored(id);
-        }
-        for (_, runs) in items.erasures.iter().filter(|(by, _)| !seen.contains(*by)) {
-            self.departed.clear();
-            self.loosen_homes(runs);
-        }
-        self.erasures.join(&items.erasures, (), seen, &mut ());
+        let bodies = items.bodies.iter();
+        let mut bodies = bodies.map(|(number, body)| (*number, Cow::Borrowed(body)));
+        let wanted = items.wanted();
+        self.join_each(items, &mut bodies, wanted, plans, (seen, noted));
+    }
+
+    fn take(
+        &mut self,
+        mut items: Items,
+        plans: Self::Plan,
+        seen: &VersionVector,
+        noted: &mut Noted,
+    ) {
+        let wanted = items.wanted();
+        let bodies = std::mem::take(&mut items.bodies).into_iter();
+        let mut bodies = bodies.map(|(number, body)| (number, Cow::Owned(body)));
+        self.join_each(&items, &mut bodies, wanted, plans, (seen, noted));
     }
 
     fn remove(&mut self, dots: &DotSet, noted: &mut Noted) {

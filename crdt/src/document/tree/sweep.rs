@@ -81,10 +81,14 @@ impl Tree {
 
     /// Lets go of the containers that became of no use since the last time. To be called when nobody
     /// holds the number of a container.
+    #[inline]
     pub(crate) fn sweep(&mut self) {
-        if self.loose.is_empty() {
-            return;
+        if !self.loose.is_empty() {
+            self.sweep_loose();
         }
+    }
+
+    fn sweep_loose(&mut self) {
         while let Some(id) = self.loose.pop_last() {
             if !self.is_of_use(id) {
                 self.let_go(id);

@@ -35,14 +35,19 @@ impl Str {
     }
 
     /// As one that can be changed anywhere.
+    #[inline]
     pub(super) fn long(&mut self) -> &mut String {
         if let Self::Short { .. } = self {
-            *self = Self::Long(self.as_str().to_owned());
+            self.lengthen();
         }
         match self {
             Self::Long(text) => text,
             Self::Short { .. } => unreachable!("it was made long"),
         }
+    }
+
+    fn lengthen(&mut self) {
+        *self = Self::Long(self.as_str().to_owned());
     }
 
     /// Adds what follows.

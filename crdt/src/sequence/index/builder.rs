@@ -32,7 +32,9 @@ impl<'a, C: Content + 'a> Builder<'a, C> {
             self.close();
         }
         self.content_len += span.content_len();
-        self.content.extend(content);
+        if let Some(content) = content {
+            self.content.push(content);
+        }
         match self.spans.last_mut() {
             Some(last)
                 if last.end() == span.start()

@@ -1,6 +1,6 @@
 //! Where the last element was typed: the next one mostly follows.
 
-use super::{Index, Place, CONTENT_MAX};
+use super::{Index, Lead, Place, CONTENT_MAX};
 use crate::sequence::content::{Content, Extent, Unit};
 use crate::sequence::span::Span;
 
@@ -18,8 +18,10 @@ pub(super) struct Pen {
 impl<C: Content> Index<C> {
     /// Puts the pen at the end of a span that is shown.
     pub(in crate::sequence) fn hold_pen(&mut self, place: Place) {
-        let end = self.before(place.next());
-        let at = self.leaves[place.leaf as usize].content_before(place.slot + 1);
+        // What is deleted next is mostly near, too.
+        self.seek_before(place);
+        let Lead { at, shown, .. } = self.lead(place.next());
+        let end = self.near.before + shown;
         self.pen = Some(Pen { place, end, at });
     }
 
@@ -46,23 +48,25 @@ impl<C: Content> Index<C> {
     }
 
     /// Makes the span at the pen longer, if its leaf has room; `put` puts the content in. O(height).
+    #[inline]
     pub(in crate::sequence) fn write(
         &mut self,
         span: Span,
         by: Extent,
         put: impl FnOnce(&mut C, usize),
     ) -> Option<()> {
-        let mut pen = self.pen?;
-        let leaf = &mut self.leaves[pen.place.leaf as usize];
+        let pen = self.pen.as_mut()?;
+        let Pen { place, at, .. } = *pen;
+        let leaf = &mut self.leaves[place.leaf as usize];
         if leaf.content.extent().chars + by.chars > CONTENT_MAX {
             return None;
         }
-        leaf.spans[pen.place.slot] = span.with_len(span.len() + by.chars as u64);
-        put(&mut leaf.content, pen.at);
-        self.lengthen(pen.place.leaf, by);
         pen.at += by.chars;
         pen.end += by;
-        self.pen = Some(pen);
+        leaf.spans[place.slot] = span.with_len(span.len() + by.chars as u64);
+        put(&mut leaf.content, at);
+        self.step_back(place);
+        self.lengthen(place.leaf, by);
         Some(())
     }
 }

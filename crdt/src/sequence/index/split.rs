@@ -1,6 +1,6 @@
 //! How the tree grows: leaves and nodes are cut in two.
 
-use super::{Child, Extent, Index, Leaf, Node, Place, Put, CONTENT_MAX, FANOUT, NONE};
+use super::{Child, Extent, Index, Lead, Leaf, Node, Place, Put, CONTENT_MAX, FANOUT, NONE};
 use crate::sequence::content::Content;
 
 impl<C: Content> Index<C> {
@@ -34,9 +34,11 @@ impl<C: Content> Index<C> {
 
     fn split_leaf(&mut self, id: u32, slot: usize) -> u32 {
         let new = self.leaves.len() as u32;
+        if self.near.leaf == id && self.near.lead.slot > slot {
+            self.near.lead = Lead::default();
+        }
         let leaf = &mut self.leaves[id as usize];
-        let at = leaf.content_before(slot);
-        let before = leaf.extent_before(slot);
+        let (at, before) = (leaf.content_before(slot), leaf.extent_before(slot));
         let rest = Leaf {
             spans: leaf.spans.split_off(slot),
             content: leaf.content.split_off(at),
