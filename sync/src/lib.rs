@@ -88,6 +88,7 @@ mod document;
 mod error;
 mod exchange;
 mod feed;
+mod few;
 mod frames;
 mod gossip;
 mod input;

@@ -5,6 +5,7 @@ use driftwood_crdt::ordered::{BTreeMap, BTreeSet};
 use crate::config::RELAY;
 use crate::document::Key;
 use crate::exchange::Exchange;
+use crate::few::Few;
 use crate::rate::{Bucket, Source};
 use crate::{Channel, Limits, LinkKind, NodeId, RelayId, Rights, Time};
 
@@ -36,9 +37,9 @@ pub(crate) struct Link {
     /// Another link leads to the same relay: this one answers, and pushes nothing.
     pub(crate) spare: bool,
     /// Their numbers of documents.
-    pub(crate) channels: BTreeMap<Channel, Key>,
+    pub(crate) channels: Few<Channel, Key>,
     /// Documents that have a party on this link.
-    pub(crate) documents: BTreeSet<Key>,
+    pub(crate) documents: Few<Key, ()>,
     /// Documents to load something for, when there is room.
     pub(crate) queue: BTreeSet<Key>,
     /// Documents of which a large delta is under way to them.
@@ -68,8 +69,8 @@ impl Link {
             crowded: BTreeMap::new(),
             paused: None,
             spare: false,
-            channels: BTreeMap::new(),
-            documents: BTreeSet::new(),
+            channels: Few::None,
+            documents: Few::None,
             queue: BTreeSet::new(),
             transfers: BTreeSet::new(),
             loads: 0,

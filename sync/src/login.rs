@@ -94,7 +94,7 @@ impl Node {
         };
         let channels = session.channels.iter();
         let channels: Vec<(Channel, Key)> =
-            channels.map(|(&channel, &key)| (channel, key)).collect();
+            channels.map(|(channel, &key)| (channel, key)).collect();
         for (channel, key) in channels {
             let (Some(session), Some(document)) = (self.links.get(&link), self.documents.get(key))
             else {
@@ -135,7 +135,7 @@ impl Node {
         let Some(session) = self.links.get(&link) else {
             return;
         };
-        for key in session.documents.clone() {
+        for key in session.documents.clone().keys() {
             let document = self.documents.get_mut(key);
             let party = document.and_then(|document| document.parties.get_mut(&link));
             let Some(party) = party.filter(|party| party.theirs.is_none()) else {

@@ -24,7 +24,7 @@ impl Node {
             return;
         };
         let party = document.parties.entry(link).or_default();
-        session.documents.insert(key);
+        session.documents.insert(key, ());
         if std::mem::replace(&mut party.introduced, true) {
             return;
         }
@@ -61,7 +61,7 @@ impl Node {
             return;
         };
         let known = self.documents.key(name);
-        let taken = session.channels.get(&channel);
+        let taken = session.channels.get(channel);
         if taken.is_some() && taken != known.as_ref() {
             return self.fail(link, ErrorCode::BadFrame, 0);
         }
@@ -91,7 +91,7 @@ impl Node {
         let document = self.documents.get_mut(key).expect("just found or made");
         document.open |= self.config.role == Role::Relay;
         let party = document.parties.entry(link).or_default();
-        session.documents.insert(key);
+        session.documents.insert(key, ());
         party.their_channel = Some(channel);
         session.channels.insert(channel, key);
         if session.is_mesh() && !document.version.includes(&version) {
@@ -151,7 +151,7 @@ impl Node {
             return;
         };
         // A channel that we do not know was shut on our side already: the messages crossed.
-        if let Some(key) = session.channels.remove(&channel) {
+        if let Some(key) = session.channels.remove(channel) {
             self.leave(link, key);
         }
     }
@@ -159,8 +159,8 @@ impl Node {
     /// Forgets a document on a link.
     pub(crate) fn leave(&mut self, link: LinkId, key: Key) {
         if let Some(session) = self.links.get_mut(&link) {
-            session.channels.retain(|_, known| *known != key);
-            session.documents.remove(&key);
+            session.channels.retain(|known| *known != key);
+            session.documents.remove(key);
             session.queue.remove(&key);
             session.transfers.remove(&key);
             if RELAY {
@@ -276,7 +276,7 @@ impl Node {
     /// Our number of the document that the peer calls `channel`. An unknown one is nothing bad: it
     /// was shut while the message was under way.
     pub(crate) fn key_of(&self, link: LinkId, channel: Channel) -> Option<Key> {
-        self.links.get(&link)?.channels.get(&channel).copied()
+        self.links.get(&link)?.channels.get(channel).copied()
     }
 
     pub(crate) fn introduce_to_mesh(&mut self, key: Key) {

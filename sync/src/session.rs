@@ -244,7 +244,7 @@ impl Node {
         let now = self.now;
         let session = self.links.get_mut(&link).filter(|_| RELAY);
         // One that is no longer there has nothing that could wait.
-        if let Some(session) = session.filter(|it| it.documents.contains(&key)) {
+        if let Some(session) = session.filter(|it| it.documents.contains(key)) {
             session.crowded.entry(key).or_insert(now);
             self.arm_link(link);
         }
@@ -377,7 +377,7 @@ impl Node {
         };
         self.mesh.remove(&link);
         self.timers.set(Alarm::Link(link), None);
-        for &key in &session.documents {
+        for key in session.documents.keys() {
             self.remove_party(link, key);
         }
         if session.is_mesh_primary() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driftwood_crdt::{Delta, Doc, ReplicaId, VersionVector};
+use driftwood_crdt::{Doc, ImportError, ReplicaId, VersionVector};
 
 /// A delta as the store keeps it: its bytes, and the version they lead to.
 #[derive(Debug, Clone)]
@@ -16,13 +16,13 @@ pub(super) fn merge<'a>(deltas: impl IntoIterator<Item = &'a [u8]>) -> Result<Pi
     // The document is only read, so this id never names a change.
     let mut doc = Doc::new(ReplicaId::new(0));
     for bytes in deltas {
-        let delta = Delta::decode(bytes).map_err(|_| "a delta in the log does not decode")?;
-        doc.merge(&delta)
-            .map_err(|_| "a delta in the log does not follow those before it")?;
+        doc.merge_quietly(bytes).map_err(|error| match error {
+            ImportError::Decode(_) => "a delta in the log does not decode",
+            _ => "a delta in the log does not follow those before it",
+        })?;
     }
-    let whole = doc.whole();
     Ok(Piece {
-        to: whole.to().clone(),
-        bytes: whole.encode().into(),
+        to: doc.version().clone(),
+        bytes: doc.encode_whole().into(),
     })
 }
