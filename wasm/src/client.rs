@@ -9,7 +9,7 @@ use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::document::{Document, Event};
+use crate::document::Document;
 use crate::error::Failure;
 use crate::exchange::Load;
 use crate::host::{self, Listener, Timer};
@@ -20,6 +20,7 @@ use crate::socket::Socket;
 use crate::store::Store;
 use crate::table::Table;
 use crate::tabs::Tabs;
+use crate::telling::Event;
 
 /// The BroadcastChannel of every Driftwood tab of an origin.
 const CHANNEL: &str = "driftwood";

@@ -36,6 +36,19 @@ pub(crate) fn value(js: &JsValue) -> Result<Value, Failure> {
     nested(js, 0)
 }
 
+/// A number: a whole one, if it is.
+pub(crate) fn number(number: f64) -> Value {
+    let whole = number as i64;
+    let exact = number.fract() == 0.0 && number.abs() <= SAFE as f64;
+    // -0 is no whole number: it would come back as 0.
+    let negative_zero = whole == 0 && number.is_sign_negative();
+    if exact && !negative_zero {
+        Value::Int(whole)
+    } else {
+        Value::Float(number)
+    }
+}
+
 fn nested(js: &JsValue, depth: usize) -> Result<Value, Failure> {
     if depth > DEPTH_MAX {
         return Err(Failure::new(
@@ -47,15 +60,7 @@ fn nested(js: &JsValue, depth: usize) -> Result<Value, Failure> {
         return string(text).map(Value::String);
     }
     if let Some(number) = js.as_f64() {
-        let whole = number as i64;
-        let exact = number.fract() == 0.0 && number.abs() <= SAFE as f64;
-        // -0 is no whole number: it would come back as 0.
-        let negative_zero = whole == 0 && number.is_sign_negative();
-        return Ok(if exact && !negative_zero {
-            Value::Int(whole)
-        } else {
-            Value::Float(number)
-        });
+        return Ok(self::number(number));
     }
     if let Some(flag) = js.as_bool() {
         return Ok(Value::Bool(flag));
@@ -107,13 +112,23 @@ fn is_plain(object: &Object) -> bool {
     prototype.is_null() || Object::get_prototype_of(&prototype).is_null()
 }
 
+/// A number that JavaScript's numbers hold exactly.
+pub(crate) fn to_number(value: &Value) -> Option<f64> {
+    match *value {
+        Value::Int(number) => (number.unsigned_abs() <= SAFE as u64).then_some(number as f64),
+        Value::Float(number) => Some(number),
+        _ => None,
+    }
+}
+
 /// A value as plain, deeply frozen JavaScript (but for bytes, which cannot be frozen).
 pub(crate) fn to_js(value: &Value) -> JsValue {
     match value {
         Value::Null => JsValue::NULL,
         Value::Bool(flag) => (*flag).into(),
-        Value::Int(number) if number.unsigned_abs() <= SAFE as u64 => (*number as f64).into(),
-        Value::Int(number) => BigInt::from(*number).into(),
+        Value::Int(number) => {
+            to_number(value).map_or_else(|| BigInt::from(*number).into(), JsValue::from_f64)
+        }
         Value::Float(number) => (*number).into(),
         Value::String(text) => text.as_str().into(),
         Value::Bytes(bytes) => Uint8Array::from(&**bytes).into(),

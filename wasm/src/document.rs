@@ -5,11 +5,10 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use driftwood_crdt::{
-    ChangeKind, Changes, Delta, Doc, Edit, Journal, MergeError, NodeEdit, Path, ReplicaId,
-    VersionVector,
+    Delta, Doc, Edit, Journal, MergeError, NodeEdit, Path, ReplicaId, VersionVector,
 };
 use driftwood_sync::{DocumentName, ErrorCode, Level};
-use js_sys::{Array, Function, Uint8Array};
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use crate::client::Client;
@@ -18,6 +17,7 @@ use crate::handles::{Handle, Handles};
 use crate::host::{self, Timer};
 use crate::loading::{Acks, Loaded};
 use crate::table::Table;
+use crate::telling::{Event, Face};
 use crate::undo::Undo;
 
 /// Marks carry which of the document's replica ids they mean above these bits, and a seq below: no
@@ -35,22 +35,6 @@ thread_local! {
             }
         }
     }));
-}
-
-/// What the face is told; the numbers are those of `Sink` in `ts/core.d.ts`.
-pub(crate) enum Event {
-    /// Changes from elsewhere.
-    Changes(Array),
-    /// The status, or how far things are saved.
-    Status,
-    /// Another's presence.
-    Presence(String, JsValue),
-    /// Trouble with the storage, or its end.
-    Storage(Failure),
-    /// Any other trouble.
-    Error(Failure),
-    /// A delta of changes that were made here.
-    Delta(Vec<u8>),
 }
 
 /// What is stored of a document.
@@ -91,6 +75,8 @@ pub(crate) struct Document {
     /// Whether its id is its own, for this session, and not leased from the pool.
     private_id: Cell<bool>,
     commit_due: Cell<bool>,
+    /// When the present task wrote first; 0 if it did not.
+    edited_at: Cell<u64>,
     /// Whether there is more that was not handed on than what was imported and the edits since the last
     /// delta.
     behind: Cell<bool>,
@@ -111,7 +97,7 @@ pub(crate) struct Document {
     pub(crate) compaction: Timer,
     pub(crate) compacting: Cell<bool>,
     weak: Weak<Document>,
-    face: Function,
+    pub(crate) face: Face,
 }
 
 /// What is done in an edit.
@@ -126,7 +112,7 @@ impl Document {
         acks: Option<Acks>,
         persistent: bool,
         private_id: bool,
-        face: Function,
+        face: Face,
     ) -> Rc<Self> {
         let Loaded {
             doc,
@@ -160,6 +146,7 @@ impl Document {
             persistent: Cell::new(persistent),
             private_id: Cell::new(private_id),
             commit_due: Cell::new(false),
+            edited_at: Cell::new(0),
             behind: Cell::new(false),
             imported: RefCell::default(),
             tells_deltas: Cell::new(false),
@@ -180,20 +167,6 @@ impl Document {
             weak: weak.clone(),
             face,
         })
-    }
-
-    /// Tells the face. Nothing may be borrowed: it asks `describe` back.
-    pub(crate) fn tell(&self, event: Event) {
-        let (number, a, b) = match event {
-            Event::Changes(changes) => (0, changes.into(), JsValue::UNDEFINED),
-            Event::Status => (1, JsValue::UNDEFINED, JsValue::UNDEFINED),
-            Event::Presence(peer, state) => (2, peer.into(), state),
-            Event::Storage(failure) => (3, failure.code.into(), failure.message.into()),
-            Event::Error(failure) => (4, failure.code.into(), failure.message.into()),
-            Event::Delta(delta) => (5, Uint8Array::from(&*delta).into(), JsValue::UNDEFINED),
-        };
-        // The face queues what it hears and does not throw.
-        let _ = self.face.call3(&JsValue::UNDEFINED, &number.into(), &a, &b);
     }
 
     /// The id that it writes under now.
@@ -232,11 +205,11 @@ impl Document {
         if !seeding {
             self.client.before_edit(self);
         }
-        // A seed is written at the beginning of time: it wins over nothing.
-        let now_ms = if seeding { 0 } else { host::now_ms() };
         let mut doc = self.doc.borrow_mut();
         let handles = self.handles.borrow();
         let path = handles.path(handle)?;
+        // A seed is written at the beginning of time: it wins over nothing.
+        let now_ms = if seeding { 0 } else { self.task_ms() };
         let result = if seeding {
             edit(&mut doc.edit(now_ms), path)
         } else {
@@ -249,6 +222,14 @@ impl Document {
         let seq = doc.version().get(doc.replica());
         let index = self.replicas.borrow().len() - 1;
         result.map(|()| index as f64 * MARK_SEQ + seq as f64)
+    }
+
+    /// What time it is for the present task: asking for each keystroke takes longer than some of what it does.
+    fn task_ms(&self) -> u64 {
+        if self.edited_at.get() == 0 {
+            self.edited_at.set(host::now_ms());
+        }
+        self.edited_at.get()
     }
 
     fn commit_soon(&self) {
@@ -264,6 +245,7 @@ impl Document {
 
     /// Makes the delta of what was edited, to be stored and then sent.
     pub(crate) fn commit(&self) {
+        self.edited_at.set(0);
         if !self.commit_due.replace(false) {
             return;
         }
@@ -334,7 +316,23 @@ impl Document {
             self.commit();
         }
         let is_first = !self.doc.borrow().has_uncommitted();
-        self.merge(delta)?;
+        self.join(delta)?;
+        self.hand_on(bytes, is_first);
+        Ok(())
+    }
+
+    /// As [`Self::import`], of a keystroke of somebody else; whether it was one. Else nothing is done.
+    pub(crate) fn import_keystroke(&self, bytes: &[u8]) -> bool {
+        let is_first = !self.doc.borrow().has_uncommitted();
+        let done = self.join_keystroke(bytes);
+        if done {
+            self.hand_on(bytes, is_first);
+        }
+        done
+    }
+
+    /// Has what was imported go along with what the task makes. Time is asked for once, at its end.
+    fn hand_on(&self, bytes: &[u8], is_first: bool) {
         let mut imported = self.imported.borrow_mut();
         if self.behind.get() || !is_first || imported.is_some() {
             self.behind.set(true);
@@ -343,7 +341,6 @@ impl Document {
         }
         drop(imported);
         self.commit_soon();
-        Ok(())
     }
 
     /// Has `fill` write a seed, to an empty document in the place of this one. What changed, unless
@@ -381,13 +378,36 @@ impl Document {
     /// # Errors
     /// When the document refuses it; nothing has changed then.
     pub(crate) fn merge(&self, delta: &Delta) -> Result<(), MergeError> {
-        let changes = self.doc.borrow_mut().merge(delta)?;
-        if !changes.is_empty() {
-            let changes = self.changes_to_js(&changes);
-            self.tell(Event::Changes(changes));
-        }
-        self.note(delta);
+        self.join(delta)?;
         self.reclaim_sometimes();
+        Ok(())
+    }
+
+    /// As [`Self::merge`], of a keystroke of somebody else; whether it was one. Else nothing is done.
+    pub(crate) fn merge_keystroke(&self, bytes: &[u8]) -> bool {
+        let done = self.join_keystroke(bytes);
+        if done {
+            self.reclaim_sometimes();
+        }
+        done
+    }
+
+    fn join_keystroke(&self, bytes: &[u8]) -> bool {
+        // A journal wants to see each delta.
+        if self.journal.borrow().is_some() {
+            return false;
+        }
+        let changes = self.doc.borrow_mut().merge_keystroke(bytes);
+        changes.is_some_and(|changes| {
+            self.tell_changes(&changes);
+            true
+        })
+    }
+
+    fn join(&self, delta: &Delta) -> Result<(), MergeError> {
+        let changes = self.doc.borrow_mut().merge(delta)?;
+        self.tell_changes(&changes);
+        self.note(delta);
         Ok(())
     }
 
@@ -463,55 +483,12 @@ impl Document {
         };
         self.with_saved(level, count)
     }
-
-    /// `[handle, detail]*`
-    pub(crate) fn changes_to_js(&self, changes: &Changes) -> Array {
-        let flat = Array::new();
-        let mut handles = self.handles.borrow_mut();
-        for (path, kind) in changes.iter() {
-            flat.push(&handles.of(&path).into());
-            flat.push(&detail(kind));
-        }
-        flat
-    }
 }
 
 /// Which of the document's ids a mark means, and which seq.
 #[allow(clippy::cast_sign_loss, reason = "checked first")]
 fn unmark(mark: f64) -> Option<(usize, u64)> {
     (mark >= 0.0).then(|| ((mark / MARK_SEQ) as usize, (mark % MARK_SEQ) as u64))
-}
-
-fn detail(kind: &ChangeKind) -> JsValue {
-    let flat = Array::new();
-    match kind {
-        ChangeKind::Map(keys) => {
-            for key in keys {
-                flat.push(&key.as_str().into());
-            }
-        }
-        ChangeKind::Text(patches) => {
-            for patch in patches {
-                flat.push(&(patch.at.utf16 as f64).into());
-                flat.push(&(patch.deleted.utf16 as f64).into());
-                flat.push(&patch.inserted.as_str().into());
-            }
-        }
-        ChangeKind::List(patches) => {
-            for patch in patches {
-                flat.push(&(patch.at as f64).into());
-                flat.push(&(patch.deleted as f64).into());
-                flat.push(&(patch.inserted as f64).into());
-            }
-        }
-        ChangeKind::Tree(nodes) => {
-            for &node in nodes {
-                flat.push(&crate::tree::id(node).into());
-            }
-        }
-        ChangeKind::Set | ChangeKind::Counter => return JsValue::UNDEFINED,
-    }
-    flat.into()
 }
 
 /// What a peer is told when the document refuses its delta.

@@ -9,11 +9,12 @@ use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 
 use crate::client::{Client, Far};
-use crate::document::{refusal_code, Event};
+use crate::document::refusal_code;
 use crate::error::Failure;
 use crate::host;
 use crate::record::Kind;
 use crate::replica_pool::{self, Lease};
+use crate::telling::Event;
 
 /// What somebody asked for: see [`Output::Load`].
 pub(crate) struct Load {
@@ -183,7 +184,7 @@ impl Client {
             return;
         };
         // A local change is in the document already.
-        if origin.is_some() {
+        if origin.is_some() && !document.merge_keystroke(bytes) {
             let merged = match Delta::decode(bytes) {
                 Ok(delta) => document.merge(&delta).map_err(refusal),
                 Err(_) => Err((ErrorCode::BadFrame, Vec::new())),

@@ -16,6 +16,8 @@ pub(crate) type Handle = u32;
 pub(crate) struct Handles {
     paths: Vec<Path>,
     parents: Vec<Option<Handle>>,
+    /// Which ones the face has asked about.
+    described: Vec<bool>,
     numbers: Table<Path, Handle>,
 }
 
@@ -30,6 +32,7 @@ impl Handles {
             Handle::try_from(self.paths.len()).expect("memory holds fewer than 2^32 paths");
         self.paths.push(path.clone());
         self.parents.push(parent);
+        self.described.push(false);
         self.numbers.insert(path.clone(), handle);
         handle
     }
@@ -66,8 +69,17 @@ impl Handles {
         parent.is_ok_and(|path| path.kind() == Kind::Tree)
     }
 
+    /// The number of a container that the face knows.
+    pub(crate) fn described(&self, path: &Path) -> Option<Handle> {
+        let handle = *self.numbers.get(path)?;
+        self.described[handle as usize].then_some(handle)
+    }
+
     /// `[kind, parent or -1, key or undefined]`
-    pub(crate) fn describe(&self, handle: Handle) -> Result<Array, Failure> {
+    pub(crate) fn describe(&mut self, handle: Handle) -> Result<Array, Failure> {
+        if let Some(described) = self.described.get_mut(handle as usize) {
+            *described = true;
+        }
         let path = self.path(handle)?;
         let parent = self.parents[handle as usize].map_or(-1.0, f64::from);
         let key = match path.steps().last().map(|step| &step.key) {

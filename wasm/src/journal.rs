@@ -9,12 +9,13 @@ use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
 use crate::convert;
-use crate::document::{Document, Event};
+use crate::document::Document;
 use crate::error::Failure;
 use crate::host;
 use crate::raw::RawDocument;
 use crate::record::{self, Kind, Unreadable};
 use crate::store::Key;
+use crate::telling::Event;
 
 impl Document {
     /// Begins to keep a journal, with the one that is stored if there is one.
@@ -57,11 +58,12 @@ impl Document {
         let Some(journal) = journal.as_mut() else {
             return;
         };
-        let before = journal.len_bytes();
+        let mut erases = delta.erases();
         match journal.record(delta) {
             Ok(true) => {}
             Ok(false) => return,
             Err(_) => {
+                erases = true;
                 let doc = self.doc.borrow();
                 if journal.catch_up(&doc).is_err() {
                     // It cannot go on from what it has: it begins anew with what there is.
@@ -69,8 +71,8 @@ impl Document {
                 }
             }
         }
-        // It came to be shorter: what was erased must not outlive this on the disk.
-        if journal.len_bytes() < before + delta.encode().len() {
+        // What was erased must not outlive this on the disk.
+        if erases {
             self.put_journal_of(journal);
         }
     }

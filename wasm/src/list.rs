@@ -1,12 +1,13 @@
 //! Lists.
 
-use driftwood_crdt::{Dot, EditError, Item, Kind, ListEdit, NodeEdit};
+use driftwood_crdt::{Dot, EditError, Item, Kind, ListEdit, NodeEdit, Value};
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use crate::convert;
 use crate::error::Failure;
 use crate::handles::{kind, Handle};
+use crate::hatch;
 use crate::raw::{id, RawDocument};
 
 #[wasm_bindgen]
@@ -22,27 +23,16 @@ impl RawDocument {
         index: usize,
         values: &Array,
     ) -> Result<f64, Failure> {
-        self.expect(handle, Kind::List)?;
         let values: Result<Vec<_>, _> = values.iter().map(|value| convert::value(&value)).collect();
-        let values = values?;
-        let edit = |node: NodeEdit<'_>| {
-            let mut list = ListEdit::from(node);
-            if index > list.len() {
-                return Err(EditError::OutOfBounds {
-                    position: index,
-                    len: list.len(),
-                });
-            }
-            for (done, value) in values.into_iter().enumerate() {
-                if let Err(error) = list.insert(index + done, value) {
-                    // One of several is too large.
-                    list.delete(index..index + done)?;
-                    return Err(error);
-                }
-            }
-            Ok(())
-        };
-        self.document().edit(handle, edit).map(|((), mark)| mark)
+        self.list_insert_all(handle, index, values?)
+    }
+
+    /// As [`Self::list_insert`], of one value in the hatch; negative if that is refused.
+    #[wasm_bindgen(js_name = listInsertShort)]
+    pub fn list_insert_short(&self, handle: Handle, index: usize, tag: u8, number: f64) -> f64 {
+        let value = hatch::value(0, tag, number);
+        let inserted = value.map(|value| self.list_insert_all(handle, index, vec![value]));
+        inserted.and_then(Result::ok).unwrap_or(-1.0)
     }
 
     /// Inserts an empty container before an index and gives its handle.
@@ -130,6 +120,22 @@ impl RawDocument {
         Ok(flat)
     }
 
+    /// The elements, if all of them are numbers as JavaScript has them: they cross in one piece.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = listNumbers)]
+    pub fn list_numbers(&self, handle: Handle) -> Result<Option<Vec<f64>>, Failure> {
+        self.read(handle, Kind::List, |node| {
+            let list = node.as_list();
+            let number = |index| match list.get(index)? {
+                Item::Value(value) => convert::to_number(&value),
+                Item::Container(_) => None,
+            };
+            (0..list.len()).map(number).collect()
+        })
+    }
+
     /// How many elements there are.
     ///
     /// # Errors
@@ -141,6 +147,33 @@ impl RawDocument {
 }
 
 impl RawDocument {
+    fn list_insert_all(
+        &self,
+        handle: Handle,
+        index: usize,
+        values: Vec<Value>,
+    ) -> Result<f64, Failure> {
+        self.expect(handle, Kind::List)?;
+        let edit = |node: NodeEdit<'_>| {
+            let mut list = ListEdit::from(node);
+            if index > list.len() {
+                return Err(EditError::OutOfBounds {
+                    position: index,
+                    len: list.len(),
+                });
+            }
+            for (done, value) in values.into_iter().enumerate() {
+                if let Err(error) = list.insert(index + done, value) {
+                    // One of several is too large.
+                    list.delete(index..index + done)?;
+                    return Err(error);
+                }
+            }
+            Ok(())
+        };
+        self.document().edit(handle, edit).map(|((), mark)| mark)
+    }
+
     fn list_item(
         &self,
         list: Handle,

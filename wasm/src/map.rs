@@ -3,13 +3,14 @@
 use driftwood_crdt::ordered;
 use std::cmp::Reverse;
 
-use driftwood_crdt::{Kind, MapEdit, NodeEdit, Sibling};
+use driftwood_crdt::{Kind, MapEdit, NodeEdit, Sibling, Value};
 use js_sys::{Array, JsString};
 use wasm_bindgen::prelude::*;
 
 use crate::convert;
 use crate::error::Failure;
 use crate::handles::Handle;
+use crate::hatch;
 use crate::raw::RawDocument;
 
 #[wasm_bindgen]
@@ -20,10 +21,16 @@ impl RawDocument {
     /// `INVALID_VALUE`, `LIMIT_*`, `DELETED`.
     #[wasm_bindgen(js_name = mapSet)]
     pub fn map_set(&self, handle: Handle, key: &JsString, value: &JsValue) -> Result<f64, Failure> {
-        self.expect(handle, Kind::Map)?;
-        let (key, value) = (convert::string(key)?, convert::value(value)?);
-        let edit = |node: NodeEdit<'_>| MapEdit::from(node).set(&key, value);
-        self.document().edit(handle, edit).map(|((), mark)| mark)
+        self.map_put(handle, &convert::string(key)?, convert::value(value)?)
+    }
+
+    /// As [`Self::map_set`], of a key and a value in the hatch; negative if that is refused.
+    #[wasm_bindgen(js_name = mapSetShort)]
+    pub fn map_set_short(&self, handle: Handle, key: usize, tag: u8, number: f64) -> f64 {
+        let value = hatch::value(key, tag, number);
+        let put =
+            value.and_then(|value| hatch::with_str(key, |key| self.map_put(handle, key, value)));
+        put.and_then(Result::ok).unwrap_or(-1.0)
     }
 
     /// Removes a key.
@@ -79,5 +86,13 @@ impl RawDocument {
             flat.push(&crate::tree::id(*dot).into());
         }
         Ok(flat)
+    }
+}
+
+impl RawDocument {
+    fn map_put(&self, handle: Handle, key: &str, value: Value) -> Result<f64, Failure> {
+        self.expect(handle, Kind::Map)?;
+        let edit = |node: NodeEdit<'_>| MapEdit::from(node).set(key, value);
+        self.document().edit(handle, edit).map(|((), mark)| mark)
     }
 }

@@ -3,24 +3,25 @@
 use std::rc::Rc;
 
 use driftwood_sync::{DocumentName, Input, Level};
-use js_sys::{Function, Promise};
+use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::client::Client;
-use crate::document::{Document, Event};
+use crate::document::Document;
 use crate::error::Failure;
 use crate::loading::{self, Acks};
 use crate::record::{self, Kind};
 use crate::replica_pool::Lease;
 use crate::store::News;
+use crate::telling::{Event, Face};
 
 impl Client {
     /// Opens a document. It is not open yet.
     pub(crate) async fn open(
         self: &Rc<Self>,
         name: DocumentName,
-        face: Function,
+        face: Face,
     ) -> Result<Rc<Document>, Failure> {
         let mut trouble = self.storeless.borrow().clone();
         let mut found = None;

@@ -14,9 +14,11 @@ use crate::convert;
 use crate::document::Document;
 use crate::error::Failure;
 use crate::handles::{kind, number, Handle};
+use crate::hatch;
 use crate::host;
 use crate::indexeddb::{Database, DATABASE};
 use crate::store;
+use crate::telling::Face;
 
 thread_local! {
     static PANIC: RefCell<Option<Function>> = const { RefCell::new(None) };
@@ -45,7 +47,7 @@ pub fn open_document(
     relays: Vec<String>,
     token: Option<String>,
     memory: bool,
-    face: Function,
+    face: Face,
 ) -> Promise {
     host::promise(async move {
         let name = document_name(&name)?;
@@ -198,7 +200,7 @@ impl RawDocument {
     /// # Errors
     /// `INVALID_ARGUMENT`.
     pub fn describe(&self, handle: Handle) -> Result<Array, Failure> {
-        self.0.handles.borrow().describe(handle)
+        self.0.handles.borrow_mut().describe(handle)
     }
 
     /// Where the element with this container is in its list; -1 when it was deleted.
@@ -232,14 +234,13 @@ impl RawDocument {
     #[wasm_bindgen(js_name = exportChanges)]
     pub fn export_changes(&self, version: &[u8]) -> Result<Vec<u8>, Failure> {
         let since = VersionVector::decode(version)?;
-        let delta = self.0.doc.borrow().delta_since(&since);
-        Ok(delta.encode())
+        Ok(self.0.doc.borrow().encode_since(&since))
     }
 
-    /// The delta of what was written here since the last one; `undefined` if nothing was.
+    /// Hands out the delta of what was written here since the last one, and gives its length; 0 if nothing was.
     #[wasm_bindgen(js_name = takeDelta)]
-    pub fn take_delta(&self) -> Option<Vec<u8>> {
-        self.0.take_delta()
+    pub fn take_delta(&self) -> usize {
+        self.0.take_delta().map_or(0, hatch::hand_out)
     }
 
     /// Whether to tell of each delta that is made here.
@@ -254,6 +255,9 @@ impl RawDocument {
     /// `BAD_BYTES`, `GAP`.
     #[wasm_bindgen(js_name = importChanges)]
     pub fn import_changes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.0.import_keystroke(bytes) {
+            return Ok(());
+        }
         let delta = Delta::decode(bytes)?;
         self.0.import(&delta, bytes).map_err(|error| {
             Failure::new(
@@ -261,6 +265,12 @@ impl RawDocument {
                 error.to_string(),
             )
         })
+    }
+
+    /// As [`Self::import_changes`], of bytes in the hatch; whether that was done.
+    #[wasm_bindgen(js_name = importShort)]
+    pub fn import_short(&self, len: usize) -> bool {
+        self.import_changes(&hatch::bytes(len)).is_ok()
     }
 
     /// Has `fill`, which is called three times, write a seed. `[handle, detail]*` of what changed;

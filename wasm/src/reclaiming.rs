@@ -18,8 +18,12 @@ impl Document {
     /// nothing happens has nothing new to let go of.
     pub(crate) fn reclaim_sometimes(&self) {
         let now_ms = host::now_ms();
-        let is_due = now_ms >= self.reclaim_at.get();
-        if is_due && (!self.persistent.get() || self.client.is_only_tab()) {
+        let due = self.reclaim_at.get();
+        if due == 0 {
+            // Nothing goes before it was of no use for a week: an hour more is better than a walk while a page
+            // opens its documents.
+            self.reclaim_at.set(now_ms.saturating_add(EVERY_MS));
+        } else if now_ms >= due && (!self.persistent.get() || self.client.is_only_tab()) {
             self.reclaim_at.set(now_ms.saturating_add(EVERY_MS));
             self.reclaim(GRACE_MS);
         }

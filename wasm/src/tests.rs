@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use driftwood_crdt::{Kind, Path};
 use driftwood_sync::{DocumentName, Level};
-use js_sys::{Function, Promise};
+use js_sys::{Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -25,6 +25,7 @@ use crate::document::Document;
 use crate::error::Failure;
 use crate::host::{self, Timer};
 use crate::indexeddb::{Database, DATABASE};
+use crate::telling::Face;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
@@ -66,7 +67,7 @@ async fn database() -> Database {
 struct Heard(Rc<RefCell<Vec<(String, String)>>>);
 
 impl Heard {
-    fn face(&self) -> Function {
+    fn face(&self) -> Face {
         let heard = self.0.clone();
         let face =
             Closure::<dyn FnMut(f64, JsValue, JsValue)>::new(move |event: f64, a: JsValue, _| {
@@ -74,7 +75,7 @@ impl Heard {
                     .borrow_mut()
                     .push((event.to_string(), a.as_string().unwrap_or_default()));
             });
-        face.into_js_value().unchecked_into()
+        face_of(&face.into_js_value())
     }
 
     fn has(&self, event: u8, code: &str) -> bool {
@@ -82,6 +83,13 @@ impl Heard {
             .borrow()
             .contains(&(event.to_string(), code.to_owned()))
     }
+}
+
+/// A face that tells what it hears.
+fn face_of(tell: &JsValue) -> Face {
+    let face = Object::new();
+    Reflect::set(&face, &"tell".into(), tell).expect("it is new");
+    face.unchecked_into()
 }
 
 fn setup(relays: &[&str]) -> Setup {

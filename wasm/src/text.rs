@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::*;
 use crate::convert;
 use crate::error::Failure;
 use crate::handles::Handle;
+use crate::hatch;
 use crate::raw::RawDocument;
 
 #[wasm_bindgen]
@@ -28,6 +29,14 @@ impl RawDocument {
             TextEdit::from(node).replace_utf16(at..at.saturating_add(count), text)
         };
         self.document().edit(handle, edit).map(|((), mark)| mark)
+    }
+
+    /// As [`Self::text_replace`], of `len` code units in the hatch; negative if that is refused, which the
+    /// general way gives the reason for.
+    #[wasm_bindgen(js_name = textReplaceShort)]
+    pub fn text_replace_short(&self, handle: Handle, at: usize, count: usize, len: usize) -> f64 {
+        let replaced = hatch::with_str(len, |text| self.text_replace(handle, at, count, text));
+        replaced.and_then(Result::ok).unwrap_or(-1.0)
     }
 
     /// Marks a range; `null` takes the mark away. `expand` is 0 none, 1 before, 2 after, 3 both;

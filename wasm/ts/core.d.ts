@@ -6,13 +6,14 @@
 /** An instantiable module, or where to get one. */
 export type Source = string | URL | Response | Promise<Response> | BufferSource | WebAssembly.Module;
 
-export default function init(options: { module_or_path: Source | Promise<Source> }): Promise<unknown>;
+export default function init(options: { module_or_path: Source | Promise<Source> }): Promise<{ memory: WebAssembly.Memory }>;
 
 /** Called with the message when Rust panics; nothing in the module may be called afterwards. */
 export function onPanic(report: (message: string) => void): void;
 
 /**
- * What a document tells its face. It is called from inside the module: it may call `describe`, and nothing else.
+ * What a document tells its face. It is called from inside the module: it may call `describe`, and nothing else. It does
+ * not throw. `tell`:
  * - 0: changes from elsewhere: `[handle, detail]*`, flat; the detail is keys (map), ids (tree), `[at, deleted, inserted]*` (text,
  *   list), or `undefined`
  * - 1: the status, or how far changes are saved
@@ -21,7 +22,19 @@ export function onPanic(report: (message: string) => void): void;
  * - 4: error: code, message
  * - 5: a delta of what was written here, where `tellDeltas` asked for them
  */
-export type Sink = (event: 0 | 1 | 2 | 3 | 4 | 5, a: unknown, b: unknown) => void;
+export interface Sink {
+  tell(event: 0 | 1 | 2 | 3 | 4 | 5, a: unknown, b: unknown): void;
+  /**
+   * One change from elsewhere, of a container that was described: of a text where, how much is deleted, and how many code
+   * units, in the hatch, are inserted; of a list the same in elements; of a map the length of the key, in the hatch.
+   */
+  changed(handle: Handle, at: number, deleted: number, inserted: number): void;
+}
+
+/** Where in the memory the hatch is: see `hatch.ts`. What ends in `Short` takes its strings and bytes from there. */
+export function hatch(): number;
+/** What was handed out and is longer than the hatch. */
+export function takeLong(): Uint8Array;
 
 export function openDocument(
   name: string,
@@ -56,6 +69,8 @@ export class RawDocument {
   elementIndex(handle: Handle): number;
 
   mapSet(handle: Handle, key: string, value: unknown): Mark;
+  /** Negative where it is refused, here and below; `key` is a length, `tag` and `number` are those of `putValue`. */
+  mapSetShort(handle: Handle, key: number, tag: number, number: number): Mark;
   mapDelete(handle: Handle, key: string): Mark;
   mapEntry(handle: Handle, key: string): [Tag, unknown] | undefined;
   mapKeys(handle: Handle): string[];
@@ -64,14 +79,18 @@ export class RawDocument {
   mapConflicts(handle: Handle, key: string): unknown[];
 
   listInsert(handle: Handle, index: number, values: readonly unknown[]): Mark;
+  listInsertShort(handle: Handle, index: number, tag: number, number: number): Mark;
   listInsertContainer(handle: Handle, index: number, kind: RawKind): Handle;
   listDelete(handle: Handle, index: number, count: number): Mark;
   listMove(handle: Handle, from: number, to: number): Mark;
   listEntry(handle: Handle, index: number): [Tag, unknown] | undefined;
   listEntries(handle: Handle): unknown[];
+  /** The elements, if all of them are numbers. */
+  listNumbers(handle: Handle): Float64Array | undefined;
   listLength(handle: Handle): number;
 
   textReplace(handle: Handle, at: number, count: number, text: string): Mark;
+  textReplaceShort(handle: Handle, at: number, count: number, length: number): Mark;
   /** 0 none, 1 before, 2 after, 3 both. */
   textMark(
     handle: Handle, start: number, end: number, name: string, value: unknown, expand: number | undefined,
@@ -111,8 +130,8 @@ export class RawDocument {
 
   version(): Uint8Array;
   exportChanges(version: Uint8Array): Uint8Array;
-  /** The delta of what was written here since the last one. */
-  takeDelta(): Uint8Array | undefined;
+  /** Hands out the delta of what was written here since the last one, and gives its length; 0 if nothing was. */
+  takeDelta(): number;
   tellDeltas(wanted: boolean): void;
   /** `[complete, handle, differences, handle, differences, …]` */
   differences(version: Uint8Array): unknown[];
@@ -145,6 +164,8 @@ export class RawDocument {
   /** Changes as `Sink` has them. */
   revert(version: Uint8Array): unknown[];
   importChanges(bytes: Uint8Array): void;
+  /** Whether it was done. */
+  importShort(length: number): boolean;
   /** 0 local, 1 relay, 2 replicated. */
   isSaved(level: number, mark: Mark): boolean;
   isVersionSaved(level: number, version: Uint8Array): boolean;

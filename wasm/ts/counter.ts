@@ -22,6 +22,7 @@ export class CounterNode extends ContainerNode<number, Change> implements DocCou
   protected note(): void {}
   protected noteChild(): void {}
   detail(): Detail { return {}; }
+  struck(): Detail { return {}; }
   protected emptied(): Detail { return {}; }
 
   protected change(origin: Origin): Change {

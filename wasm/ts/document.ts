@@ -2,6 +2,7 @@ import { checkedBytes, checkedText } from "./check.js";
 import type { Handle, RawDocument, Sink } from "./core.js";
 import { type Audience, Listeners } from "./emitter.js";
 import { DriftwoodError } from "./error.js";
+import { putBytes, takeBytes } from "./hatch.js";
 import { JournalFace } from "./journal.js";
 import { guardedAsync, onPoison } from "./load.js";
 import { put } from "./map.js";
@@ -16,10 +17,13 @@ import { UndoFace } from "./undo.js";
 
 /** Made once: a transaction may be a keystroke. */
 const takeDelta = (raw: RawDocument) => raw.takeDelta();
+const importChanges = (raw: RawDocument, changes: Uint8Array) => {
+  if (!putBytes(changes) || !raw.importShort(changes.length)) raw.importChanges(changes);
+};
 const STATES = ["local", "connecting", "online", "offline"] as const;
 
 /** What the module may say before the document is there. */
-type News = Parameters<Sink>;
+type News = Parameters<Sink["tell"]>;
 
 /** An open document, as users see it. */
 export class DocumentFace implements Doc {
@@ -36,6 +40,10 @@ export class DocumentFace implements Doc {
     error: new Listeners(),
   };
   readonly #subscribers = new Listeners<[DocSnapshot, DocChange]>(this.#audience);
+  /** Asks how far all that is here got, also what came since. */
+  readonly #soFar: Write = Object.freeze<Write>({
+    saved: (level = "local") => this.#session.saving.version(this.version(), level),
+  });
   /** Deltas that are still to be told. */
   readonly #deltas: Uint8Array[] = [];
   readonly #forget: () => void;
@@ -76,6 +84,11 @@ export class DocumentFace implements Doc {
     else queueMicrotask(() => this.#events.error.call(new DriftwoodError(a as string, b as string)));
   }
 
+  /** Takes one change, as the module says it from inside. */
+  changed(handle: Handle, at: number, deleted: number, inserted: number): void {
+    this.#session.receiveOne(handle, at, deleted, inserted);
+  }
+
   map(name: string): DocMap { return this.#session.root(name, "map"); }
   list(name: string): DocList { return this.#session.root(name, "list"); }
   text(name: string): DocText { return this.#session.root(name, "text"); }
@@ -88,8 +101,8 @@ export class DocumentFace implements Doc {
       return this.#session.transact(fn);
     } finally {
       if (this.#events.delta.size > 0 && !this.#session.inTransaction) {
-        const delta = this.#session.ask(takeDelta);
-        if (delta !== undefined) this.#deltas.push(delta);
+        const length = this.#session.ask(takeDelta);
+        if (length > 0) this.#deltas.push(takeBytes(length));
         this.#tellDeltas();
       }
     }
@@ -209,14 +222,9 @@ export class DocumentFace implements Doc {
   }
 
   import(changes: Uint8Array): Write {
-    this.#session.demand((raw) => raw.importChanges(checkedBytes(changes)));
+    this.#session.demand((raw) => importChanges(raw, checkedBytes(changes)));
     this.#session.settle();
-    return this.#savedSoFar();
-  }
-
-  /** Asks how far all that is here got, also what came since. */
-  #savedSoFar(): Write {
-    return { saved: (level = "local") => this.#session.saving.version(this.version(), level) };
+    return this.#soFar;
   }
 
   seed(name: string, fill: (seed: Seed) => void): Write {
@@ -240,7 +248,7 @@ export class DocumentFace implements Doc {
       throw thrown === undefined ? error : thrown.error;
     }
     this.#session.settle();
-    return this.#savedSoFar();
+    return this.#soFar;
   }
 
   erase(container: Container): Write {
@@ -268,7 +276,7 @@ export class DocumentFace implements Doc {
     const bytes = this.#journal.version(version);
     this.#session.take("local", this.#session.demand((raw) => raw.revert(bytes)));
     this.#session.settle();
-    return this.#savedSoFar();
+    return this.#soFar;
   }
 
   changesSince(version: Uint8Array): Differences {

@@ -2,6 +2,7 @@ import { checkedCount } from "./check.js";
 import { cursorBytes, cursorText, isRight } from "./cursor.js";
 import type { Handle, Mark, RawDocument } from "./core.js";
 import { DriftwoodError } from "./error.js";
+import { numberOf, putValue } from "./hatch.js";
 import { type AnyNode, ContainerNode, type Detail, entryValue, kindNumber } from "./node.js";
 import type {
   Container, DocCounter, DocList, DocMap, DocSet, DocText, DocTree, Item, Kind, ListChange, ListPatch, ListSnapshot,
@@ -29,7 +30,7 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
     const patches = values.length === 0 ? [] : [{ at, deleted: 0, inserted: values.length }];
     return this.session.write(
       this,
-      (raw) => raw.listInsert(this.handle, at, values),
+      (raw) => insertIn(raw, this.handle, at, values),
       { patches },
     );
   }
@@ -157,19 +158,23 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
         items[index] = entry === undefined ? null : entryValue(this.session, entry);
       }
     } else {
-      const all = this.ask((raw) => raw.listEntries(this.handle));
-      for (const index of unread) items[index] = this.#entry(all, index);
+      const [, at] = this.#all();
+      for (const index of unread) items[index] = at(index);
     }
     return Object.freeze(items as Value[]);
   }
 
   #readAll(): ListSnapshot {
-    const all = this.ask((raw) => raw.listEntries(this.handle));
-    return Object.freeze(Array.from({ length: all.length / 2 }, (_, index) => this.#entry(all, index)));
+    const [length, at] = this.#all();
+    return Object.freeze(Array.from({ length }, (_, index) => at(index)));
   }
 
-  #entry(flat: readonly unknown[], index: number): Value {
-    return entryValue(this.session, [flat[2 * index] as number, flat[2 * index + 1]]);
+  /** All that the module has, at once: how many, and what is where. */
+  #all(): [length: number, at: (index: number) => Value] {
+    const numbers = this.ask((raw) => raw.listNumbers(this.handle));
+    if (numbers !== undefined) return [numbers.length, (index) => numbers[index] as number];
+    const flat = this.ask((raw) => raw.listEntries(this.handle));
+    return [flat.length / 2, (index) => entryValue(this.session, [flat[2 * index] as number, flat[2 * index + 1]])];
   }
 
   detail(raw: unknown): Detail {
@@ -181,6 +186,10 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
     return { patches };
   }
 
+  struck(at: number, deleted: number, inserted: number): Detail {
+    return { patches: [{ at, deleted, inserted }] };
+  }
+
   protected emptied(): Detail {
     const deleted = this.length;
     return { patches: deleted === 0 ? [] : [{ at: 0, deleted, inserted: 0 }] };
@@ -189,4 +198,13 @@ export class ListNode extends ContainerNode<ListSnapshot, ListChange> implements
   protected change(origin: Origin, detail: Detail): ListChange {
     return { origin, patches: (detail.patches ?? []) as readonly ListPatch[] };
   }
+}
+
+function insertIn(raw: RawDocument, handle: Handle, at: number, values: readonly Value[]): Mark {
+  if (values.length === 1) {
+    const tag = putValue(values[0]);
+    const mark = tag < 0 ? -1 : raw.listInsertShort(handle, at, tag, numberOf(values[0]));
+    if (mark >= 0) return mark;
+  }
+  return raw.listInsert(handle, at, values);
 }

@@ -1,5 +1,6 @@
 import init, { onPanic, type Source } from "./core.js";
 import { asDriftwoodError, DriftwoodError } from "./error.js";
+import { openHatch } from "./hatch.js";
 
 /** How a host gets at `core.wasm`. */
 export type Locate = () => Source | Promise<Source>;
@@ -19,7 +20,8 @@ export function load(locate: Locate, source: Source | undefined): Promise<void> 
 }
 
 async function instantiate(locate: Locate, source: Source | undefined): Promise<void> {
-  await init({ module_or_path: source ?? (await locate()) });
+  const { memory } = await init({ module_or_path: source ?? (await locate()) });
+  openHatch(memory);
   onPanic((message) => poisonWith(message));
 }
 

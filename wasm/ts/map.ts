@@ -1,3 +1,5 @@
+import type { Handle, Mark, RawDocument } from "./core.js";
+import { numberOf, putString, putValue, takeString } from "./hatch.js";
 import { type AnyNode, ContainerNode, type Detail, entryValue, kindNumber } from "./node.js";
 import type {
   Conflict, Container, DocCounter, DocList, DocMap, DocSet, DocText, DocTree, Item, Kind, MapChange, MapSnapshot,
@@ -16,7 +18,7 @@ export class MapNode extends ContainerNode<MapSnapshot, MapChange> implements Do
   }
 
   set(key: string, value: Value): Write {
-    return this.#write(key, (raw) => raw.mapSet(this.handle, checkedText(key, "a key"), value));
+    return this.#write(key, (raw) => setIn(raw, this.handle, checkedText(key, "a key"), value));
   }
 
   delete(key: string): Write {
@@ -112,6 +114,10 @@ export class MapNode extends ContainerNode<MapSnapshot, MapChange> implements Do
     return { keys: raw as string[] };
   }
 
+  struck(_at: number, _deleted: number, key: number): Detail {
+    return { keys: [takeString(key)] };
+  }
+
   protected emptied(): Detail {
     return { keys: this.keys() };
   }
@@ -119,6 +125,12 @@ export class MapNode extends ContainerNode<MapSnapshot, MapChange> implements Do
   protected change(origin: Origin, detail: Detail): MapChange {
     return { origin, keys: new Set(detail.keys) };
   }
+}
+
+function setIn(raw: RawDocument, handle: Handle, key: string, value: Value): Mark {
+  const tag = putString(key) ? putValue(value, key.length) : -1;
+  const mark = tag < 0 ? -1 : raw.mapSetShort(handle, key.length, tag, numberOf(value));
+  return mark >= 0 ? mark : raw.mapSet(handle, key, value);
 }
 
 /** Sets a property; assigning to `__proto__` would set the prototype. */

@@ -55,6 +55,8 @@ export abstract class ContainerNode<Snapshot = unknown, C extends Change = Chang
 
   /** What an entry of `Sink`'s changes says. */
   abstract detail(raw: unknown): Detail;
+  /** What `Sink.changed` says. */
+  abstract struck(at: number, deleted: number, inserted: number): Detail;
   /** The change that emptying this container would be. */
   protected abstract emptied(): Detail;
 

@@ -56,11 +56,15 @@ async function begin(
   end: () => Promise<void>,
   retoken: (token: string) => void,
 ): Promise<DocumentFace> {
-  const early: Parameters<Sink>[] = [];
+  const early: Parameters<Sink["tell"]>[] = [];
   let document: DocumentFace | undefined;
-  const sink: Sink = (...news) => {
-    if (document === undefined) early.push(news);
-    else document.hear(...news);
+  const sink: Sink = {
+    tell(...news) {
+      if (document === undefined) early.push(news);
+      else document.hear(...news);
+    },
+    // Nothing was described yet as long as the document is not there.
+    changed(...change) { document?.changed(...change); },
   };
   const raw = await guardedAsync(() => openDocument(name, relays, token, memory, sink));
   document = new DocumentFace(name, raw, early, end, retoken);

@@ -135,6 +135,17 @@ export class Session {
   /** Takes changes that came from elsewhere. It is called from inside the module: subscribers are told later. */
   receive(changes: readonly unknown[]): void {
     this.take("remote", changes);
+    this.#deliverLater();
+  }
+
+  /** The same of one change, as `Sink.changed` has it. */
+  receiveOne(handle: Handle, at: number, deleted: number, inserted: number): void {
+    const node = this.node(handle);
+    this.record("remote", node, node.struck(at, deleted, inserted));
+    this.#deliverLater();
+  }
+
+  #deliverLater(): void {
     if (this.#deliveryDue) return;
     this.#deliveryDue = true;
     queueMicrotask(() => {

@@ -36,6 +36,7 @@ export class SetNode extends ContainerNode<readonly Value[], Change> implements 
   protected note(): void {}
   protected noteChild(): void {}
   detail(): Detail { return {}; }
+  struck(): Detail { return {}; }
   protected emptied(): Detail { return {}; }
 
   protected change(origin: Origin): Change {

@@ -1,13 +1,17 @@
 import { checkedCharacters, checkedCount, checkedText } from "./check.js";
+import type { Handle, Mark, RawDocument } from "./core.js";
 import { cursorBytes, cursorText, isRight } from "./cursor.js";
 import { flatDelta, patchesOf } from "./delta.js";
 import { DriftwoodError } from "./error.js";
+import { putString, takeString } from "./hatch.js";
 import { ContainerNode, type Detail } from "./node.js";
 import type {
   Blame, DeltaInsert, DeltaOp, DocText, Expand, Origin, Range, Side, TextChange, TextPatch, Value, Write,
 } from "./types.js";
 
 const EXPANDS: readonly Expand[] = ["none", "before", "after", "both"];
+
+const UNTOLD: Detail = {};
 
 /** A text; its snapshot is a string. */
 export class TextNode extends ContainerNode<string, TextChange> implements DocText {
@@ -30,11 +34,11 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
     const patch: TextPatch = {
       at: checkedCount(at, "an offset"),
       deleted: checkedCount(count, "a count"),
-      inserted: checkedCharacters(text, "the text"),
+      inserted: checkedText(text, "the text"),
     };
     return this.session.write(
       this,
-      (raw) => raw.textReplace(this.handle, patch.at, patch.deleted, patch.inserted),
+      (raw) => replaceIn(raw, this.handle, patch),
       { patches: patch.deleted === 0 && text === "" ? [] : [patch] },
     );
   }
@@ -134,6 +138,12 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
     return { patches };
   }
 
+  struck(at: number, deleted: number, inserted: number): Detail {
+    // A text keeps nothing of it: where nobody is told, nobody asks.
+    if (this.session.audience.size === 0) return UNTOLD;
+    return { patches: [{ at, deleted, inserted: takeString(inserted) }] };
+  }
+
   protected emptied(): Detail {
     const deleted = this.length;
     return { patches: deleted === 0 ? [] : [{ at: 0, deleted, inserted: "" }] };
@@ -142,6 +152,15 @@ export class TextNode extends ContainerNode<string, TextChange> implements DocTe
   protected change(origin: Origin, detail: Detail): TextChange {
     return { origin, patches: (detail.patches ?? []) as readonly TextPatch[] };
   }
+}
+
+function replaceIn(raw: RawDocument, handle: Handle, { at, deleted, inserted }: TextPatch): Mark {
+  if (putString(inserted)) {
+    const mark = raw.textReplaceShort(handle, at, deleted, inserted.length);
+    if (mark >= 0) return mark;
+  }
+  // Also says why, where it is refused.
+  return raw.textReplace(handle, at, deleted, checkedCharacters(inserted, "the text"));
 }
 
 /** Takes `{ start, end }, …` for `start, end, …`, and checks both. */

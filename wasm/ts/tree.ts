@@ -107,6 +107,10 @@ export class TreeContainer extends ContainerNode<TreeSnapshot, TreeChange> imple
     return { keys: raw as string[] };
   }
 
+  struck(): Detail {
+    return {};
+  }
+
   protected emptied(): Detail {
     const flat = this.ask((raw) => raw.treeNodes(this.handle));
     return { keys: flat.filter((_, i) => i % 3 === 0) as string[] };

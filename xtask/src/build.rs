@@ -10,14 +10,22 @@ use std::path::Path;
 /// What wasm-pack names the module after the crate `driftwood-wasm`.
 const MODULE: &str = "wasm/pkg/driftwood_wasm_bg.wasm";
 
+/// How much of what a function calls the compiler puts in its place. The module is compiled for size, with which it does so
+/// for next to nothing, not even for an index into a vector. Each step costs bytes, and each time in the browser's compiler
+/// too: with all that speed asks for the first seconds are slower, not faster (ARCHITECTURE.md, "Size").
+const INLINE: [&str; 2] = [
+    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+    "-Cllvm-args=-inline-threshold=30",
+];
+
 /// How wasm-opt makes the module small *as gzip sends it*, which is not the same as small.
 ///
-/// Inlining saves 5 % of the bytes and costs 16 % of the packed ones: what was alike is so no more. So it is with
-/// functions that are merged because they are nearly alike, and with values that are kept for later instead of being
-/// computed again: each costs about 1 %. The names stay until
+/// It inlines nothing: that would save 5 % of the bytes and cost 16 % of the packed ones, as what was alike is so no more. What is
+/// worth it the compiler has inlined already. So it is with functions that are merged because they are nearly alike, and with
+/// values that are kept for later instead of being computed again: each costs about 1 %. The names stay until
 /// `size` has said what takes the space.
 const SMALL: [&str; 7] = [
-    "-Oz",
+    "-O3",
     "-g",
     "--one-caller-inline-max-function-size=0",
     "--always-inline-max-function-size=3",
@@ -39,7 +47,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 /// Builds the npm package `driftwood-sync` into `wasm/dist`.
 pub(crate) fn package(workspace: &Workspace) -> Result<()> {
     println!("Build: the wasm module (the first time, about a minute; the linker is silent)");
-    process::run(workspace.command("wasm-pack").args([
+    let [flags, inline] = INLINE;
+    process::run(workspace.command("wasm-pack").env(flags, inline).args([
         "--log-level",
         "warn",
         "build",

@@ -7,7 +7,7 @@ use super::*;
 const MESSAGES: usize = 100;
 
 /// A face that takes five milliseconds over every change, and counts them.
-fn slow_face(told: &Rc<Cell<usize>>) -> Function {
+fn slow_face(told: &Rc<Cell<usize>>) -> Face {
     let told = told.clone();
     let face = Closure::<dyn FnMut(f64)>::new(move |event: f64| {
         if event == 0.0 {
@@ -16,7 +16,7 @@ fn slow_face(told: &Rc<Cell<usize>>) -> Function {
             while host::now_ms() < begun + 5 {}
         }
     });
-    face.into_js_value().unchecked_into()
+    face_of(&face.into_js_value())
 }
 
 #[wasm_bindgen_test]

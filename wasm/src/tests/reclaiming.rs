@@ -82,3 +82,27 @@ async fn what_was_let_go_of_is_not_stored() {
     assert_eq!(again.doc.borrow().save(), saved);
     close(&again).await;
 }
+
+#[wasm_bindgen_test]
+async fn nobody_walks_over_a_document_that_was_just_opened() {
+    let document = open(&unique("doc"), in_memory(&[]), &Heard::default())
+        .await
+        .expect("it opens");
+    let write = |letter: &str| {
+        edit(&document, |text| {
+            text.insert(0, letter).expect("at the start");
+        });
+    };
+    write("a");
+    let first = document.reclaim_at.get();
+    assert!(first > host::now_ms(), "not now");
+    write("b");
+    assert_eq!(document.reclaim_at.get(), first, "nor with what follows");
+    document.reclaim_at.set(1);
+    write("c");
+    assert!(
+        document.reclaim_at.get() >= first,
+        "but in its time, and then not again"
+    );
+    close(&document).await;
+}
