@@ -3,7 +3,7 @@
 use super::{wide, Open, Replica, Structure};
 use crate::measure::Cap;
 use crate::op::{Add, ListOp, Patch, Put, Shown};
-use driftwood_crdt::{Delta, Doc, Edit, Item, ReplicaId, Value, VersionVector};
+use driftwood_crdt::{Doc, Edit, Item, ReplicaId, Value, VersionVector};
 use std::marker::PhantomData;
 
 /// The clock of somebody who works at a steady pace.
@@ -62,18 +62,19 @@ impl<O: Write> Replica<O> for Driftwood<O> {
     }
 
     fn merge(&mut self, update: &[u8]) {
-        let delta = Delta::decode(update).expect("a delta of our own can be read");
-        self.doc.merge(&delta).expect("deltas come in their order");
+        // Nobody asks what changed: as with the others, that is told to who listens.
+        let merged = self.doc.merge_quietly(update);
+        merged.expect("deltas of our own can be read, and come in their order");
     }
 
     fn apply_offline(&mut self, ops: &[O], cap: &Cap) -> Option<Vec<Vec<u8>>> {
         let before = self.doc.version().clone();
         let done = self.apply_each(ops, cap) == ops.len();
-        done.then(|| vec![self.doc.delta_since(&before).encode()])
+        done.then(|| vec![self.doc.encode_since(&before)])
     }
 
     fn full(&mut self) -> Option<Vec<u8>> {
-        Some(self.doc.delta_since(&VersionVector::new()).encode())
+        Some(self.doc.encode_since(&VersionVector::new()))
     }
 
     fn apply_together(&mut self, ops: &[O], cap: &Cap) -> Option<usize> {
