@@ -69,19 +69,31 @@ impl Node {
             return;
         }
         self.check_fork(key, to);
-        self.take(key, &delta, bytes, Some(link));
+        self.note_step(key, &delta, &bytes);
+        self.take(key, (from, to), bytes, Some(link));
     }
 
-    /// A delta that is news: to store, and for a relay to pass on.
-    fn take(&mut self, key: Key, delta: &Delta, bytes: Arc<[u8]>, origin: Option<LinkId>) {
+    /// A relay remembers the last step of each replica: who says something else of it is found out.
+    fn note_step(&mut self, key: Key, delta: &Delta, bytes: &Arc<[u8]>) {
+        if self.config.role == Role::Relay {
+            if let Some(document) = self.documents.get_mut(key) {
+                document.steps.note(delta, bytes);
+            }
+        }
+    }
+
+    /// A delta that is news, by where it starts and what it raises: to store, and for a relay to pass on.
+    fn take(
+        &mut self,
+        key: Key,
+        (from, to): (&VersionVector, &VersionVector),
+        bytes: Arc<[u8]>,
+        origin: Option<LinkId>,
+    ) {
         let Some(document) = self.documents.get_mut(key) else {
             return;
         };
-        let (from, to) = (delta.from(), delta.to());
         document.version.merge(to);
-        if self.config.role == Role::Relay {
-            document.steps.note(delta, &bytes);
-        }
         self.outbox.push(Output::Store {
             document: document.name.clone(),
             delta: Arc::clone(&bytes),
@@ -113,20 +125,28 @@ impl Node {
         let Some(key) = self.documents.key(name) else {
             return;
         };
-        let Ok(delta) = Delta::decode(&bytes) else {
+        // A client has just written what a relay may have been handed.
+        let span = match self.config.role {
+            Role::Client => Delta::span(&bytes),
+            Role::Relay => Delta::decode(&bytes).map(|delta| {
+                self.note_step(key, &delta, &bytes);
+                (delta.from().clone(), delta.to().clone())
+            }),
+        };
+        let Ok((from, to)) = span else {
             return self
                 .outbox
                 .problem(Some(name), None, ErrorCode::BadFrame, 0);
         };
-        if delta.is_empty() {
+        if to.is_empty() {
             return;
         }
         let Some(document) = self.documents.get_mut(key) else {
             return;
         };
         // Who commits a change holds what it starts from.
-        document.version.merge(delta.from());
-        self.take(key, &delta, bytes, None);
+        document.version.merge(&from);
+        self.take(key, (&from, &to), bytes, None);
     }
 
     /// Sends a delta to everybody who takes part and does not have it.
