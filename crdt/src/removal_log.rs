@@ -6,29 +6,37 @@ use std::collections::VecDeque;
 use crate::sorted::{Place, Sorted};
 use crate::{Dot, DotRun, DotSet, Minute, Removal, Removals, ReplicaId, VersionVector};
 
+/// How what is in a record lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// One change removed a run.
+    Run,
+    /// Each of the changes removed the dot after that of the one before.
+    Up,
+    /// Each removed the dot before.
+    Down,
+}
+
 /// A change and one run that it removed; or changes in a row that each removed one dot, these in a row
-/// too: what is typed away, counted on, or set again and again in turn.
+/// too: what is typed away, counted on, or set again and again in turn. In 48 bytes, as there are many.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record {
     /// The first change.
     by: Dot,
-    /// What it removed.
-    run: DotRun,
+    /// The first dot that it removed.
+    start: Dot,
+    /// How many dots it removed, or how many changes there are, above two bits of way.
+    many: u64,
     minute: Minute,
-    /// How many changes there are; one if the run is longer.
-    count: u32,
-    /// Whether each removed the dot before that of the last, not the next one.
-    down: bool,
 }
 
 impl Record {
     pub(crate) fn new(by: Dot, minute: Minute, run: DotRun) -> Self {
         Self {
             by,
-            run,
+            start: run.start,
+            many: run.len << 2 | Way::Run as u64,
             minute,
-            count: 1,
-            down: false,
         }
     }
 
@@ -36,42 +44,68 @@ impl Record {
         self.by
     }
 
+    /// What the first change removed.
     pub(crate) fn run(&self) -> DotRun {
-        self.run
+        let len = match self.way() {
+            Way::Run => self.many >> 2,
+            Way::Up | Way::Down => 1,
+        };
+        let start = self.start;
+        DotRun { start, len }
+    }
+
+    fn way(&self) -> Way {
+        match self.many & 3 {
+            0 => Way::Run,
+            1 => Way::Up,
+            _ => Way::Down,
+        }
+    }
+
+    /// How many changes there are.
+    fn count(&self) -> u64 {
+        match self.way() {
+            Way::Run => 1,
+            Way::Up | Way::Down => self.many >> 2,
+        }
     }
 
     fn last(&self) -> Dot {
-        self.by.plus(u64::from(self.count) - 1)
+        self.by.plus(self.count() - 1)
     }
 
-    /// The dot that the change after `i` others removed, if each removed one.
-    fn nth(&self, i: u32, down: bool) -> Option<Dot> {
-        let Dot { replica, seq } = self.run.start;
-        let seq = if down {
-            seq.checked_sub(u64::from(i))
-        } else {
-            seq.checked_add(u64::from(i))
+    /// The dot that the change after `i` others removed, if they go this way.
+    fn nth(&self, i: u64, way: Way) -> Option<Dot> {
+        let Dot { replica, seq } = self.start;
+        let seq = match way {
+            Way::Run => return None,
+            Way::Up => seq.checked_add(i),
+            Way::Down => seq.checked_sub(i),
         };
         Some(Dot::new(replica, seq?))
     }
 
     /// Takes in the record of the next change, if it goes on as this one.
+    #[inline]
     fn extend(&mut self, next: &Record) -> bool {
-        let single = self.run.len == 1 && next.run.len == 1 && next.count == 1;
-        if !single
-            || self.count >= COUNT_MAX
+        const ONE: u64 = 1 << 2 | Way::Run as u64;
+        let count = self.count();
+        if next.many != ONE
             || self.minute != next.minute
-            || self.by.plus(u64::from(self.count)) != next.by
+            || self.by.plus(count) != next.by
+            || count >= COUNT_MAX
         {
             return false;
         }
-        let goes = |down| self.nth(self.count, down) == Some(next.run.start);
-        let down = match self.count {
-            1 => !goes(false),
-            _ => self.down,
+        let goes = |way| self.nth(count, way) == Some(next.start);
+        let way = match self.way() {
+            Way::Run if self.many != ONE => return false,
+            Way::Run if goes(Way::Up) => Way::Up,
+            Way::Run => Way::Down,
+            way => way,
         };
-        if goes(down) {
-            (self.count, self.down) = (self.count + 1, down);
+        if goes(way) {
+            self.many = (count + 1) << 2 | way as u64;
             return true;
         }
         false
@@ -80,10 +114,11 @@ impl Record {
     /// Those of its changes that are among these of their replica, with what each removed.
     fn each_in(self, changes: DotRun) -> impl Iterator<Item = (Dot, DotRun)> {
         let first = changes.start.seq.saturating_sub(self.by.seq);
-        let end = (changes.end() - self.by.seq).min(self.count.into());
-        plain((first as u32..end as u32).map(move |i| {
-            let start = self.nth(i, self.down).unwrap_or(self.run.start);
-            (self.by.plus(u64::from(i)), DotRun { start, ..self.run })
+        let end = (changes.end() - self.by.seq).min(self.count());
+        plain((first..end).map(move |i| {
+            let run = self.run();
+            let start = self.nth(i, self.way()).unwrap_or(run.start);
+            (self.by.plus(i), DotRun { start, ..run })
         }))
     }
 }
@@ -94,8 +129,9 @@ impl Record {
 pub(crate) struct RemovalLog {
     /// In the order of their changes.
     records: Sorted<Record>,
-    /// The order in which the records came, oldest first.
-    order: VecDeque<Dot>,
+    /// The order in which the records came, oldest first: of whom, and how many in a row. Those of one replica come in
+    /// their order.
+    order: VecDeque<(ReplicaId, usize)>,
     /// Up to here, records may be missing.
     floor: VersionVector,
     /// The change whose record was to be dropped next, and had to be kept.
@@ -104,14 +140,14 @@ pub(crate) struct RemovalLog {
     last: Option<Place>,
 }
 
-/// Records that are kept at most; a record is some 80 bytes.
+/// Records that are kept at most.
 const RECORDS_MAX: usize = 4_096;
 
 /// How many fewer are kept when there were too many.
 const DROPPED: usize = 64;
 
 /// Changes of one record: what is old goes by records, and should not take the new with it.
-const COUNT_MAX: u32 = 256;
+const COUNT_MAX: u64 = 256;
 
 /// Former dots that an erasure names at most: it stays in the state.
 const FORMER_MAX: usize = 1_024;
@@ -131,7 +167,10 @@ impl RemovalLog {
         self.last = place.before();
         if !self.last.is_some_and(|last| self.goes_on(last, &record)) {
             self.last = Some(self.records.insert(place, record));
-            self.order.push_back(record.by);
+            match self.order.back_mut() {
+                Some((replica, count)) if *replica == record.by.replica => *count += 1,
+                _ => self.order.push_back((record.by.replica, 1)),
+            }
         }
     }
 
@@ -154,7 +193,7 @@ impl RemovalLog {
     #[inline]
     pub(crate) fn trim(&mut self, kept: Dot) {
         let is_kept = |last: Dot| last.replica == kept.replica && last.seq > kept.seq;
-        if self.order.len() > RECORDS_MAX && !self.kept.is_some_and(is_kept) {
+        if self.records.len() > RECORDS_MAX && !self.kept.is_some_and(is_kept) {
             self.drop_oldest(is_kept);
         }
     }
@@ -162,14 +201,14 @@ impl RemovalLog {
     /// Drops some at once: those that lie together cost no more than one.
     fn drop_oldest(&mut self, is_kept: impl Fn(Dot) -> bool) {
         (self.kept, self.last) = (None, None);
-        while self.order.len() > RECORDS_MAX - DROPPED {
-            let (order, floor, kept) = (&mut self.order, &mut self.floor, &mut self.kept);
-            let oldest = order[0];
-            let place = self.records.seek(|record| record.by < oldest);
-            let mut left = order.len() - (RECORDS_MAX - DROPPED);
+        while let Some((replica, count)) = self.order.front_mut() {
+            let (floor, kept) = (&mut self.floor, &mut self.kept);
+            let place = self.records.seek(|record| record.by.replica < *replica);
+            let too_many = self.records.len().saturating_sub(RECORDS_MAX - DROPPED);
+            let mut left = too_many.min(*count);
             let dropped = self.records.remove_while(place, |record| {
                 let last = record.last();
-                if left == 0 || order.front() != Some(&record.by) {
+                if left == 0 {
                     return false;
                 }
                 if is_kept(last) {
@@ -177,10 +216,13 @@ impl RemovalLog {
                     return false;
                 }
                 left -= 1;
-                order.pop_front();
                 floor.advance(last.replica, last.seq);
                 true
             });
+            *count -= dropped;
+            if *count == 0 {
+                self.order.pop_front();
+            }
             if dropped == 0 || self.kept.is_some() {
                 return;
             }
@@ -213,7 +255,7 @@ impl RemovalLog {
         let last = self.records.get(place).filter(is_its)?;
         // What a change removes besides has a record of its own, right before.
         let before = || self.records.get(place.before()?);
-        let is_all = last.count > 1 || before().is_some_and(|before| !is_its(&before));
+        let is_all = last.count() > 1 || before().is_some_and(|before| !is_its(&before));
         is_all.then_some(last)
     }
 
@@ -356,5 +398,48 @@ mod tests {
         assert_eq!(since(all - kept - 1), None);
         let left = since(all - kept).map(|removals| removals.len() as u64);
         assert_eq!(left, Some(kept));
+    }
+
+    /// The oldest go first, whoever they are of.
+    #[test]
+    fn forgets_in_the_order_in_which_it_heard() {
+        let mut log = RemovalLog::default();
+        let mut heard = Vec::new();
+        let mut now = VersionVector::new();
+        for i in 0..2 * RECORDS_MAX as u64 {
+            // A few of one, then a few of another.
+            let replica = 1 + i / 5 % 3;
+            let by = dot(replica, now.get(ReplicaId::new(replica)) + 1);
+            now.advance(by.replica, by.seq);
+            let run = DotRun {
+                start: dot(9, 2 * i + 1),
+                len: 1 + i % 2,
+            };
+            log.push(Record::new(by, Minute::default(), run));
+            log.trim(dot(9, 0));
+            heard.push((by, run));
+        }
+        let kept = log.records.len();
+        assert!((RECORDS_MAX - DROPPED..=RECORDS_MAX).contains(&kept));
+        let (forgotten, left) = heard.split_at(heard.len() - kept);
+        let floor: VersionVector = forgotten
+            .iter()
+            .map(|(by, _)| (by.replica, by.seq))
+            .collect();
+        let since = log.since(&floor, &now).expect("all since then is there");
+        let said: Vec<_> = since
+            .iter()
+            .map(|(&by, removal)| (by, removal.runs[0]))
+            .collect();
+        let mut left = left.to_vec();
+        left.sort_unstable_by_key(|&(by, _)| by);
+        assert_eq!(said, left);
+        for (forgotten, _) in floor.iter() {
+            let one_less = floor
+                .iter()
+                .map(|(replica, seq)| (replica, seq - u64::from(replica == forgotten)));
+            let before = one_less.collect();
+            assert_eq!(log.since(&before, &now), None, "one more is forgotten");
+        }
     }
 }

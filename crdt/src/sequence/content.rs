@@ -233,6 +233,13 @@ impl From<Str> for Chars {
     }
 }
 
+/// The room that is enough for what is left, if it has far more: what was written and deleted should not be paid
+/// for by what stays.
+fn lesser_room(len: usize, room: usize) -> Option<usize> {
+    const LITTLE: usize = 64;
+    (room > LITTLE && len < room / 4).then_some(len * 2)
+}
+
 impl Content for Chars {
     type View<'a> = &'a str;
     type Told = Self;
@@ -291,7 +298,11 @@ impl Content for Chars {
     fn remove(&mut self, elements: Range<usize>) {
         let gone = self.extent_of(elements.clone());
         let bytes = self.bytes_of(elements);
-        self.text.long().drain(bytes);
+        let text = self.text.long();
+        text.drain(bytes);
+        if let Some(room) = lesser_room(text.len(), text.capacity()) {
+            text.shrink_to(room);
+        }
         self.len -= gone.chars as u32;
         self.utf16 -= gone.utf16 as u32;
     }
@@ -396,6 +407,9 @@ impl<V: Clone + PartialEq + Debug> Content for Vec<V> {
 
     fn remove(&mut self, elements: Range<usize>) {
         self.drain(elements);
+        if let Some(room) = lesser_room(self.len(), self.capacity()) {
+            self.shrink_to(room);
+        }
     }
 
     fn split_off(&mut self, at: usize) -> Self {

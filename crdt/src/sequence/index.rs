@@ -28,6 +28,9 @@ const FANOUT: usize = if cfg!(debug_assertions) { 6 } else { 32 };
 /// Elements with content in one leaf, at most: a keystroke moves half of them in memory.
 const CONTENT_MAX: usize = if cfg!(debug_assertions) { 48 } else { 2_048 };
 
+/// Spans that a leaf makes room for at a time: with room for as many again as it has, half of all would be empty.
+const STEP: usize = 8;
+
 /// No node.
 const NONE: u32 = u32::MAX;
 
@@ -346,12 +349,12 @@ impl<C: Content> Index<C> {
         if let Some(content) = content {
             let extent = content.extent();
             leaf.content.insert(at, content);
-            leaf.spans.insert(place.slot, span);
+            leaf.insert_span(place.slot, span);
             if span.life().is_shown() {
                 self.lengthen(place.leaf, extent);
             }
         } else {
-            leaf.spans.insert(place.slot, span);
+            leaf.insert_span(place.slot, span);
         }
         self.split_if_full(place)
     }
@@ -397,7 +400,7 @@ impl<C: Content> Index<C> {
             leaf.spans.drain(next..end);
         }
         for &span in new[both..].iter().rev() {
-            leaf.spans.insert(next, span);
+            leaf.insert_span(next, span);
         }
         debug_assert!(!leaf.spans.is_empty(), "a leaf must not become empty");
         self.split_if_full(place)
@@ -520,6 +523,15 @@ impl<C: Content> Leaf<C> {
             rank: 0,
             next: NONE,
         }
+    }
+
+    fn insert_span(&mut self, slot: usize, span: Span) {
+        let spans = &mut self.spans;
+        if spans.len() == spans.capacity() {
+            // Many have one and never another.
+            spans.reserve_exact(spans.len().clamp(1, STEP));
+        }
+        spans.insert(slot, span);
     }
 
     /// How many elements of content the spans before this one have.

@@ -1,6 +1,6 @@
 //! How the tree grows: leaves and nodes are cut in two.
 
-use super::{Child, Extent, Index, Lead, Leaf, Node, Place, Put, CONTENT_MAX, FANOUT, NONE};
+use super::{Child, Extent, Index, Lead, Leaf, Node, Place, Put, CONTENT_MAX, FANOUT, NONE, STEP};
 use crate::sequence::content::Content;
 
 impl<C: Content> Index<C> {
@@ -39,8 +39,10 @@ impl<C: Content> Index<C> {
         }
         let leaf = &mut self.leaves[id as usize];
         let (at, before) = (leaf.content_before(slot), leaf.extent_before(slot));
+        let spans = leaf.spans.split_off(slot);
+        leaf.spans.shrink_to(slot + STEP);
         let rest = Leaf {
-            spans: leaf.spans.split_off(slot),
+            spans,
             content: leaf.content.split_off(at),
             extent: leaf.extent - before,
             parent: NONE,
