@@ -63,6 +63,7 @@ mod dot_map;
 mod dot_store;
 mod error;
 mod few;
+mod id;
 mod journal;
 pub mod limits;
 mod list;

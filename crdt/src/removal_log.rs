@@ -3,10 +3,33 @@
 use crate::plain::plain;
 use std::collections::VecDeque;
 
+use crate::id::{Agent, Agents, Id};
 use crate::sorted::{Place, Sorted};
 use crate::{Dot, DotRun, DotSet, Minute, Removal, Removals, ReplicaId, VersionVector};
 
-/// How what is in a record lies.
+/// A change and one run that it removed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record {
+    by: Dot,
+    run: DotRun,
+    minute: Minute,
+}
+
+impl Record {
+    pub(crate) fn new(by: Dot, minute: Minute, run: DotRun) -> Self {
+        Self { by, run, minute }
+    }
+
+    pub(crate) fn by(&self) -> Dot {
+        self.by
+    }
+
+    pub(crate) fn run(&self) -> DotRun {
+        self.run
+    }
+}
+
+/// How what is in an entry lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
     /// One change removed a run.
@@ -17,41 +40,31 @@ enum Way {
     Down,
 }
 
-/// A change and one run that it removed; or changes in a row that each removed one dot, these in a row
-/// too: what is typed away, counted on, or set again and again in turn. In 48 bytes, as there are many.
+/// A record; or those of changes in a row that each removed one dot, these in a row too: what is typed away, counted on,
+/// or set again and again in turn. In 32 bytes, as there are many.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Record {
-    /// The first change.
-    by: Dot,
-    /// The first dot that it removed.
-    start: Dot,
+struct Entry {
+    /// The seq of the first change.
+    by: u64,
+    /// The seq of the first dot that it removed.
+    start: u64,
     /// How many dots it removed, or how many changes there are, above two bits of way.
     many: u64,
     minute: Minute,
+    /// Whose dots they are.
+    whose: Agent,
 }
 
-impl Record {
-    pub(crate) fn new(by: Dot, minute: Minute, run: DotRun) -> Self {
+impl Entry {
+    fn new(record: &Record, whose: Agent) -> Self {
+        let Record { by, run, minute } = *record;
         Self {
-            by,
-            start: run.start,
+            by: by.seq,
+            start: run.start.seq,
             many: run.len << 2 | Way::Run as u64,
             minute,
+            whose,
         }
-    }
-
-    pub(crate) fn by(&self) -> Dot {
-        self.by
-    }
-
-    /// What the first change removed.
-    pub(crate) fn run(&self) -> DotRun {
-        let len = match self.way() {
-            Way::Run => self.many >> 2,
-            Way::Up | Way::Down => 1,
-        };
-        let start = self.start;
-        DotRun { start, len }
     }
 
     fn way(&self) -> Way {
@@ -70,56 +83,48 @@ impl Record {
         }
     }
 
-    fn last(&self) -> Dot {
-        self.by.plus(self.count() - 1)
+    /// The seq of the last change.
+    fn last(&self) -> u64 {
+        self.by + self.count() - 1
     }
 
-    /// The dot that the change after `i` others removed, if they go this way.
-    fn nth(&self, i: u64, way: Way) -> Option<Dot> {
-        let Dot { replica, seq } = self.start;
-        let seq = match way {
-            Way::Run => return None,
-            Way::Up => seq.checked_add(i),
-            Way::Down => seq.checked_sub(i),
-        };
-        Some(Dot::new(replica, seq?))
+    /// The seqs that the change after `i` others removed, the first and how many.
+    fn nth(&self, i: u64) -> (u64, u64) {
+        match self.way() {
+            Way::Run => (self.start, self.many >> 2),
+            Way::Up => (self.start + i, 1),
+            Way::Down => (self.start - i, 1),
+        }
     }
 
-    /// Takes in the record of the next change, if it goes on as this one.
+    /// Takes in that of the next change, if it goes on as this one.
     #[inline]
-    fn extend(&mut self, next: &Record) -> bool {
+    fn extend(&mut self, next: &Self) -> bool {
         const ONE: u64 = 1 << 2 | Way::Run as u64;
         let count = self.count();
         if next.many != ONE
-            || self.minute != next.minute
-            || self.by.plus(count) != next.by
+            || (self.minute, self.whose) != (next.minute, next.whose)
+            || self.by + count != next.by
             || count >= COUNT_MAX
         {
             return false;
         }
-        let goes = |way| self.nth(count, way) == Some(next.start);
+        let (up, down) = (self.start + count, self.start.checked_sub(count));
         let way = match self.way() {
             Way::Run if self.many != ONE => return false,
-            Way::Run if goes(Way::Up) => Way::Up,
-            Way::Run => Way::Down,
-            way => way,
+            Way::Run | Way::Up if next.start == up => Way::Up,
+            Way::Run | Way::Down if Some(next.start) == down => Way::Down,
+            _ => return false,
         };
-        if goes(way) {
-            self.many = (count + 1) << 2 | way as u64;
-            return true;
-        }
-        false
+        self.many = (count + 1) << 2 | way as u64;
+        true
     }
 
-    /// Those of its changes that are among these of their replica, with what each removed.
-    fn each_in(self, changes: DotRun) -> impl Iterator<Item = (Dot, DotRun)> {
-        let first = changes.start.seq.saturating_sub(self.by.seq);
-        let end = (changes.end() - self.by.seq).min(self.count());
-        plain((first..end).map(move |i| {
-            let run = self.run();
-            let start = self.nth(i, self.way()).unwrap_or(run.start);
-            (self.by.plus(i), DotRun { start, ..run })
-        }))
+    /// What those of its changes removed that have these seqs, each with the seq.
+    fn each_in(self, changes: DotRun) -> impl Iterator<Item = (u64, (u64, u64))> {
+        let first = changes.start.seq.saturating_sub(self.by);
+        let end = (changes.end() - self.by).min(self.count());
+        plain((first..end).map(move |i| (self.by + i, self.nth(i))))
     }
 }
 
@@ -127,17 +132,21 @@ impl Record {
 /// further behind gets the whole state, from which it sees what is gone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RemovalLog {
-    /// In the order of their changes.
-    records: Sorted<Record>,
-    /// The order in which the records came, oldest first: of whom, and how many in a row. Those of one replica come in
+    /// Who changed something, or is the author of what was removed.
+    names: Agents,
+    /// Of each the entries of its changes, in their order.
+    entries: Vec<Sorted<Entry>>,
+    /// How many entries there are.
+    len: usize,
+    /// The order in which they came, oldest first: of whom, and how many in a row. Those of one replica come in
     /// their order.
-    order: VecDeque<(ReplicaId, usize)>,
+    order: VecDeque<(Agent, usize)>,
     /// Up to here, records may be missing.
     floor: VersionVector,
     /// The change whose record was to be dropped next, and had to be kept.
     kept: Option<Dot>,
-    /// Where the last record was put: it is asked for most, and mostly goes on.
-    last: Option<Place>,
+    /// Where the last entry was put: it is asked for most, and mostly goes on.
+    last: Option<(Agent, Place)>,
 }
 
 /// Records that are kept at most.
@@ -155,29 +164,54 @@ const FORMER_MAX: usize = 1_024;
 impl RemovalLog {
     /// Whether nothing that was removed is remembered.
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.len == 0
+    }
+
+    /// The number of a replica, which the document knows: there is room for all of them.
+    #[inline]
+    fn number(&mut self, replica: ReplicaId) -> Agent {
+        let known = self.names.find(replica);
+        known.unwrap_or_else(|| self.names.add(replica))
     }
 
     /// Adds a record of a change that comes after all others of its replica.
     pub(crate) fn push(&mut self, record: Record) {
-        if self.last.is_some_and(|last| self.goes_on(last, &record)) {
+        let whose = self.number(record.run.start.replica);
+        let agent = self.number(record.by.replica);
+        let entry = Entry::new(&record, whose);
+        let last = self.last.filter(|&(last, _)| last == agent);
+        if last.is_some_and(|(_, place)| self.goes_on(agent, place, &entry)) {
             return;
         }
-        let place = self.records.seek(|other| other.by <= record.by);
-        self.last = place.before();
-        if !self.last.is_some_and(|last| self.goes_on(last, &record)) {
-            self.last = Some(self.records.insert(place, record));
-            match self.order.back_mut() {
-                Some((replica, count)) if *replica == record.by.replica => *count += 1,
-                _ => self.order.push_back((record.by.replica, 1)),
+        let count = usize::from(agent) + 1;
+        if self.entries.len() < count {
+            if self.entries.is_empty() {
+                // Most documents are of one.
+                self.entries.reserve_exact(count);
             }
+            self.entries.resize_with(count, Sorted::default);
+        }
+        let entries = &mut self.entries[usize::from(agent)];
+        let place = entries.seek(|other| other.by <= entry.by);
+        let before = place.before();
+        if before.is_some_and(|before| self.goes_on(agent, before, &entry)) {
+            self.last = before.map(|before| (agent, before));
+            return;
+        }
+        let place = self.entries[usize::from(agent)].insert(place, entry);
+        self.last = Some((agent, place));
+        self.len += 1;
+        match self.order.back_mut() {
+            Some((same, count)) if *same == agent => *count += 1,
+            _ => self.order.push_back((agent, 1)),
         }
     }
 
-    /// Makes a record longer, if the next one goes on as it.
-    fn goes_on(&mut self, place: Place, next: &Record) -> bool {
-        let record = self.records.get_mut(place);
-        record.is_some_and(|record| record.extend(next))
+    /// Makes an entry longer, if the next one goes on as it.
+    #[inline]
+    fn goes_on(&mut self, agent: Agent, place: Place, next: &Entry) -> bool {
+        let entry = self.entries[usize::from(agent)].get_mut(place);
+        entry.is_some_and(|entry| entry.extend(next))
     }
 
     /// Adds the records of changes that are not in `seen`; the others came before, or never will.
@@ -193,7 +227,7 @@ impl RemovalLog {
     #[inline]
     pub(crate) fn trim(&mut self, kept: Dot) {
         let is_kept = |last: Dot| last.replica == kept.replica && last.seq > kept.seq;
-        if self.records.len() > RECORDS_MAX && !self.kept.is_some_and(is_kept) {
+        if self.len > RECORDS_MAX && !self.kept.is_some_and(is_kept) {
             self.drop_oldest(is_kept);
         }
     }
@@ -201,13 +235,13 @@ impl RemovalLog {
     /// Drops some at once: those that lie together cost no more than one.
     fn drop_oldest(&mut self, is_kept: impl Fn(Dot) -> bool) {
         (self.kept, self.last) = (None, None);
-        while let Some((replica, count)) = self.order.front_mut() {
+        while let Some((agent, count)) = self.order.front_mut() {
             let (floor, kept) = (&mut self.floor, &mut self.kept);
-            let place = self.records.seek(|record| record.by.replica < *replica);
-            let too_many = self.records.len().saturating_sub(RECORDS_MAX - DROPPED);
-            let mut left = too_many.min(*count);
-            let dropped = self.records.remove_while(place, |record| {
-                let last = record.last();
+            let replica = self.names.replica(*agent);
+            let mut left = self.len.saturating_sub(RECORDS_MAX - DROPPED).min(*count);
+            let entries = &mut self.entries[usize::from(*agent)];
+            let dropped = entries.remove_while(Place::default(), |entry| {
+                let last = Dot::new(replica, entry.last());
                 if left == 0 {
                     return false;
                 }
@@ -219,6 +253,7 @@ impl RemovalLog {
                 floor.advance(last.replica, last.seq);
                 true
             });
+            self.len -= dropped;
             *count -= dropped;
             if *count == 0 {
                 self.order.pop_front();
@@ -234,43 +269,57 @@ impl RemovalLog {
         self.floor.merge(version);
     }
 
+    /// The entries of a replica.
+    fn entries_of(&self, replica: ReplicaId) -> Option<&Sorted<Entry>> {
+        self.entries.get(usize::from(self.names.find(replica)?))
+    }
+
     /// What the changes of a run removed, as far as is remembered, with the minute of each.
     fn of(&self, changes: DotRun) -> impl Iterator<Item = (Dot, Minute, DotRun)> + '_ {
-        let DotRun { start, len } = changes;
-        let end = start.plus(len);
-        // The last changes of records are in order as their first ones are.
-        let from = self.records.seek(|record| record.last() < start);
-        let records = self.records.iter_from(from);
-        let records = records.take_while(move |record| record.by < end);
-        plain(records.flat_map(move |record| {
-            let each = record.each_in(changes);
-            each.map(|(by, run)| (by, record.minute, run))
+        let entries = self.entries_of(changes.start.replica);
+        plain(entries.into_iter().flat_map(move |entries| {
+            let from = entries.seek(|entry| entry.last() < changes.start.seq);
+            let entries = entries.iter_from(from);
+            let entries = entries.take_while(move |entry| entry.by < changes.end());
+            entries.flat_map(move |entry| self.said(*entry, changes))
         }))
     }
 
-    /// The record that was put last, if that is all that this change removed, of which there is one.
-    fn last_of(&self, change: DotRun) -> Option<&Record> {
-        let place = self.last?;
-        let is_its = |record: &&Record| change.len == 1 && record.last() == change.start;
-        let last = self.records.get(place).filter(is_its)?;
-        // What a change removes besides has a record of its own, right before.
-        let before = || self.records.get(place.before()?);
-        let is_all = last.count() > 1 || before().is_some_and(|before| !is_its(&before));
-        is_all.then_some(last)
+    /// What those changes of an entry removed that are in a run.
+    fn said(
+        &self,
+        entry: Entry,
+        changes: DotRun,
+    ) -> impl Iterator<Item = (Dot, Minute, DotRun)> + '_ {
+        plain(entry.each_in(changes).map(move |(by, (seq, len))| {
+            let by = Dot::new(changes.start.replica, by);
+            let start = self.names.dot(Id {
+                agent: entry.whose,
+                seq,
+            });
+            (by, entry.minute, DotRun { start, len })
+        }))
+    }
+
+    /// The entry that was put last, if that is all that this change removed, of which there is one.
+    fn last_of(&self, change: DotRun) -> Option<Entry> {
+        let (agent, place) = self.last?;
+        let entries = &self.entries[usize::from(agent)];
+        let is_its = |entry: &&Entry| change.len == 1 && entry.last() == change.start.seq;
+        let is_of_it = self.names.replica(agent) == change.start.replica;
+        let last = *entries.get(place).filter(|_| is_of_it).filter(is_its)?;
+        // What a change removes besides has an entry of its own, right before.
+        let is_first = || match place.before() {
+            Some(before) => entries.get(before).is_some_and(|before| !is_its(&before)),
+            None => false,
+        };
+        (last.count() > 1 || is_first()).then_some(last)
     }
 
     /// Of what the changes of a run removed, the first two runs.
     pub(crate) fn first_of(&self, changes: DotRun) -> [Option<(Dot, Minute, DotRun)>; 2] {
-        if let Some(record) = self.last_of(changes) {
-            let mut each = record.each_in(changes);
-            let first = each.next().map(|(by, run)| (by, record.minute, run));
-            return [first, None];
-        }
-        let from = self.records.seek(|record| record.last() < changes.start);
-        let next = self.records.get(from);
-        let end = changes.start.plus(changes.len);
-        if next.is_none_or(|record| record.by >= end) {
-            return [None; 2];
+        if let Some(entry) = self.last_of(changes) {
+            return [self.said(entry, changes).next(), None];
         }
         let mut all = self.of(changes);
         [all.next(), all.next()]
@@ -419,7 +468,7 @@ mod tests {
             log.trim(dot(9, 0));
             heard.push((by, run));
         }
-        let kept = log.records.len();
+        let kept = log.len;
         assert!((RECORDS_MAX - DROPPED..=RECORDS_MAX).contains(&kept));
         let (forgotten, left) = heard.split_at(heard.len() - kept);
         let floor: VersionVector = forgotten

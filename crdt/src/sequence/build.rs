@@ -11,13 +11,13 @@ use super::chunks::Chunks;
 use super::content::Content;
 use super::fugue::Runs;
 use super::homes::{Home, Homes};
-use super::id::{Agent, Agents, Id};
 use super::index::{Builder, Index};
 use super::link::{Listed, Run, Slot};
 use super::run::Side;
 use super::span::{Life, Span};
 use super::table::{Columns, Head};
 use super::{Sequence, SPAN_MAX};
+use crate::id::{Agent, Agents, Id};
 use crate::ordered;
 
 /// A sequence that was built to be checked, and takes the place of an empty one.

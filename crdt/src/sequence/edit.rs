@@ -1,12 +1,12 @@
 //! Local insertions and deletions.
 
 use super::content::{Content, Extent, Unit};
-use super::id::Id;
 use super::index::Place;
 use super::link::RunLink;
 use super::run::{PieceItem, RunItem, Side};
 use super::span::{Life, Span};
 use super::{Sequence, SPAN_MAX};
+use crate::id::Id;
 use crate::{Change, Dot, DotRun, Minute};
 
 impl<C: Content> Sequence<C> {

@@ -4,8 +4,8 @@ use crate::plain::plain;
 use std::cmp::Ordering;
 
 use super::chunks::{At, Chunks};
-use super::id::{Agent, Agents, Id};
 use super::link::{hook, Listed, Run, RunLink, Slot};
+use crate::id::{Agent, Agents, Id};
 use crate::sequence::run::Side;
 use crate::{Dot, DotRun, Minute, ReplicaId};
 

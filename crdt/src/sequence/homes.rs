@@ -1,7 +1,7 @@
 //! In which leaf each element is.
 
 use super::chunks::Chunks;
-use super::id::Id;
+use crate::id::Id;
 
 /// The elements from a seq on, up to the next of these, are in this leaf, those of them that there are.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]

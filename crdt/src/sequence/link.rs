@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::id::{Agent, Agents, Id};
+use crate::id::{Agent, Agents, Id};
 use crate::sequence::run::Side;
 use crate::{Dot, DotRun, Minute};
 

@@ -1,6 +1,6 @@
 //! Neighbouring elements with neighbouring dots and one fate, in 16 bytes.
 
-use super::id::{Agent, Id};
+use crate::id::{Agent, Id};
 
 /// What became of an element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,20 +1,20 @@
-//! Short names of elements: replicas by number.
+//! Short names of dots: replicas by number.
 
 use crate::plain::plain;
 use crate::{Dot, ReplicaId};
 
-/// The number of a replica in one sequence.
-pub(super) type Agent = u16;
+/// The number of a replica in one sequence, or in one log.
+pub(crate) type Agent = u16;
 
-/// An element: the dot, with the replica by number.
+/// A dot, with the replica by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Id {
-    pub(super) agent: Agent,
-    pub(super) seq: u64,
+pub(crate) struct Id {
+    pub(crate) agent: Agent,
+    pub(crate) seq: u64,
 }
 
 impl Id {
-    pub(super) const fn plus(self, by: u64) -> Self {
+    pub(crate) const fn plus(self, by: u64) -> Self {
         Self {
             agent: self.agent,
             seq: self.seq + by,
@@ -22,20 +22,20 @@ impl Id {
     }
 }
 
-/// The replicas that elements of a sequence are from, in order of arrival.
+/// Replicas in order of arrival.
 #[derive(Clone, PartialEq, Default, Debug)]
-pub(super) struct Agents {
+pub(crate) struct Agents {
     replicas: Vec<ReplicaId>,
     /// The numbers, in order of replica.
     sorted: Vec<Agent>,
 }
 
 impl Agents {
-    pub(super) fn replica(&self, agent: Agent) -> ReplicaId {
+    pub(crate) fn replica(&self, agent: Agent) -> ReplicaId {
         self.replicas[usize::from(agent)]
     }
 
-    pub(super) fn dot(&self, id: Id) -> Dot {
+    pub(crate) fn dot(&self, id: Id) -> Dot {
         Dot::new(self.replica(id.agent), id.seq)
     }
 
@@ -44,7 +44,7 @@ impl Agents {
             .binary_search_by_key(&replica, |&agent| self.replica(agent))
     }
 
-    pub(super) fn find(&self, replica: ReplicaId) -> Option<Agent> {
+    pub(crate) fn find(&self, replica: ReplicaId) -> Option<Agent> {
         // Documents of one or two authors are most.
         if self.replicas.first() == Some(&replica) {
             return Some(0);
@@ -52,7 +52,7 @@ impl Agents {
         Some(self.sorted[self.search(replica).ok()?])
     }
 
-    pub(super) fn id(&self, dot: Dot) -> Option<Id> {
+    pub(crate) fn id(&self, dot: Dot) -> Option<Id> {
         Some(Id {
             agent: self.find(dot.replica)?,
             seq: dot.seq,
@@ -61,7 +61,7 @@ impl Agents {
 
     /// The number of a replica, a new one if it has none. A document has fewer replicas than there are
     /// numbers.
-    pub(super) fn add(&mut self, replica: ReplicaId) -> Agent {
+    pub(crate) fn add(&mut self, replica: ReplicaId) -> Agent {
         match self.search(replica) {
             Ok(at) => self.sorted[at],
             Err(at) => {
@@ -80,7 +80,7 @@ impl Agents {
     }
 
     /// For each number the place of its replica in their order.
-    pub(super) fn ranks(&self) -> Vec<u16> {
+    pub(crate) fn ranks(&self) -> Vec<u16> {
         let mut ranks = vec![0; self.sorted.len()];
         for (rank, &agent) in (0..).zip(&self.sorted) {
             ranks[usize::from(agent)] = rank;
@@ -89,7 +89,7 @@ impl Agents {
     }
 
     /// The numbers, in order of replica.
-    pub(super) fn in_order(&self) -> impl Iterator<Item = Agent> + '_ {
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = Agent> + '_ {
         plain(self.sorted.iter().copied())
     }
 }
