@@ -301,28 +301,30 @@ impl RemovalLog {
         }))
     }
 
-    /// The entry that was put last, if that is all that this change removed, of which there is one.
-    fn last_of(&self, change: DotRun) -> Option<Entry> {
-        let (agent, place) = self.last?;
-        let entries = &self.entries[usize::from(agent)];
-        let is_its = |entry: &&Entry| change.len == 1 && entry.last() == change.start.seq;
-        let is_of_it = self.names.replica(agent) == change.start.replica;
-        let last = *entries.get(place).filter(|_| is_of_it).filter(is_its)?;
-        // What a change removes besides has an entry of its own, right before.
-        let is_first = || match place.before() {
-            Some(before) => entries.get(before).is_some_and(|before| !is_its(&before)),
-            None => false,
-        };
-        (last.count() > 1 || is_first()).then_some(last)
-    }
-
     /// Of what the changes of a run removed, the first two runs.
     pub(crate) fn first_of(&self, changes: DotRun) -> [Option<(Dot, Minute, DotRun)>; 2] {
-        if let Some(entry) = self.last_of(changes) {
-            return [self.said(entry, changes).next(), None];
+        if let Some((entries, place, last)) = self.last_of(changes.start.replica) {
+            if last.last() < changes.start.seq {
+                return [None; 2];
+            }
+            // What a change removes besides has an entry of its own, right before.
+            let before = || entries.get(place.before()?);
+            let is_its = changes.len == 1 && last.last() == changes.start.seq;
+            let is_alone = || before().is_some_and(|before| before.last() < changes.start.seq);
+            if is_its && (last.count() > 1 || is_alone()) {
+                return [self.said(last, changes).next(), None];
+            }
         }
         let mut all = self.of(changes);
         [all.next(), all.next()]
+    }
+
+    /// The entry that was put last, and where, if it is of this replica; none of that comes after it.
+    fn last_of(&self, replica: ReplicaId) -> Option<(&Sorted<Entry>, Place, Entry)> {
+        let (agent, place) = self.last?;
+        let entries = &self.entries[usize::from(agent)];
+        let is_its = self.names.replica(agent) == replica;
+        Some((entries, place, *entries.get(place).filter(|_| is_its)?))
     }
 
     /// What the changes of a replica after the `after`-th up to the `last`-th removed.

@@ -266,26 +266,26 @@ impl Document {
         self.reclaim_sometimes();
     }
 
-    /// The delta of what was edited since the last one, if there is something. What it says is stored and
+    /// Puts the delta of what was edited since the last one, if there is something. What it says is stored and
     /// sent when the present task has run, with all else that the task made.
-    pub(crate) fn take_delta(&self) -> Option<Vec<u8>> {
+    pub(crate) fn take_delta(&self, out: &mut Vec<u8>) {
         if self.seeding.get() {
-            return None;
+            return;
         }
         let mut doc = self.doc.borrow_mut();
         if !doc.has_uncommitted() {
-            return None;
+            return;
         }
         self.behind.set(true);
         // Nothing is written: it makes no difference when.
         let edit = doc.edit(0);
         if self.journal.borrow().is_none() {
-            return Some(edit.commit_encoded());
+            return edit.commit_into(out);
         }
         let delta = edit.commit();
         drop(doc);
         self.note(&delta);
-        Some(delta.encode())
+        delta.encode_into(out);
     }
 
     /// Hands on a delta that was made here and is in the document.

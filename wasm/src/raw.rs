@@ -240,7 +240,7 @@ impl RawDocument {
     /// Hands out the delta of what was written here since the last one, and gives its length; 0 if nothing was.
     #[wasm_bindgen(js_name = takeDelta)]
     pub fn take_delta(&self) -> usize {
-        self.0.take_delta().map_or(0, hatch::hand_out)
+        hatch::hand_out(|room| self.0.take_delta(room))
     }
 
     /// Whether to tell of each delta that is made here.
@@ -270,7 +270,7 @@ impl RawDocument {
     /// As [`Self::import_changes`], of bytes in the hatch; whether that was done.
     #[wasm_bindgen(js_name = importShort)]
     pub fn import_short(&self, len: usize) -> bool {
-        self.import_changes(&hatch::bytes(len)).is_ok()
+        hatch::with_bytes(len, |bytes| self.import_changes(bytes)).is_ok()
     }
 
     /// Has `fill`, which is called three times, write a seed. `[handle, detail]*` of what changed;

@@ -12,6 +12,11 @@ use crate::{DotRun, Replicated};
 impl Replicated<Tree> {
     /// Appends the bytes of what [`Self::commit`] gives, if that is a keystroke; else does nothing and says so. O(log n).
     pub(super) fn commit_stroke(&mut self, out: &mut Vec<u8>) -> bool {
+        // In the browser it takes longer to come than it saves.
+        if !cfg!(target_arch = "wasm32") && self.write_keystroke(out).is_some() {
+            self.set_committed();
+            return true;
+        }
         let start = out.len();
         let mut writer = Writer::after(std::mem::take(out));
         let written = self.write_stroke(&mut writer);
@@ -245,12 +250,17 @@ mod tests {
         .expect("all of it is inside");
     }
 
+    /// What is damaged in a byte: small numbers turn into others that are near, which says most that can be read.
+    fn flips() -> impl Strategy<Value = u8> {
+        prop_oneof![any::<u8>(), 1..8u8, (0..8u8).prop_map(|bit| 1 << bit)]
+    }
+
     proptest! {
         /// Two write and hear of each other now and then; the short ways give what the long ones give.
         #[test]
         fn both_ways_agree(
             steps in prop::collection::vec((0..2usize, any::<u8>(), 0..40usize, 0..6usize, 0..9u8), 1..60),
-            damage in prop::collection::vec((0..40usize, any::<u8>()), 4),
+            damage in prop::collection::vec((0..40usize, flips()), 4),
         ) {
             let new = |id| Doc::new(ReplicaId::new(id));
             let (mut writers, mut unsent) = ([new(1), new(2)], [Vec::new(), Vec::new()]);

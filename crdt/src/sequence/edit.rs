@@ -77,7 +77,7 @@ impl<C: Content> Sequence<C> {
 
     /// Whether [`Self::type_next`] could go on at this offset.
     pub(crate) fn has_pen_at(&self, unit: Unit, offset: usize) -> bool {
-        self.index.pen_at(unit, offset).is_some()
+        self.index.has_pen_at(unit, offset)
     }
 
     /// Inserts where the last element was inserted, if `offset` is there and these are the next of its
@@ -153,11 +153,23 @@ impl<C: Content> Sequence<C> {
 
     /// Adds to the run that ends with this span.
     pub(super) fn type_on(&mut self, place: Place, span: Span, start: Dot, content: C) {
-        let len = content.extent().chars as u64;
+        let extent = content.extent();
+        let len = extent.chars as u64;
         self.runs.lengthen_last(span.agent(), len);
         let is_shown = content.fate(0..len as usize) == (len as usize, true);
         if span.life() == Life::Shown && span.len() + len <= SPAN_MAX && is_shown {
             self.homes.assign(span.end(), len, place.leaf);
+            self.index.hold_pen(place);
+            let mut content = Some(content);
+            let put = |all: &mut C, at| {
+                if let Some(new) = content.take() {
+                    all.insert(at, new);
+                }
+            };
+            if self.index.write(span, extent, put).is_some() {
+                return;
+            }
+            let content = content.expect("nothing was put");
             let put = self.index.append(place, content);
             let place = self.settle(put);
             self.hold_pen(place.next());

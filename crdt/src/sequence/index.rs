@@ -20,7 +20,7 @@ use super::span::Span;
 use super::spot::Spot;
 pub(super) use builder::Builder;
 use near::{Lead, Near};
-use pen::Pen;
+use pen::Pens;
 
 /// Spans a leaf and children a node may have; few in debug builds, so that small tests split them.
 const FANOUT: usize = if cfg!(debug_assertions) { 6 } else { 32 };
@@ -138,7 +138,7 @@ pub(super) struct Index<C> {
     height: u32,
     extent: Extent,
     near: Near,
-    pen: Option<Pen>,
+    pens: Pens,
 }
 
 /// A place at which a span was put, and the new leaf if one had to be made: what is in it has moved there.
@@ -153,7 +153,7 @@ impl<C: Content> Index<C> {
             height: 0,
             extent: Extent::default(),
             near: Near::at_start(0, Extent::default()),
-            pen: None,
+            pens: Pens::default(),
         }
     }
 
@@ -390,7 +390,7 @@ impl<C: Content> Index<C> {
 
     /// Puts other spans in the place of some that have the same content; gives where the first is.
     pub(super) fn replace(&mut self, place: Place, count: usize, new: &[Span]) -> Put {
-        self.pen = None;
+        self.pens = Pens::default();
         self.step_back(place);
         let leaf = &mut self.leaves[place.leaf as usize];
         let (both, end) = (count.min(new.len()), place.slot + count);
@@ -457,7 +457,7 @@ impl<C: Content> Index<C> {
     /// Checks every link and every cached length.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn assert_invariants(&self) {
-        self.assert_pen();
+        self.assert_pens();
         let mut layer = vec![self.root];
         assert!(self.height == 0 || self.nodes[self.root as usize].parent == NONE);
         for depth in 0..self.height {

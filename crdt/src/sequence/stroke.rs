@@ -33,7 +33,7 @@ impl<C: Content> Sequence<C> {
         let id = self.id(run.start)?;
         // What was typed last is asked for most, or what is beside what was deleted last.
         let found = |place| Some((place, self.index.span(place).find(id)?));
-        let typed = self.index.pen().and_then(|(place, _)| found(place));
+        let typed = self.index.pens().find_map(found);
         let near = || self.index.near().and_then(found);
         let (place, within) = typed.or_else(near).or_else(|| self.locate(id))?;
         let span = self.index.span(place);
@@ -84,7 +84,9 @@ impl<C: Content> Sequence<C> {
             extent,
         } = typed;
         let start = link.dots.start;
-        if let Some(pen) = self.index.pen().filter(|_| goes_on(&link)) {
+        let next = Some(start).filter(|_| goes_on(&link));
+        let next = next.and_then(|start| self.id(start));
+        if let Some(pen) = next.and_then(|next| self.index.pen_before(next)) {
             let put = |all: &mut C, at| all.insert_view(at, content);
             if let Some(at) = self.go_on(pen, start, link.minute, extent, put) {
                 return at;

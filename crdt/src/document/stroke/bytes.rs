@@ -1,13 +1,62 @@
-//! A keystroke of another copy, merged from its bytes.
+//! A keystroke as bytes: written, and merged where it is of another copy.
 
 use super::merge::text_patches;
 use crate::codec::Keystroke;
 use crate::container::{Body, ChangeKind, Changes};
-use crate::document::path::Kind;
-use crate::document::tree::{ContainerId, Noted, Tree};
+use crate::document::path::{Key, Kind, Step};
+use crate::document::tree::{ContainerId, Noted, Tree, ROOT};
 use crate::document::Doc;
-use crate::sequence::stroke::Struck;
-use crate::{Delta, DotRun, ImportError};
+use crate::sequence::content::{even, Chars};
+use crate::sequence::stroke::{Struck, Typed};
+use crate::{Delta, DotRun, ImportError, Replicated};
+
+impl Replicated<Tree> {
+    /// Appends the bytes of what [`Self::commit`] gives, if that is a keystroke in a text at the top that names nobody
+    /// else; else does nothing. O(log n).
+    pub(super) fn write_keystroke(&self, out: &mut Vec<u8>) -> Option<()> {
+        let dots = self.to_commit()?;
+        let tree = self.store();
+        if !self.news().is_empty() || tree.has_erasures() {
+            return None;
+        }
+        let last = dots.start.plus(dots.len - 1);
+        let removal = match self.removals().first_of(dots) {
+            [None, None] => None,
+            [Some((by, minute, run)), None] if by == last => Some((minute, run)),
+            _ => return None,
+        };
+        let (new, minute, len) = match tree.homes.first_of(dots) {
+            None => (None, removal?.0, 1),
+            Some((made, id)) => {
+                let (name, typed) = tree.typed_at_top(made, id)?;
+                let DotRun { start, len } = typed.link.dots;
+                if start != dots.start {
+                    return None;
+                }
+                // The removal takes a dot of its own, which makes nothing.
+                let own = DotRun {
+                    start: last,
+                    len: 1,
+                };
+                if removal.is_some() && tree.homes.first_of(own).is_some() {
+                    return None;
+                }
+                let minute = typed.link.minute;
+                let len = len + u64::from(removal.is_some());
+                (Some((name, typed)), minute, len)
+            }
+        };
+        let is_whole = len == dots.len && removal.is_none_or(|(other, _)| other == minute);
+        let removed = removal.map(|(_, run)| run);
+        let stroke = is_whole.then_some(Keystroke {
+            last,
+            minute,
+            removed,
+            new,
+        })?;
+        stroke.write(dots.start.seq - 1, out)
+    }
+}
 
 impl Doc {
     /// As [`Self::merge`], of the bytes of a delta: of a keystroke none is made in between, and what is in any
@@ -65,6 +114,31 @@ impl Doc {
 }
 
 impl Tree {
+    /// The name of a text at the top, and what was typed there by these dots.
+    fn typed_at_top(&self, made: DotRun, id: ContainerId) -> Option<(&[u8], Typed<'_, Chars>)> {
+        let container = self.get(id);
+        let (Body::Text(text), ROOT) = (&container.body, container.parent) else {
+            return None;
+        };
+        let Some(Step {
+            key: Key::Name(name),
+            ..
+        }) = &container.step
+        else {
+            return None;
+        };
+        let (link, content) = text.chars.typed(made)?;
+        let extent = even(made.len as usize);
+        Some((
+            name.as_bytes(),
+            Typed {
+                link,
+                content,
+                extent,
+            },
+        ))
+    }
+
     /// Does what a keystroke says, if all of it is in one text; gives which, and what it did. Else `None`,
     /// with nothing done.
     fn strike_text(

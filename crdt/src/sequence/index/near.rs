@@ -1,6 +1,6 @@
 //! Where something was found last: the next edit is mostly near.
 
-use super::{Extent, Index, Leaf, Place};
+use super::{Extent, Index, Leaf, Pens, Place};
 use crate::sequence::content::{even, Content, Unit};
 use crate::sequence::span::Life;
 
@@ -149,7 +149,7 @@ impl<C: Content> Index<C> {
     /// The leaf of a span that is to be changed, and how much content comes before it.
     pub(super) fn leaf_to_change(&mut self, place: Place) -> (&mut Leaf<C>, usize) {
         let at = self.lead(place).at;
-        self.pen = None;
+        self.pens = Pens::default();
         self.step_back(place);
         (&mut self.leaves[place.leaf as usize], at)
     }
