@@ -236,8 +236,7 @@ impl Doc {
 
     fn whole_head(&self) -> Delta {
         let mut head = self.inner.head_since(&VersionVector::new());
-        // Of a whole state it is plain what is gone; the log of removals is no part of it.
-        head.removals.clear();
+        // Of a whole state it is plain what is gone: the log of removals, which may be empty here, is no part of it.
         head.complete = false;
         head
     }

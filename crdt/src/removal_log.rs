@@ -1,6 +1,5 @@
 //! The removals of the near past, so that a copy that is a little behind can be told of them.
 
-use crate::plain::plain;
 use std::collections::VecDeque;
 
 use crate::id::{Agent, Agents, Id};
@@ -118,13 +117,6 @@ impl Entry {
         };
         self.many = (count + 1) << 2 | way as u64;
         true
-    }
-
-    /// What those of its changes removed that have these seqs, each with the seq.
-    fn each_in(self, changes: DotRun) -> impl Iterator<Item = (u64, (u64, u64))> {
-        let first = changes.start.seq.saturating_sub(self.by);
-        let end = (changes.end() - self.by).min(self.count());
-        plain((first..end).map(move |i| (self.by + i, self.nth(i))))
     }
 }
 
@@ -274,31 +266,34 @@ impl RemovalLog {
         self.entries.get(usize::from(self.names.find(replica)?))
     }
 
-    /// What the changes of a run removed, as far as is remembered, with the minute of each.
-    fn of(&self, changes: DotRun) -> impl Iterator<Item = (Dot, Minute, DotRun)> + '_ {
-        let entries = self.entries_of(changes.start.replica);
-        plain(entries.into_iter().flat_map(move |entries| {
-            let from = entries.seek(|entry| entry.last() < changes.start.seq);
-            let entries = entries.iter_from(from);
-            let entries = entries.take_while(move |entry| entry.by < changes.end());
-            entries.flat_map(move |entry| self.said(*entry, changes))
-        }))
+    /// Calls back with what the changes of a run removed, as far as is remembered, and with the minute of each, until that
+    /// says no.
+    fn each_of(&self, changes: DotRun, each: &mut dyn FnMut(Dot, Minute, DotRun) -> bool) {
+        let Some(entries) = self.entries_of(changes.start.replica) else {
+            return;
+        };
+        let from = entries.seek(|entry| entry.last() < changes.start.seq);
+        for entry in entries.iter_from(from) {
+            // What one change removed may be in several.
+            if entry.by >= changes.end() {
+                return;
+            }
+            let end = changes.end().min(entry.last() + 1);
+            for seq in changes.start.seq.max(entry.by)..end {
+                let by = Dot::new(changes.start.replica, seq);
+                if !each(by, entry.minute, self.removed_by(entry, seq)) {
+                    return;
+                }
+            }
+        }
     }
 
-    /// What those changes of an entry removed that are in a run.
-    fn said(
-        &self,
-        entry: Entry,
-        changes: DotRun,
-    ) -> impl Iterator<Item = (Dot, Minute, DotRun)> + '_ {
-        plain(entry.each_in(changes).map(move |(by, (seq, len))| {
-            let by = Dot::new(changes.start.replica, by);
-            let start = self.names.dot(Id {
-                agent: entry.whose,
-                seq,
-            });
-            (by, entry.minute, DotRun { start, len })
-        }))
+    /// What one change of an entry removed.
+    fn removed_by(&self, entry: &Entry, by: u64) -> DotRun {
+        let (seq, len) = entry.nth(by - entry.by);
+        let agent = entry.whose;
+        let start = self.names.dot(Id { agent, seq });
+        DotRun { start, len }
     }
 
     /// Of what the changes of a run removed, the first two runs.
@@ -312,11 +307,17 @@ impl RemovalLog {
             let is_its = changes.len == 1 && last.last() == changes.start.seq;
             let is_alone = || before().is_some_and(|before| before.last() < changes.start.seq);
             if is_its && (last.count() > 1 || is_alone()) {
-                return [self.said(last, changes).next(), None];
+                let run = self.removed_by(&last, changes.start.seq);
+                return [Some((changes.start, last.minute, run)), None];
             }
         }
-        let mut all = self.of(changes);
-        [all.next(), all.next()]
+        let mut first = [None; 2];
+        self.each_of(changes, &mut |by, minute, run| {
+            let next = usize::from(first[0].is_some());
+            first[next] = Some((by, minute, run));
+            next == 0
+        });
+        first
     }
 
     /// The entry that was put last, and where, if it is of this replica; none of that comes after it.
@@ -337,11 +338,12 @@ impl RemovalLog {
     fn add_between(&self, replica: ReplicaId, after: u64, last: u64, removals: &mut Removals) {
         let start = Dot::new(replica, after + 1);
         let len = last.saturating_sub(after);
-        for (by, minute, run) in self.of(DotRun { start, len }) {
+        self.each_of(DotRun { start, len }, &mut |by, minute, run| {
             let runs = Vec::new();
             let removal = removals.entry(by);
             removal.or_insert(Removal { minute, runs }).runs.push(run);
-        }
+            true
+        });
     }
 
     /// The dots and those that they replaced, and so on: former values of a key say, as far as is
@@ -351,11 +353,12 @@ impl RemovalLog {
         let mut open = runs.to_vec();
         let mut found = 0;
         while let Some(run) = open.pop().filter(|_| found < FORMER_MAX) {
-            for (_, _, former) in self.of(run) {
+            self.each_of(run, &mut |_, _, former| {
                 found += 1;
                 open.push(former);
                 all.insert_run(former);
-            }
+                true
+            });
         }
         all
     }

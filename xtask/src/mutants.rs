@@ -118,6 +118,11 @@ fn read(path: &Path) -> Result<Mutant> {
     })
 }
 
+/// Whether each mutant means one place of the source as it is now.
+pub(crate) fn check_aims(workspace: &Workspace) -> Result<()> {
+    check_aim(workspace, &load(workspace, &[])?)
+}
+
 /// Every mutant must mean one place of the source as it is now.
 fn check_aim(workspace: &Workspace, mutants: &[Mutant]) -> Result<()> {
     let mut complaints = Vec::new();

@@ -76,8 +76,8 @@ impl<C: Content> Sequence<C> {
     }
 
     /// Whether [`Self::type_next`] could go on at this offset.
-    pub(crate) fn has_pen_at(&self, unit: Unit, offset: usize) -> bool {
-        self.index.has_pen_at(unit, offset)
+    pub(crate) fn has_pen_at(&mut self, unit: Unit, offset: usize) -> bool {
+        self.index.pen_at(unit, offset).is_some()
     }
 
     /// Inserts where the last element was inserted, if `offset` is there and these are the next of its
@@ -157,23 +157,19 @@ impl<C: Content> Sequence<C> {
         let len = extent.chars as u64;
         self.runs.lengthen_last(span.agent(), len);
         let is_shown = content.fate(0..len as usize) == (len as usize, true);
+        let mut content = Some(content);
         if span.life() == Life::Shown && span.len() + len <= SPAN_MAX && is_shown {
-            self.homes.assign(span.end(), len, place.leaf);
             self.index.hold_pen(place);
-            let mut content = Some(content);
             let put = |all: &mut C, at| {
                 if let Some(new) = content.take() {
                     all.insert(at, new);
                 }
             };
             if self.index.write(span, extent, put).is_some() {
-                return;
+                self.homes.assign(span.end(), len, place.leaf);
             }
-            let content = content.expect("nothing was put");
-            let put = self.index.append(place, content);
-            let place = self.settle(put);
-            self.hold_pen(place.next());
-        } else {
+        }
+        if let Some(content) = content {
             let place = self.put_content(place.next(), start, content, &mut |_, _| ());
             self.hold_pen(place);
         }

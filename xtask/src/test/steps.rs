@@ -6,7 +6,7 @@
 use crate::setup::WASM_TARGET;
 use crate::tally::{self, Suite};
 use crate::workspace::Workspace;
-use crate::{bench, browser, build, hygiene, process, schedules, setup};
+use crate::{bench, browser, build, hygiene, mutants, process, schedules, setup};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -69,9 +69,13 @@ pub(super) static STEPS: [Step; 19] = [
     },
     Step {
         name: "hygiene",
-        about: "file sizes, machine paths, leftovers, lock files",
+        about: "file sizes, machine paths, leftovers, lock files, what mutants aim at",
         needs: &[],
-        run: |workspace| hygiene::check(workspace).map(|()| Done::GOOD),
+        run: |workspace| {
+            hygiene::check(workspace)?;
+            mutants::check_aims(workspace)?;
+            Ok(Done::GOOD)
+        },
     },
     Step {
         name: "clippy",

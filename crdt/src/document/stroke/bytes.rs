@@ -128,6 +128,7 @@ impl Tree {
             return None;
         };
         let (link, content) = text.chars.typed(made)?;
+        // Nobody asks how many code units it has.
         let extent = even(made.len as usize);
         Some((
             name.as_bytes(),

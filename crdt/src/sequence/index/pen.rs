@@ -57,13 +57,6 @@ impl<C: Content> Index<C> {
         held.into_iter().chain(other).map(|pen| pen.place)
     }
 
-    /// Whether a pen is at this offset.
-    pub(in crate::sequence) fn has_pen_at(&self, unit: Unit, offset: usize) -> bool {
-        let Pens { held, other } = &self.pens;
-        let is_there = |pen: &Pen| pen.end.get(unit) == offset;
-        held.as_ref().is_some_and(is_there) || other.as_ref().is_some_and(is_there)
-    }
-
     /// Where the pen at this offset is, and what is shown before it; it is held from now on.
     #[inline]
     pub(in crate::sequence) fn pen_at(
